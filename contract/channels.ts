@@ -1,0 +1,217 @@
+import type Type from 'typebox'
+import type { TSchema } from 'typebox'
+import type { Role } from './claims.ts'
+import { DeviceStatus } from './device-status.ts'
+import { ErrorNotice } from './error-notice.ts'
+import { FenceFeature } from './fence.ts'
+import { GeofenceEvent } from './geofence-event.ts'
+import { LocationBatch, LocationUpdate } from './location-update.ts'
+import { SosAnswer, SosEvent, SosRequest } from './sos.ts'
+
+/**
+ * Whose messages a role may send or read on a channel:
+ * `own` = the id in the topic is the token's `sub`; `granted` = devices granted to the token; `any` = any of the organisation.
+ */
+export type Scope = 'own' | 'granted' | 'any'
+export type Rights = Readonly<Partial<Record<Role, Scope>>>
+
+export interface Channel {
+  /** Topic template. `{org}` is the organisation; a parameter with choices reads `{event:enter|exit}`. */
+  readonly template: string
+  readonly summary: string
+  /** JSON Schema (TypeBox) of the payload; null where the payload is plain text. */
+  readonly payload: TSchema | null
+  /** Who may publish besides the platform itself. */
+  readonly publish: Rights
+  readonly subscribe: Rights
+  readonly qos: 0 | 1
+  readonly retain: boolean
+  /** Which token bucket a message draws from; SOS has none. */
+  readonly rateClass: 'location' | 'general' | 'none'
+  /** Whether the message (or what it causes) is committed before it is acknowledged. */
+  readonly stored: boolean
+  /** Whether what a client publishes is passed on to subscribers of the same topic. */
+  readonly forwarded: boolean
+}
+
+const TELEMETRY: Rights = { device: 'own', driver: 'granted', service: 'any' }
+const DEVICE_READERS: Rights = {
+  device: 'own',
+  driver: 'granted',
+  user: 'granted',
+  dispatcher: 'any',
+  admin: 'any',
+  service: 'any',
+}
+const NOTIFICATION_READERS: Rights = {
+  driver: 'granted',
+  user: 'granted',
+  dispatcher: 'any',
+  admin: 'any',
+  service: 'any',
+}
+const EVERYONE: Rights = { device: 'any', driver: 'any', user: 'any', dispatcher: 'any', admin: 'any', service: 'any' }
+const ONESELF: Rights = { device: 'own', driver: 'own', user: 'own', dispatcher: 'own', admin: 'own', service: 'own' }
+const DISPATCHERS: Rights = { dispatcher: 'any', admin: 'any' }
+const PLATFORM_ONLY: Rights = {}
+
+/**
+ * The one table of channels: topics, schemas, rights, limits, storage, types and docs are all made from it.
+ * A new feature starts with a row here.
+ */
+export const CHANNELS = {
+  location: {
+    template: '{org}/devices/{deviceId}/location',
+    summary: 'One fix. With QoS 1 the PUBACK means stored.',
+    payload: LocationUpdate,
+    publish: TELEMETRY,
+    subscribe: DEVICE_READERS,
+    qos: 1,
+    retain: false,
+    rateClass: 'location',
+    stored: true,
+    forwarded: true,
+  },
+  locationBatch: {
+    template: '{org}/devices/{deviceId}/location/batch',
+    summary: 'Up to 1,000 fixes buffered while offline, in any order. Late ones do not move the live position.',
+    payload: LocationBatch,
+    publish: TELEMETRY,
+    subscribe: DEVICE_READERS,
+    qos: 1,
+    retain: false,
+    rateClass: 'location',
+    stored: true,
+    forwarded: false,
+  },
+  last: {
+    template: '{org}/devices/{deviceId}/last',
+    summary: 'The newest fix, retained, at most one a second per device.',
+    payload: LocationUpdate,
+    publish: PLATFORM_ONLY,
+    subscribe: DEVICE_READERS,
+    qos: 0,
+    retain: true,
+    rateClass: 'general',
+    stored: false,
+    forwarded: false,
+  },
+  status: {
+    template: '{org}/devices/{deviceId}/status',
+    summary: 'Online, idle or offline, retained; also what a device sets as its will.',
+    payload: DeviceStatus,
+    publish: TELEMETRY,
+    subscribe: DEVICE_READERS,
+    qos: 1,
+    retain: true,
+    rateClass: 'general',
+    stored: false,
+    forwarded: true,
+  },
+  sos: {
+    template: '{org}/devices/{deviceId}/sos',
+    summary: 'Trigger or cancel an SOS. Never rate limited, before all other work.',
+    payload: SosRequest,
+    publish: TELEMETRY,
+    subscribe: DEVICE_READERS,
+    qos: 1,
+    retain: false,
+    rateClass: 'none',
+    stored: true,
+    forwarded: false,
+  },
+  fence: {
+    template: '{org}/fences/{fenceId}',
+    summary: 'A fence as a GeoJSON Feature, retained; an empty payload when it is deleted.',
+    payload: FenceFeature,
+    publish: PLATFORM_ONLY,
+    subscribe: EVERYONE,
+    qos: 1,
+    retain: true,
+    rateClass: 'general',
+    stored: true,
+    forwarded: false,
+  },
+  geofenceNotification: {
+    template: '{org}/notifications/geofence/{event:enter|exit|dwell}/{deviceId}',
+    summary: 'A fence was crossed.',
+    payload: GeofenceEvent,
+    publish: PLATFORM_ONLY,
+    subscribe: NOTIFICATION_READERS,
+    qos: 1,
+    retain: false,
+    rateClass: 'general',
+    stored: true,
+    forwarded: false,
+  },
+  sosNotification: {
+    template: '{org}/notifications/sos/{event:triggered|acknowledged|escalated|resolved|cancelled}/{deviceId}',
+    summary: 'An SOS alert changed.',
+    payload: SosEvent,
+    publish: PLATFORM_ONLY,
+    subscribe: NOTIFICATION_READERS,
+    qos: 1,
+    retain: false,
+    rateClass: 'none',
+    stored: true,
+    forwarded: false,
+  },
+  sosOpen: {
+    template: '{org}/sos/{deviceId}',
+    summary: 'The open alert of a device with its newest position, retained; an empty payload when it closes.',
+    payload: SosEvent,
+    publish: PLATFORM_ONLY,
+    subscribe: NOTIFICATION_READERS,
+    qos: 1,
+    retain: true,
+    rateClass: 'none',
+    stored: true,
+    forwarded: false,
+  },
+  sosAnswer: {
+    template: '{org}/sos/{alertId}/{action:acknowledge|resolve}',
+    summary: 'A dispatcher acknowledges or resolves an alert.',
+    payload: SosAnswer,
+    publish: DISPATCHERS,
+    subscribe: DISPATCHERS,
+    qos: 1,
+    retain: false,
+    rateClass: 'none',
+    stored: true,
+    forwarded: false,
+  },
+  errors: {
+    template: '{org}/users/{userId}/errors',
+    summary: 'What was refused of this principal, and why. Devices read theirs here too.',
+    payload: ErrorNotice,
+    publish: PLATFORM_ONLY,
+    subscribe: ONESELF,
+    qos: 0,
+    retain: false,
+    rateClass: 'general',
+    stored: false,
+    forwarded: false,
+  },
+  authToken: {
+    template: '$auth/token',
+    summary: 'A renewed token of the same sub and org: the connection lives on with its rights.',
+    payload: null,
+    publish: EVERYONE,
+    subscribe: PLATFORM_ONLY,
+    qos: 1,
+    retain: false,
+    rateClass: 'general',
+    stored: false,
+    forwarded: false,
+  },
+} as const satisfies Record<string, Channel>
+
+export type ChannelName = keyof typeof CHANNELS
+export const CHANNEL_NAMES = Object.keys(CHANNELS) as ChannelName[]
+
+/** The payload type of a channel. */
+export type PayloadOf<Name extends ChannelName> = (typeof CHANNELS)[Name]['payload'] extends infer Schema
+  ? Schema extends TSchema
+    ? Type.Static<Schema>
+    : string
+  : never

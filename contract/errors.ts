@@ -1,0 +1,75 @@
+/**
+ * Every error code the outside can meet: what it means, its HTTP status, and whether sending the same thing again can help.
+ * A code never changes its meaning. `docs/reference/errors.md` is made from this table.
+ */
+export const ERRORS = {
+  payload_not_json: { status: 400, retry: false, meaning: 'The payload is not JSON in UTF-8.' },
+  payload_invalid: { status: 400, retry: false, meaning: 'The payload does not fit the schema of its channel.' },
+  payload_too_large: { status: 413, retry: false, meaning: 'The payload is larger than the limit.' },
+  device_mismatch: { status: 400, retry: false, meaning: 'The deviceId in the payload is not the one in the topic.' },
+  position_null_island: { status: 400, retry: false, meaning: 'A fix at exactly 0, 0: the receiver had no position.' },
+  timestamp_implausible: {
+    status: 400,
+    retry: false,
+    meaning: 'The timestamp is before GPS existed; often seconds instead of milliseconds.',
+  },
+  timestamp_future: {
+    status: 202,
+    retry: false,
+    meaning: 'The fix is more than 2 minutes ahead of the clock; it is set aside, neither forwarded nor evaluated.',
+  },
+  device_unknown: { status: 404, retry: false, meaning: 'No device of that id is registered in the organisation.' },
+  topic_unknown: { status: 404, retry: false, meaning: 'No channel has this topic.' },
+  topic_invalid: { status: 400, retry: false, meaning: 'The topic or filter is not well-formed.' },
+  publish_forbidden: { status: 403, retry: false, meaning: 'The token does not allow publishing to this topic.' },
+  subscribe_forbidden: { status: 403, retry: false, meaning: 'The token does not allow this subscription.' },
+  subscription_limit: { status: 429, retry: false, meaning: 'The connection holds as many subscriptions as it may.' },
+  forbidden: { status: 403, retry: false, meaning: 'The token does not allow this request.' },
+  token_missing: { status: 401, retry: false, meaning: 'No token was sent.' },
+  token_invalid: {
+    status: 401,
+    retry: false,
+    meaning: 'The token is malformed, of an unknown key, or wrongly signed.',
+  },
+  token_expired: { status: 401, retry: false, meaning: 'The token has expired; get a new one.' },
+  credentials_wrong: { status: 401, retry: false, meaning: 'User name or password is wrong.' },
+  refresh_reused: {
+    status: 401,
+    retry: false,
+    meaning: 'A refresh token was used twice; all of its family are revoked. Log in again.',
+  },
+  request_invalid: { status: 400, retry: false, meaning: 'The request does not fit the API.' },
+  not_found: { status: 404, retry: false, meaning: 'There is no such resource.' },
+  conflict: { status: 409, retry: false, meaning: 'The resource exists already.' },
+  fence_invalid: {
+    status: 422,
+    retry: false,
+    meaning: 'The fence is not valid GeoJSON geometry; the message names the position of the fault.',
+  },
+  alert_unknown: { status: 404, retry: false, meaning: 'There is no SOS alert of that id.' },
+  alert_closed: { status: 409, retry: false, meaning: 'The SOS alert is already closed.' },
+  storage_unavailable: { status: 503, retry: true, meaning: 'The database does not answer; nothing was stored.' },
+  shutting_down: { status: 503, retry: true, meaning: 'The platform is stopping; nothing was stored.' },
+  internal: { status: 500, retry: true, meaning: 'An unexpected fault; the log has the details.' },
+} as const satisfies Record<string, { status: number; retry: boolean; meaning: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** A refusal that the outside is told about. `message` names the cause and the remedy in one sentence. */
+export class TrackwireError extends Error {
+  override readonly name = 'TrackwireError'
+  readonly code: ErrorCode
+  /** Machine-readable extras: `{ path }` of a schema fault, `{ position }` of a geometry fault, `{ index }` in a batch. */
+  readonly details: Readonly<Record<string, unknown>> | undefined
+
+  constructor(code: ErrorCode, message?: string, options?: { cause?: unknown; details?: Record<string, unknown> }) {
+    super(message ?? ERRORS[code].meaning, options?.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.details = options?.details
+  }
+
+  /** The HTTP status this code maps to. */
+  get status(): number {
+    return ERRORS[this.code].status
+  }
+}

@@ -1,0 +1,58 @@
+import Type from 'typebox'
+import { GeofenceTransition } from './geofence-event.ts'
+import { Id } from './ids.ts'
+
+/** `[longitude, latitude]` or with altitude, RFC 7946 §3.1.1. */
+const Position = Type.Array(Type.Number(), { minItems: 2, maxItems: 4 })
+const Ring = Type.Array(Position, { minItems: 4 })
+
+export const FenceGeometry = Type.Union([
+  Type.Object({ type: Type.Literal('Polygon'), coordinates: Type.Array(Ring, { minItems: 1 }) }),
+  Type.Object({
+    type: Type.Literal('MultiPolygon'),
+    coordinates: Type.Array(Type.Array(Ring, { minItems: 1 }), { minItems: 1 }),
+  }),
+  Type.Object({ type: Type.Literal('Point'), coordinates: Position }),
+  Type.Object({ type: Type.Literal('LineString'), coordinates: Type.Array(Position, { minItems: 2 }) }),
+])
+export type FenceGeometry = Type.Static<typeof FenceGeometry>
+
+export const FenceSchedule = Type.Object({
+  days: Type.Optional(
+    Type.Array(Type.Integer({ minimum: 1, maximum: 7 }), { description: 'ISO weekdays, 1 = Monday' }),
+  ),
+  from: Type.Optional(Type.String({ pattern: '^([01]\\d|2[0-3]):[0-5]\\d$' })),
+  to: Type.Optional(Type.String({ pattern: '^([01]\\d|2[0-3]):[0-5]\\d$' })),
+  timeZone: Type.Optional(Type.String({ description: 'IANA time zone' })),
+})
+
+/** All optional but `radius` of a Point and `buffer` of a LineString. */
+export const FenceProperties = Type.Object({
+  name: Type.Optional(Type.String({ maxLength: 200 })),
+  radius: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Circle: metres around the Point' })),
+  buffer: Type.Optional(
+    Type.Number({ exclusiveMinimum: 0, description: 'Corridor: metres to either side of the LineString' }),
+  ),
+  appliesTo: Type.Optional(
+    Type.Object({ devices: Type.Optional(Type.Array(Id)), groups: Type.Optional(Type.Array(Id)) }),
+  ),
+  events: Type.Optional(Type.Array(GeofenceTransition)),
+  dwellSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+  minFixes: Type.Optional(Type.Integer({ minimum: 1 })),
+  marginMeters: Type.Optional(Type.Number({ minimum: 0 })),
+  maxAccuracy: Type.Optional(Type.Number({ minimum: 0, description: 'Metres; a worse fix is ignored for this fence' })),
+  schedule: Type.Optional(FenceSchedule),
+  speedLimit: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Metres per second' })),
+  severity: Type.Optional(Type.String({ maxLength: 32 })),
+  tags: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 50 })),
+})
+export type FenceProperties = Type.Static<typeof FenceProperties>
+
+/** A fence as the outside sees it: a GeoJSON Feature (RFC 7946 §3.2) with a string id. */
+export const FenceFeature = Type.Object({
+  type: Type.Literal('Feature'),
+  id: Id,
+  geometry: FenceGeometry,
+  properties: FenceProperties,
+})
+export type FenceFeature = Type.Static<typeof FenceFeature>

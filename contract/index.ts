@@ -1,0 +1,47 @@
+/** The wire: topics, payloads, rights, errors. Leaf; runs in the browser too. */
+export { type Action, type Decision, decideFilter, decideTopic, maySeeDevice, visibleDevices } from './access.ts'
+export {
+  CHANNEL_NAMES,
+  CHANNELS,
+  type Channel,
+  type ChannelName,
+  type PayloadOf,
+  type Rights,
+  type Scope,
+} from './channels.ts'
+export { type Acl, type AclRule, Claims, type Principal, principalOf, ROLES, type Role } from './claims.ts'
+export { DeviceStatus } from './device-status.ts'
+export { ErrorNotice } from './error-notice.ts'
+export { ERRORS, type ErrorCode, TrackwireError } from './errors.ts'
+export { FenceFeature, FenceGeometry, FenceProperties, FenceSchedule } from './fence.ts'
+export { GeofenceEvent, GeofenceTransition } from './geofence-event.ts'
+export { ID_PATTERN, Id, isId, isOrg, ORG_PATTERN, Org, TimestampMs } from './ids.ts'
+export {
+  FUTURE_TOLERANCE_MS,
+  GPS_EPOCH_MS,
+  Location,
+  LocationBatch,
+  LocationUpdate,
+  MAX_BATCH,
+} from './location-update.ts'
+export {
+  checkFix,
+  checkSchema,
+  checkStorable,
+  compileAll,
+  decodeJson,
+  decodePayload,
+  MAX_PAYLOAD_BYTES,
+} from './payloads.ts'
+export { SosAnswer, SosEvent, SosRequest, SosTransition } from './sos.ts'
+export {
+  buildFilter,
+  buildTopic,
+  channelsUnder,
+  coversFilter,
+  isFilter,
+  matchesFilter,
+  type ParsedTopic,
+  parseTopic,
+  type TopicParams,
+} from './topics.ts'

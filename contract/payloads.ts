@@ -1,0 +1,134 @@
+import type Schema from 'typebox'
+import type { TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { CHANNEL_NAMES, CHANNELS, type Channel, type ChannelName, type PayloadOf } from './channels.ts'
+import { TrackwireError } from './errors.ts'
+import { FUTURE_TOLERANCE_MS, GPS_EPOCH_MS, LocationUpdate, MAX_BATCH } from './location-update.ts'
+
+/** 256 KiB: the largest payload of a message or request body. */
+export const MAX_PAYLOAD_BYTES = 262_144
+/** Free-form parts (`metadata`, `attributes`) nest no deeper than this. */
+const MAX_DEPTH = 16
+
+type Validator = ReturnType<typeof Compile>
+const compiled = new Map<TSchema, Validator>()
+
+function validatorOf(schema: TSchema): Validator {
+  let validator = compiled.get(schema)
+  if (validator === undefined) {
+    validator = Compile(schema)
+    compiled.set(schema, validator)
+  }
+  return validator
+}
+
+/** Checks a value against a schema of the contract, compiled once. Errors: `payload_invalid` with `details.path`. */
+export function checkSchema<S extends TSchema>(schema: S, value: unknown): Schema.Static<S> {
+  const validator = validatorOf(schema)
+  if (validator.Check(value)) return value as Schema.Static<S>
+  const faults = [...validator.Errors(value)]
+  // `additionalProperties` and `boolean` come as a pair; the one with the path names the key.
+  const fault = faults.find(({ keyword }) => keyword !== 'anyOf') ?? faults[0]
+  const path = fault?.instancePath || '/'
+  const message = fault?.keyword === 'boolean' ? 'is not a known key' : (fault?.message ?? 'is not valid')
+  throw new TrackwireError('payload_invalid', `${path} ${message}`, { details: { path } })
+}
+
+/** Decodes bytes as strict UTF-8 JSON that a database can hold. Errors: `payload_too_large`, `payload_not_json`, `payload_invalid`. */
+export function decodeJson(bytes: Uint8Array): unknown {
+  if (bytes.length > MAX_PAYLOAD_BYTES) {
+    throw new TrackwireError(
+      'payload_too_large',
+      `the payload has ${bytes.length} bytes, the limit is ${MAX_PAYLOAD_BYTES}`,
+    )
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new TrackwireError('payload_not_json', `the payload is not JSON in UTF-8: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+  checkStorable(value, '', 0)
+  return value
+}
+
+/** Refuses what JSON allows but PostgreSQL's jsonb does not: NUL, lone surrogates, endless nesting. */
+export function checkStorable(value: unknown, path: string, depth: number): void {
+  if (typeof value === 'string') checkText(value, path)
+  if (typeof value !== 'object' || value === null) return
+  if (depth > MAX_DEPTH) {
+    throw new TrackwireError('payload_invalid', `${path} is nested more than ${MAX_DEPTH} deep`, { details: { path } })
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    checkText(key, path)
+    checkStorable(inner, `${path}/${key}`, depth + 1)
+  }
+}
+
+function checkText(text: string, path: string): void {
+  if (text.includes('\0') || !text.isWellFormed()) {
+    throw new TrackwireError('payload_invalid', `${path || '/'} holds a NUL character or a lone surrogate`, {
+      details: { path },
+    })
+  }
+}
+
+/**
+ * Decodes and validates the payload a client published on a channel.
+ * A batch is checked as a list only; its elements one by one by {@link checkFix}, so that one bad fix does not cost the rest.
+ */
+export function decodePayload<Name extends ChannelName>(channel: Name, bytes: Uint8Array): PayloadOf<Name> {
+  const { payload } = CHANNELS[channel] as Channel
+  if (payload === null) return new TextDecoder().decode(bytes) as PayloadOf<Name>
+  const value = bytes.length === 0 && channel === 'sosAnswer' ? {} : decodeJson(bytes)
+  if (channel === 'locationBatch') return checkBatchList(value) as PayloadOf<Name>
+  return checkSchema(payload, value) as PayloadOf<Name>
+}
+
+function checkBatchList(value: unknown): unknown {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_BATCH) {
+    const got = Array.isArray(value) ? `${value.length} elements` : typeof value
+    throw new TrackwireError('payload_invalid', `a batch is an array of 1 to ${MAX_BATCH} fixes, got ${got}`, {
+      details: { path: '/' },
+    })
+  }
+  return value
+}
+
+/**
+ * Checks one fix beyond its schema. `timestamp_future` is the one refusal whose fix is kept (set aside for a person).
+ * @param nowMs the receiver's clock
+ * @throws TrackwireError payload_invalid, device_mismatch, position_null_island, timestamp_implausible, timestamp_future
+ */
+export function checkFix(value: unknown, deviceId: string, nowMs: number): LocationUpdate {
+  const fix = checkSchema(LocationUpdate, value)
+  const { lat, lng } = fix.location
+  if (fix.deviceId !== undefined && fix.deviceId !== deviceId) {
+    throw new TrackwireError('device_mismatch', `deviceId is ${fix.deviceId}, but the topic or URL says ${deviceId}`)
+  }
+  if (lat === 0 && lng === 0) throw new TrackwireError('position_null_island')
+  if (fix.timestamp < GPS_EPOCH_MS) {
+    throw new TrackwireError(
+      'timestamp_implausible',
+      `timestamp ${fix.timestamp} is ${new Date(fix.timestamp).toISOString()}; send milliseconds since 1970`,
+    )
+  }
+  if (fix.timestamp > nowMs + FUTURE_TOLERANCE_MS) {
+    const aheadSeconds = Math.round((fix.timestamp - nowMs) / 1_000)
+    throw new TrackwireError(
+      'timestamp_future',
+      `the fix is ${aheadSeconds} s ahead of the clock and is set aside; check the device's clock`,
+    )
+  }
+  return fix
+}
+
+/** Compiles every channel's schema now, so that the first message does not wait for it. */
+export function compileAll(): void {
+  for (const name of CHANNEL_NAMES) {
+    const { payload } = CHANNELS[name] as Channel
+    if (payload !== null) validatorOf(payload)
+  }
+}

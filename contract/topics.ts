@@ -1,0 +1,131 @@
+import { CHANNEL_NAMES, CHANNELS, type Channel, type ChannelName } from './channels.ts'
+import { ID_PATTERN, ORG_PATTERN } from './ids.ts'
+
+/** The parameters of a topic: `{ org, deviceId, … }` as its template names them. */
+export type TopicParams = Readonly<Record<string, string>>
+
+export interface ParsedTopic {
+  readonly channel: ChannelName
+  readonly params: TopicParams
+}
+
+interface Level {
+  readonly literal?: string
+  readonly param?: string
+  readonly choices?: readonly string[]
+}
+
+interface Template {
+  readonly name: ChannelName
+  readonly levels: readonly Level[]
+}
+
+function readLevel(text: string): Level {
+  if (!text.startsWith('{')) return { literal: text }
+  const [param, choices] = text.slice(1, -1).split(':')
+  return choices === undefined ? { param: param! } : { param: param!, choices: choices.split('|') }
+}
+
+const TEMPLATES: readonly Template[] = CHANNEL_NAMES.map(name => ({
+  name,
+  levels: (CHANNELS[name] as Channel).template.split('/').map(readLevel),
+}))
+const BY_NAME = new Map(TEMPLATES.map(template => [template.name, template]))
+
+function fits(level: Level, text: string): boolean {
+  if (level.literal !== undefined) return level.literal === text
+  if (level.choices !== undefined) return level.choices.includes(text)
+  return (level.param === 'org' ? ORG_PATTERN : ID_PATTERN).test(text)
+}
+
+/** Builds the topic of a channel; a parameter that is missing or no valid id is a `TypeError` (a fault of ours, never of input). */
+export function buildTopic(channel: ChannelName, params: TopicParams): string {
+  return BY_NAME.get(channel)!
+    .levels.map(level => {
+      if (level.literal !== undefined) return level.literal
+      const value = params[level.param!]
+      if (value === undefined || !fits(level, value)) {
+        throw new TypeError(`topic of ${channel}: ${level.param} is ${JSON.stringify(value)}`)
+      }
+      return value
+    })
+    .join('/')
+}
+
+/** Builds the filter of a channel; parameters that are left out become `+`. */
+export function buildFilter(channel: ChannelName, params: TopicParams = {}): string {
+  return BY_NAME.get(channel)!
+    .levels.map(level => level.literal ?? params[level.param!] ?? '+')
+    .join('/')
+}
+
+/** Which channel a topic name belongs to, or null. A topic belongs to one channel at the most (a test holds the table to it). */
+export function parseTopic(topic: string): ParsedTopic | null {
+  const texts = topic.split('/')
+  for (const { name, levels } of TEMPLATES) {
+    if (levels.length !== texts.length) continue
+    if (!levels.every((level, i) => fits(level, texts[i]!))) continue
+    const params: Record<string, string> = {}
+    for (const [i, level] of levels.entries()) if (level.param !== undefined) params[level.param] = texts[i]!
+    return { channel: name, params }
+  }
+  return null
+}
+
+/**
+ * The channels whose topics a filter can match, with the parameters as the filter pins them: an id, or `+` where it
+ * leaves them open.
+ */
+export function channelsUnder(filter: string): ParsedTopic[] {
+  const texts = filter.split('/')
+  const found: ParsedTopic[] = []
+  for (const { name, levels } of TEMPLATES) {
+    const params = pinnedParams(levels, texts)
+    if (params !== null) found.push({ channel: name, params })
+  }
+  return found
+}
+
+function pinnedParams(levels: readonly Level[], texts: readonly string[]): Record<string, string> | null {
+  const hash = texts.indexOf('#')
+  if (hash === -1 ? texts.length !== levels.length : hash > levels.length) return null
+  const params: Record<string, string> = {}
+  for (const [i, level] of levels.entries()) {
+    const text = hash !== -1 && i >= hash ? '+' : texts[i]!
+    if (text !== '+' && !fits(level, text)) return null
+    if (level.param !== undefined) params[level.param] = text
+  }
+  return params
+}
+
+/** Whether a topic filter is well-formed: `#` alone on the last level, `+` alone on a level. [MQTT-4.7.1-1] to [MQTT-4.7.1-3] */
+export function isFilter(filter: string): boolean {
+  if (filter.length === 0 || filter.includes('\0')) return false
+  const levels = filter.split('/')
+  return levels.every((level, i) => {
+    if (level === '#') return i === levels.length - 1
+    return level === '+' || !/[#+]/.test(level)
+  })
+}
+
+/** Whether the topic name matches the filter. [MQTT-4.7.1-2], [MQTT-4.7.2-1] */
+export function matchesFilter(filter: string, topic: string): boolean {
+  if (topic.startsWith('$') && /^[#+]/.test(filter)) return false
+  return coversLevels(filter.split('/'), topic.split('/'))
+}
+
+/** Whether every topic that `filter` matches is matched by `pattern` too. */
+export function coversFilter(pattern: string, filter: string): boolean {
+  return coversLevels(pattern.split('/'), filter.split('/'))
+}
+
+function coversLevels(pattern: readonly string[], levels: readonly string[]): boolean {
+  for (const [i, wanted] of pattern.entries()) {
+    if (wanted === '#') return true
+    const level = levels[i]
+    // `a/#` matches `a` too [MQTT-4.7.1-2], so a level may be missing only under a trailing `#`, handled above.
+    if (level === undefined || level === '#') return false
+    if (wanted !== '+' && wanted !== level) return false
+  }
+  return pattern.length === levels.length
+}
