@@ -33,12 +33,23 @@ export const ERRORS = {
   },
   token_expired: { status: 401, retry: false, meaning: 'The token has expired; get a new one.' },
   credentials_wrong: { status: 401, retry: false, meaning: 'User name or password is wrong.' },
+  too_many_attempts: {
+    status: 429,
+    retry: true,
+    meaning: 'Too many attempts to log in; Retry-After says how many seconds to wait.',
+  },
   refresh_reused: {
     status: 401,
     retry: false,
     meaning: 'A refresh token was used twice; all of its family are revoked. Log in again.',
   },
   request_invalid: { status: 400, retry: false, meaning: 'The request does not fit the API.' },
+  method_not_allowed: { status: 405, retry: false, meaning: 'The URL exists, but not with this HTTP method.' },
+  media_type_unsupported: {
+    status: 415,
+    retry: false,
+    meaning: 'The Content-Type is not one the API reads; send JSON.',
+  },
   not_found: { status: 404, retry: false, meaning: 'There is no such resource.' },
   conflict: { status: 409, retry: false, meaning: 'The resource exists already.' },
   fence_invalid: {
