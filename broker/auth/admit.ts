@@ -1,0 +1,118 @@
+import type { Client, ConnectPacket } from 'aedes'
+import {
+  CHANNELS,
+  decideTopic,
+  decodePayload,
+  type Principal,
+  parseTopic,
+  TrackwireError,
+} from '../../contract/index.ts'
+import { namespacedClientId } from '../client-namespace.ts'
+
+export type VerifyToken = (token: string) => Promise<Principal>
+
+/** CONNACK return codes, MQTT 3.1.1 §3.2.2.3. */
+export const CONNACK = { identifierRejected: 2, serverUnavailable: 3, badCredentials: 4, notAuthorized: 5 } as const
+
+/** Why a CONNECT is refused, with its CONNACK return code. */
+export class ConnectRefused extends Error {
+  override readonly name = 'ConnectRefused'
+  readonly returnCode: number
+  readonly reason: string
+  constructor(returnCode: number, reason: string, message: string) {
+    super(message)
+    this.returnCode = returnCode
+    this.reason = reason
+  }
+}
+
+export interface Admission {
+  readonly principal: Principal
+  readonly ownClientId: string
+  readonly username: string | undefined
+}
+
+/** Who the sender of a will was, kept with it: it may be published after a restart. */
+export interface WillSender {
+  readonly org: string
+  readonly sub: string
+  readonly role: Principal['role']
+  readonly devices: readonly string[]
+}
+
+const MAX_CLIENT_ID_LENGTH = 256
+
+/**
+ * The checks of a CONNECT, in order: client id, token, will. The client id in the packet becomes the namespaced one.
+ * @throws ConnectRefused
+ */
+export async function admit(packet: ConnectPacket, verifyToken: VerifyToken): Promise<Admission> {
+  const ownClientId = checkClientId(packet)
+  const principal = await checkToken(packet, verifyToken)
+  if (packet.will) checkWill(packet.will, principal)
+  ;(packet as { clientId: string }).clientId = namespacedClientId(principal, ownClientId)
+  return { principal, ownClientId, username: packet.username }
+}
+
+function checkClientId({ clientId = '', clean }: ConnectPacket): string {
+  // [MQTT-3.1.3-8]
+  if (clientId === '' && !clean) {
+    throw new ConnectRefused(CONNACK.identifierRejected, 'client_id', 'an empty client id asks for a clean session')
+  }
+  // [MQTT-1.5.3-1], [MQTT-1.5.3-2]: the parser has replaced what was not UTF-8 with U+FFFD.
+  if (clientId.length > MAX_CLIENT_ID_LENGTH || /[\0\uFFFD]/.test(clientId)) {
+    throw new ConnectRefused(
+      CONNACK.identifierRejected,
+      'client_id',
+      `the client id is not UTF-8 or over ${MAX_CLIENT_ID_LENGTH} characters`,
+    )
+  }
+  return clientId
+}
+
+async function checkToken({ password, username }: ConnectPacket, verifyToken: VerifyToken): Promise<Principal> {
+  // A device that cannot send a password may send the token as its user name.
+  const token = password !== undefined && password.length > 0 ? password.toString() : (username ?? '')
+  if (token === '') throw new ConnectRefused(CONNACK.notAuthorized, 'token_missing', 'no token was sent')
+  try {
+    return await verifyToken(token)
+  } catch (error) {
+    const reason = error instanceof TrackwireError ? error.code : 'token_invalid'
+    throw new ConnectRefused(CONNACK.badCredentials, reason, (error as Error).message)
+  }
+}
+
+function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principal): void {
+  const decision = decideTopic(principal, 'publish', will.topic)
+  const parsed = parseTopic(will.topic)
+  if (!decision.allowed || parsed === null) {
+    throw new ConnectRefused(
+      CONNACK.notAuthorized,
+      'will_forbidden',
+      `the will may not be published to ${will.topic}: ${decision.reason}`,
+    )
+  }
+  try {
+    decodePayload(parsed.channel, Buffer.from(will.payload))
+  } catch (error) {
+    throw new ConnectRefused(
+      CONNACK.notAuthorized,
+      'will_invalid',
+      `the will does not fit ${CHANNELS[parsed.channel].template}: ${(error as Error).message}`,
+    )
+  }
+  const sender: WillSender = {
+    org: principal.org,
+    sub: principal.sub,
+    role: principal.role,
+    devices: [...principal.devices],
+  }
+  ;(will as { sender?: WillSender }).sender = sender
+}
+
+/** MQTT 5 is refused in its own format, so that its clients say why: CONNACK, reason code 0x84, no properties. MQTT 5 §3.2.2.2 */
+const CONNACK_UNSUPPORTED_V5 = Buffer.from([0x20, 0x03, 0x00, 0x84, 0x00])
+
+export function refuseProtocol5(client: Client): void {
+  client.conn.write(CONNACK_UNSUPPORTED_V5)
+}

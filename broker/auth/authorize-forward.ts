@@ -1,0 +1,39 @@
+import type { AedesOptions, AedesPublishPacket, Client } from 'aedes'
+import { decideTopic } from '../../contract/index.ts'
+import type { Connection, Connections } from '../connections.ts'
+import { laneFor } from '../delivery/slow-consumers.ts'
+import type { BrokerMetrics } from '../metrics.ts'
+
+type AuthorizeForward = NonNullable<AedesOptions['authorizeForward']>
+
+const REMEMBERED_TOPICS = 10_000
+
+/**
+ * The last gate before a message reaches a connection: what its token may read (so a wildcard gives exactly the devices it
+ * may see), and what a consumer that does not read may still be sent.
+ */
+export function authorizeForward(options: { connections: Connections; metrics: BrokerMetrics }): AuthorizeForward {
+  const { connections, metrics } = options
+  return (client: Client, packet: AedesPublishPacket) => {
+    const connection = connections.of(client)
+    // A live message written before CONNACK breaks the client; what matters waits in the session's queue.
+    if (connection === undefined || !(client as unknown as { connackSent: boolean }).connackSent) return null
+    if (!mayReceive(connection, packet.topic)) return null
+    const lane = laneFor(client, packet.qos)
+    if (lane === 'deliver') return packet
+    metrics.slowConsumers.inc({ lane })
+    if (lane === 'close') client.conn.destroy()
+    return null
+  }
+}
+
+function mayReceive(connection: Connection, topic: string): boolean {
+  const { receivable } = connection
+  let allowed = receivable.get(topic)
+  if (allowed === undefined) {
+    allowed = decideTopic(connection.principal, 'subscribe', topic).allowed
+    if (receivable.size >= REMEMBERED_TOPICS) receivable.clear()
+    receivable.set(topic, allowed)
+  }
+  return allowed
+}

@@ -1,0 +1,202 @@
+import type { AedesOptions, PublishPacket } from 'aedes'
+import type { Logger } from 'pino'
+import {
+  CHANNELS,
+  type Channel,
+  type ChannelName,
+  checkFix,
+  type DeviceStatus,
+  decideTopic,
+  decodePayload,
+  ERRORS,
+  type ParsedTopic,
+  parseTopic,
+  TrackwireError,
+} from '../../contract/index.ts'
+import type { Connection, Connections } from '../connections.ts'
+import type { Handlers, Inbound, Refusal } from '../handlers.ts'
+import type { BrokerMetrics } from '../metrics.ts'
+import type { Tell } from '../notices.ts'
+import { swallow } from '../trackwire-aedes.ts'
+import { type Sender, senderOf } from './sender.ts'
+
+type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
+
+export interface PublishPath {
+  readonly connections: Connections
+  readonly handlers: Handlers
+  readonly renewToken: (connection: Connection, token: string) => Promise<void>
+  readonly tell: Tell
+  readonly metrics: BrokerMetrics
+  readonly logger: Logger
+  readonly now: () => number
+}
+
+/** A connection whose forbidden publishes repeat this often within a minute is closed; the first ones are dropped and told. */
+const FORBIDDEN_PER_MINUTE = 100
+/** QoS 0 fixes are forwarded before they are stored; beyond this many waiting, their senders wait too. */
+const MAX_UNSTORED = 10_000
+
+/** `forward` = route it to subscribers; `swallow` = acknowledge it, and no more. */
+type Verdict = 'forward' | 'swallow'
+
+/**
+ * What happens to a PUBLISH before it is acknowledged: rights, schema, the durable step. Aedes sends PUBACK before it
+ * stores or routes, so this hook is the only place to wait for a commit; its callback comes after it.
+ *
+ * A message that can never be accepted is acknowledged, told and dropped, so that a device does not resend it for ever.
+ * One that could not be stored is not acknowledged: the connection ends and the device sends it again.
+ */
+export function authorizePublish(path: PublishPath): AuthorizePublish {
+  let unstored = 0
+
+  /** Steps of every message, in order. */
+  function judge(sender: Sender, packet: PublishPacket): Verdict | Promise<Verdict> {
+    const parsed = parseTopic(packet.topic)
+    if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
+    path.metrics.received.inc({ channel: parsed.channel })
+    const decision = decideTopic(sender.principal, 'publish', packet.topic)
+    if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
+    const payload = decodePayload(parsed.channel, asBytes(packet.payload))
+    const receivedAt = path.now()
+    const message = { topic: packet.topic, params: parsed.params, payload, principal: sender.principal, receivedAt }
+    const verdict = work(sender, packet, parsed, message)
+    // Whether a topic is retained is the table's to say, never the client's.
+    packet.retain = (CHANNELS[parsed.channel] as Channel).retain
+    return verdict
+  }
+
+  function work(
+    sender: Sender,
+    packet: PublishPacket,
+    { channel }: ParsedTopic,
+    message: Inbound<ChannelName>,
+  ): Verdict | Promise<Verdict> {
+    switch (channel) {
+      case 'location':
+        return location(sender, packet, message as Inbound<'location'>)
+      case 'locationBatch':
+        return stored(sender, path.handlers.locationBatch(message as Inbound<'locationBatch'>), packet)
+      case 'sos':
+        return stored(sender, path.handlers.sos(message as Inbound<'sos'>), packet)
+      case 'sosAnswer':
+        return stored(sender, path.handlers.sosAnswer(message as Inbound<'sosAnswer'>), packet)
+      case 'status':
+        return status(sender, packet, message as Inbound<'status'>)
+      case 'authToken':
+        return renew(sender, message as Inbound<'authToken'>)
+      default:
+        throw new TrackwireError('publish_forbidden', 'only the platform publishes here')
+    }
+  }
+
+  function location(sender: Sender, packet: PublishPacket, message: Inbound<'location'>): Verdict | Promise<Verdict> {
+    if (packet.qos > 0 || unstored >= MAX_UNSTORED)
+      return stored(sender, path.handlers.location(message), packet, 'forward')
+    let fault: TrackwireError | undefined
+    try {
+      checkFix(message.payload, message.params.deviceId!, message.receivedAt)
+    } catch (error) {
+      if (!(error instanceof TrackwireError) || error.code !== 'timestamp_future') throw error
+      fault = error
+    }
+    unstored += 1
+    stored(sender, path.handlers.location(message), packet)
+      .catch(error => refuse(sender, packet, error))
+      .finally(() => {
+        unstored -= 1
+      })
+    return fault === undefined ? 'forward' : 'swallow'
+  }
+
+  async function stored(
+    sender: Sender,
+    work: Promise<readonly Refusal[]>,
+    packet: PublishPacket,
+    accepted: Verdict = 'swallow',
+  ): Promise<Verdict> {
+    const refusals = await work
+    for (const refusal of refusals) path.tell(sender.principal, { ...refusal, topic: packet.topic })
+    return refusals.length === 0 ? accepted : 'swallow'
+  }
+
+  function status(sender: Sender, packet: PublishPacket, message: Inbound<'status'>): Verdict {
+    if (sender.isWill) {
+      // The device is back already on another connection: its old will must not say it is gone.
+      const replaced =
+        sender.connection === null
+          ? path.connections.ofPrincipal(sender.principal).size > 0
+          : path.connections.hasOther(sender.connection)
+      if (replaced) return 'swallow'
+      if (sender.connection !== null) sender.connection.willSpoke = true
+    }
+    const status: DeviceStatus = { ...message.payload, since: message.payload.since ?? message.receivedAt }
+    packet.payload = Buffer.from(JSON.stringify(status))
+    return 'forward'
+  }
+
+  async function renew(sender: Sender, message: Inbound<'authToken'>): Promise<Verdict> {
+    if (sender.connection !== null) await path.renewToken(sender.connection, message.payload)
+    return 'swallow'
+  }
+
+  /** Tells the sender; returns an error when the connection has to end. */
+  function refuse(sender: Sender, packet: PublishPacket, error: unknown): Error | null {
+    if (!(error instanceof TrackwireError)) {
+      path.logger.error({ err: error, topic: packet.topic }, 'a message could not be handled')
+      return error as Error
+    }
+    path.tell(sender.principal, {
+      code: error.code,
+      message: error.message,
+      topic: packet.topic,
+      ...(typeof error.details?.index === 'number' ? { index: error.details.index } : {}),
+    })
+    if (ERRORS[error.code].retry) return error
+    const forbidden = error.code === 'publish_forbidden' || error.code === 'topic_unknown'
+    if (forbidden && sender.connection !== null && repeats(sender.connection)) {
+      path.logger.warn(
+        { org: sender.principal.org, sub: sender.principal.sub },
+        'closed: forbidden publishes keep coming',
+      )
+      return new Error('forbidden publishes keep coming')
+    }
+    return null
+  }
+
+  function repeats(connection: Connection): boolean {
+    const now = path.now()
+    connection.forbiddenAtMs = connection.forbiddenAtMs.filter(at => at > now - 60_000)
+    connection.forbiddenAtMs.push(now)
+    return connection.forbiddenAtMs.length > FORBIDDEN_PER_MINUTE
+  }
+
+  return (client, packet, done) => {
+    // [MQTT-1.5.3-1], [MQTT-1.5.3-2], [MQTT-3.3.2-2]: not well-formed UTF-8, NUL or a wildcard in a topic name.
+    if (/[\0\uFFFD#+]/.test(packet.topic)) return done(new Error('protocol violation: malformed topic name'))
+    const sender = senderOf(client, packet, path.connections)
+    if (sender === null) return done(new Error('no such sender'))
+    const finish = (verdict: Verdict) => {
+      // A will that goes no further must not be published at all: swallowing is for what is acknowledged.
+      if (verdict === 'swallow' && sender.isWill) return done(new Error('the will goes no further'))
+      if (verdict === 'swallow') swallow(packet)
+      done(null)
+    }
+    const fail = (error: unknown) => {
+      const fatal = refuse(sender, packet, error)
+      if (fatal !== null) done(fatal)
+      else finish('swallow')
+    }
+    try {
+      const verdict = judge(sender, packet)
+      if (typeof verdict === 'string') finish(verdict)
+      else verdict.then(finish, fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+}
+
+function asBytes(payload: string | Buffer): Uint8Array {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload
+}

@@ -1,0 +1,67 @@
+import { Qlobber } from 'qlobber'
+
+export interface BusPacket {
+  readonly topic: string
+}
+export type Listener<Packet extends BusPacket> = (packet: Packet, done: () => void) => void
+
+/** Topics whose listeners are remembered; beyond it the memory starts anew. */
+const REMEMBERED_TOPICS = 50_000
+const ignore = () => {}
+
+/**
+ * The message bus inside the broker: topic → subscribers, in place of mqemitter.
+ *
+ * mqemitter waits for every subscriber before it frees one of its concurrency slots: a single stalled client fills them,
+ * unrelated topics get nothing, and draining its queue recursively ends the process. This bus hands a packet to all who
+ * match and is done; what a slow consumer may hold is decided per connection (slow-consumers.ts), never here.
+ */
+export class Bus<Packet extends BusPacket = BusPacket> {
+  readonly #trie = new Qlobber<Listener<Packet>>({
+    separator: '/',
+    wildcard_one: '+',
+    wildcard_some: '#',
+    match_empty_levels: true, // [MQTT-4.7.1-3]
+  })
+  readonly #matched = new Map<string, readonly Listener<Packet>[]>()
+  #closed = false
+
+  on(filter: string, listener: Listener<Packet>, done?: () => void): this {
+    this.#trie.add(filter, listener)
+    this.#matched.clear()
+    if (done) setImmediate(done)
+    return this
+  }
+
+  removeListener(filter: string, listener: Listener<Packet>, done?: () => void): this {
+    this.#trie.remove(filter, listener)
+    this.#matched.clear()
+    if (done) setImmediate(done)
+    return this
+  }
+
+  emit(packet: Packet, done: (error?: Error) => void = ignore): this {
+    if (this.#closed) {
+      done(new Error('the bus is closed'))
+      return this
+    }
+    for (const listener of this.#listeners(packet.topic)) listener(packet, ignore)
+    done()
+    return this
+  }
+
+  close(done: () => void = ignore): void {
+    this.#closed = true
+    setImmediate(done)
+  }
+
+  #listeners(topic: string): readonly Listener<Packet>[] {
+    let listeners = this.#matched.get(topic)
+    if (listeners === undefined) {
+      listeners = this.#trie.match(topic)
+      if (this.#matched.size >= REMEMBERED_TOPICS) this.#matched.clear()
+      this.#matched.set(topic, listeners)
+    }
+    return listeners
+  }
+}

@@ -1,0 +1,80 @@
+import { buildTopic, type DeviceStatus, parseTopic } from '../contract/index.ts'
+import type { Connection, Connections } from './connections.ts'
+import type { BrokerPersistence } from './persistence.ts'
+import type { Publish } from './publish.ts'
+
+/** How long devices that were online before a restart have to come back. */
+const RETURN_WITHIN_MS = 60_000
+
+/** Publishes `{org}/devices/{id}/status` of devices as their connections come and go. */
+export class DeviceStatusPublisher {
+  readonly #publish: Publish
+  readonly #connections: Connections
+  readonly #now: () => number
+  #settling: NodeJS.Timeout | undefined
+
+  constructor(options: { publish: Publish; connections: Connections; now: () => number }) {
+    this.#publish = options.publish
+    this.#connections = options.connections
+    this.#now = options.now
+  }
+
+  connected(connection: Connection): void {
+    if (connection.principal.role !== 'device') return
+    this.#announce(connection.principal.org, connection.principal.sub, {
+      state: 'online',
+      since: connection.connectedAtMs,
+      connection: `mqtt/${connection.transport}`,
+    })
+  }
+
+  /** Its will speaks for a device that set one; here is for those that did not, or that said goodbye. */
+  disconnected(connection: Connection): void {
+    const { role, org, sub } = connection.principal
+    if (role !== 'device' || connection.willSpoke || this.#connections.ofPrincipal(connection.principal).size > 0)
+      return
+    this.#announce(org, sub, { state: 'offline', since: this.#now() })
+  }
+
+  /** After a restart the retained statuses still say online: whoever has not come back is offline. */
+  settleAfterRestart(persistence: BrokerPersistence): void {
+    const startedAt = this.#now()
+    const online = persistence
+      .retainedUnder('+/devices/+/status')
+      .filter(({ payload }) => stateOf(payload) !== 'offline')
+    if (online.length === 0) return
+    this.#settling = setTimeout(() => {
+      for (const { topic } of online) {
+        const { org, deviceId } = parseTopic(topic)?.params ?? {}
+        if (org === undefined || deviceId === undefined) continue
+        if (this.#connections.ofPrincipal({ org, sub: deviceId }).size > 0) continue
+        this.#announce(org, deviceId, { state: 'offline', since: startedAt })
+      }
+    }, RETURN_WITHIN_MS)
+    this.#settling.unref()
+  }
+
+  close(): void {
+    clearTimeout(this.#settling)
+  }
+
+  #announce(org: string, deviceId: string, status: DeviceStatus): void {
+    const message = {
+      topic: buildTopic('status', { org, deviceId }),
+      payload: JSON.stringify(status),
+      qos: 1 as const,
+      retain: true,
+    }
+    void this.#publish(message).catch(() => {
+      // The broker is closing; the status settles after the next start.
+    })
+  }
+}
+
+function stateOf(payload: Buffer): string | undefined {
+  try {
+    return (JSON.parse(payload.toString()) as { state?: string }).state
+  } catch {
+    return undefined
+  }
+}

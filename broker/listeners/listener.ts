@@ -1,0 +1,12 @@
+import type { Duplex } from 'node:stream'
+import type { Transport } from '../connections.ts'
+
+/** Hands an accepted byte stream to the broker. */
+export type Accept = (stream: Duplex, transport: Transport) => void
+
+export interface Listener {
+  /** Where it really listens, e.g. `mqtt://127.0.0.1:1883`. */
+  readonly address: string
+  /** Stops accepting; connections that were accepted live on. */
+  stop(): void
+}

@@ -1,0 +1,60 @@
+import { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+
+/**
+ * One WebSocket as a byte stream, with back-pressure both ways: it stops reading the socket when the broker does not keep
+ * up, and `write` returns false while the socket has not taken what was written.
+ *
+ * Several MQTT packets may share a frame and a packet may span frames. [MQTT-6.0.0-2]; only binary frames count. [MQTT-6.0.0-1]
+ */
+export class WebSocketStream extends Duplex {
+  readonly #socket: WebSocket
+
+  constructor(socket: WebSocket) {
+    super({ allowHalfOpen: false })
+    this.#socket = socket
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (!isBinary) {
+        socket.close(1003, 'MQTT takes binary frames')
+        this.destroy(new Error('protocol violation: a text frame'))
+      } else if (!this.push(data)) {
+        socket.pause()
+      }
+    })
+    socket.on('close', () => {
+      this.push(null)
+      this.destroy()
+    })
+    socket.on('error', error => this.destroy(error))
+  }
+
+  override _read(): void {
+    if (this.#socket.isPaused) this.#socket.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#send(chunk, done)
+  }
+
+  /** What piled up leaves in one frame. */
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#send(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#socket.close(1000)
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // A clean close where the peer still answers; ws ends the socket by itself when it does not.
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(error ? 1002 : 1000)
+    else this.#socket.terminate()
+    done(error)
+  }
+
+  #send(bytes: Buffer, done: (error?: Error | null) => void): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return done(new Error('the WebSocket is closed'))
+    this.#socket.send(bytes, { binary: true }, done)
+  }
+}

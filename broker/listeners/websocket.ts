@@ -1,0 +1,64 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import type { Accept, Listener } from './listener.ts'
+import { WebSocketStream } from './websocket-stream.ts'
+
+export interface WebSocketOptions {
+  /** The HTTP server whose upgrades it takes; listening is the owner's business. */
+  readonly server: Server
+  readonly path: string
+  /** Origins of other sites that may connect; the own origin always may, and clients that are no browsers send none. */
+  readonly allowedOrigins: readonly string[]
+  readonly maxFrameBytes: number
+}
+
+const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
+
+/** MQTT over WebSocket, MQTT 3.1.1 §6. */
+export function listenWebSocket(options: WebSocketOptions, accept: Accept): Listener {
+  const { server, path, allowedOrigins, maxFrameBytes } = options
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxFrameBytes,
+    handleProtocols: offered => SUBPROTOCOLS.find(name => offered.has(name)) ?? false,
+  })
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const pathname = (request.url ?? '').split('?', 1)[0]
+    if (pathname !== path) return refuse(socket, 404, `MQTT over WebSocket is at ${path}`)
+    if (!offersSubprotocol(request)) return refuse(socket, 400, 'offer the subprotocol mqtt') // [MQTT-6.0.0-3]
+    if (!originAllowed(request, allowedOrigins)) {
+      return refuse(socket, 403, 'origin not allowed; add it to TRACKWIRE_ALLOWED_ORIGINS')
+    }
+    sockets.handleUpgrade(request, socket, head, webSocket => accept(new WebSocketStream(webSocket), 'websocket'))
+  }
+
+  server.on('upgrade', onUpgrade)
+  return {
+    address: path,
+    stop: () => {
+      server.off('upgrade', onUpgrade)
+      sockets.close()
+    },
+  }
+}
+
+function offersSubprotocol(request: IncomingMessage): boolean {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
+  return offered.some(name => SUBPROTOCOLS.includes(name))
+}
+
+function originAllowed({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
+  const { origin, host } = headers
+  if (origin === undefined || allowed.includes(origin) || allowed.includes('*')) return true
+  return URL.canParse(origin) && new URL(origin).host === host
+}
+
+function refuse(socket: Duplex, status: number, message: string): void {
+  const reason = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' }[status]
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
+  )
+}

@@ -1,0 +1,45 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Connections } from './connections.ts'
+
+export type BrokerMetrics = ReturnType<typeof brokerMetrics>
+
+/** What the broker counts. No ids in labels: their number has no bound. */
+export function brokerMetrics(registry: Registry, connections: Connections) {
+  new Gauge({
+    name: 'trackwire_mqtt_connections',
+    help: 'Admitted MQTT connections',
+    labelNames: ['transport'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const transport of ['tcp', 'tls', 'websocket']) this.set({ transport }, 0)
+      for (const { transport } of connections.all()) this.inc({ transport })
+    },
+  })
+  return {
+    received: new Counter({
+      name: 'trackwire_mqtt_messages_received_total',
+      help: 'Messages that clients published, by channel',
+      labelNames: ['channel'],
+      registers: [registry],
+    }),
+    refused: new Counter({
+      name: 'trackwire_mqtt_refused_total',
+      help: 'Refused publishes and subscriptions, by error code',
+      labelNames: ['code'],
+      registers: [registry],
+    }),
+    connectRefused: new Counter({
+      name: 'trackwire_mqtt_connects_refused_total',
+      help: 'Refused CONNECT packets, by reason',
+      labelNames: ['reason'],
+      registers: [registry],
+    }),
+    slowConsumers: new Counter({
+      name: 'trackwire_mqtt_slow_consumer_total',
+      help: 'Messages dropped (QoS 0) and connections closed because the consumer did not read',
+      labelNames: ['lane'],
+      registers: [registry],
+    }),
+  }
+}

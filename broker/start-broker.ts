@@ -1,0 +1,251 @@
+import type { Server } from 'node:http'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import type { Client } from 'aedes'
+import { ClassicLevel } from 'classic-level'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { decideFilter, MAX_PAYLOAD_BYTES, TrackwireError } from '../contract/index.ts'
+import { type Admission, admit, CONNACK, ConnectRefused, refuseProtocol5, type VerifyToken } from './auth/admit.ts'
+import { authorizeForward } from './auth/authorize-forward.ts'
+import { authorizePublish } from './auth/authorize-publish.ts'
+import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
+import { TokenExpiry } from './auth/token-expiry.ts'
+import { type Connection, Connections, type Transport } from './connections.ts'
+import { Bus } from './delivery/bus.ts'
+import { DeviceStatusPublisher } from './device-status.ts'
+import { guardPackets } from './guard/guard-packets.ts'
+import { PACKET_OVERHEAD_BYTES } from './guard/packet-scanner.ts'
+import type { Handlers } from './handlers.ts'
+import type { Listener } from './listeners/listener.ts'
+import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
+import { listenWebSocket } from './listeners/websocket.ts'
+import { brokerMetrics } from './metrics.ts'
+import { createNotices, type Tell } from './notices.ts'
+import { BrokerPersistence } from './persistence.ts'
+import { type Publish, publishThrough } from './publish.ts'
+import { TrackwireAedes } from './trackwire-aedes.ts'
+
+export interface BrokerOptions {
+  /** Sessions, queued and retained messages live in `<dataDirectory>/broker`. */
+  readonly dataDirectory: string
+  readonly verifyToken: VerifyToken
+  readonly handlers: Handlers
+  readonly logger: Logger
+  readonly registry: Registry
+  /** Contract §7; off for benchmarks. What protects the process itself stays on. */
+  readonly limits: boolean
+  readonly now?: () => number
+  /** How long a socket may take to send CONNECT. */
+  readonly connectTimeoutMs?: number
+  /** How long a subscriber may leave its socket full before it is disconnected. */
+  readonly drainTimeoutMs?: number
+}
+
+export interface ListenOptions {
+  readonly tcp?: TcpOptions
+  readonly tls?: TcpOptions
+  readonly webSocket?: { readonly server: Server; readonly allowedOrigins: readonly string[] }
+}
+
+export interface Broker {
+  readonly publish: Publish
+  /** Opens the listeners and returns their real addresses. */
+  listen(options: ListenOptions): Promise<string[]>
+  /** Stops accepting connections; those that stand live on. */
+  stopAccepting(): void
+  readonly connectionCount: number
+  close(): Promise<void>
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+const DRAIN_TIMEOUT_MS = 10_000
+/** Wills of an earlier process are published after four heartbeats. */
+const HEARTBEAT_MS = 15_000
+/** MQTT 3.1 cuts client ids at 23 characters, its clients (OwnTracks) do not; ours are longer by their namespace. */
+const MAX_CLIENT_ID_31 = 65_535
+/** Packets of one read that may wait for CONNACK; a read is 64 KiB at the most, so this is no limit in practice. */
+const CONNECT_QUEUE = 65_536
+const MAX_TOPIC_LEVELS = 16
+
+/** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { logger, limits, now = Date.now } = options
+  const connections = new Connections()
+  const metrics = brokerMetrics(options.registry, connections)
+  const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
+  const admissions = new WeakMap<Client, Admission | ConnectRefused>()
+  /** Clients that are authenticated, but not yet in Aedes' table: restored subscriptions are checked in between. */
+  const pending = new Map<string, Client>()
+  const transports = new WeakMap<Duplex, Transport>()
+  const persistence = new BrokerPersistence(db, ({ id }, filter) => {
+    const connection = connections.of(clientById(id))
+    return connection !== undefined && decideFilter(connection.principal, filter).allowed
+  })
+
+  let tell: Tell = () => {}
+  const aedes = new TrackwireAedes({
+    // Stored messages are ordered by broker id, then counter: ids that grow with time keep their order over restarts.
+    id: `node-${now().toString(36).padStart(11, '0')}`,
+    mq: new Bus(),
+    persistence,
+    heartbeatInterval: HEARTBEAT_MS,
+    connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    drainTimeout: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,
+    queueLimit: CONNECT_QUEUE,
+    maxClientsIdLength: MAX_CLIENT_ID_31,
+    maxTopicLevels: MAX_TOPIC_LEVELS,
+    preConnect: (client, packet, done) => {
+      if (packet.protocolVersion === 5) {
+        metrics.connectRefused.inc({ reason: 'protocol_version' })
+        refuseProtocol5(client)
+        return done(new Error('MQTT 5 is not served yet'), false)
+      }
+      admit(packet, options.verifyToken)
+        .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
+        .then(admission => {
+          admissions.set(client, admission)
+          done(null, true)
+        })
+    },
+    authenticate: (client, _username, _password, done) => {
+      const admission = admissions.get(client)
+      if (admission === undefined || admission instanceof ConnectRefused) {
+        metrics.connectRefused.inc({ reason: admission?.reason ?? 'unknown' })
+        logger.info({ reason: admission?.reason, peer: peerOf(client) }, `connection refused: ${admission?.message}`)
+        return done(
+          Object.assign(admission ?? new Error('not admitted'), {
+            returnCode: admission?.returnCode ?? CONNACK.notAuthorized,
+          }),
+          false,
+        )
+      }
+      enter(client, admission)
+      done(null, true)
+    },
+    authorizePublish: (client, packet, done) => publishPath(client, packet, done),
+    authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
+    authorizeForward: authorizeForward({ connections, metrics }),
+  })
+  const publish = publishThrough(aedes)
+  tell = createNotices(publish, metrics)
+  const expiry = new TokenExpiry(tell, now)
+  const status = new DeviceStatusPublisher({ publish, connections, now })
+  const subscribePath = authorizeSubscribe({ connections, tell, limits })
+  const publishPath = authorizePublish({
+    connections,
+    handlers: options.handlers,
+    renewToken,
+    tell,
+    metrics,
+    logger,
+    now,
+  })
+
+  function clientById(id: string): Client {
+    return (aedes as unknown as { clients: Record<string, Client> }).clients[id] ?? pending.get(id)!
+  }
+
+  function enter(client: Client, admission: Admission): void {
+    const connection: Connection = {
+      client,
+      ...admission,
+      transport: transports.get(client.conn) ?? 'tcp',
+      connectedAtMs: now(),
+      forbiddenAtMs: [],
+      receivable: new Map(),
+      willSpoke: false,
+    }
+    connections.add(connection)
+    pending.set(client.id, client)
+    expiry.watch(connection)
+    client.conn.once('close', () => {
+      connections.remove(connection)
+      if (pending.get(client.id) === client) pending.delete(client.id)
+      expiry.forget(connection)
+      // After Aedes has published the will, which speaks first.
+      setImmediate(() => setImmediate(() => status.disconnected(connection)))
+    })
+  }
+
+  async function renewToken(connection: Connection, token: string): Promise<void> {
+    const renewed = await options.verifyToken(token.trim())
+    if (renewed.org !== connection.principal.org || renewed.sub !== connection.principal.sub) {
+      throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
+    }
+    connection.principal = renewed
+    connection.receivable.clear()
+    expiry.watch(connection)
+    const held = Object.keys((connection.client as unknown as { subscriptions: object }).subscriptions)
+    const lost = held.filter(filter => !decideFilter(renewed, filter).allowed)
+    if (lost.length > 0) connection.client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: lost } as never)
+    for (const topic of lost)
+      tell(renewed, { code: 'subscribe_forbidden', message: 'the renewed token does not allow it', topic })
+  }
+
+  aedes.on('clientReady', client => {
+    pending.delete(client.id)
+    const connection = connections.of(client)
+    if (connection === undefined) return
+    logger.debug({ client: client.id, transport: connection.transport }, 'connected')
+    status.connected(connection)
+  })
+  aedes.on('clientError', (client, error) =>
+    logger.debug({ client: client.id, reason: error.message }, 'connection ended'),
+  )
+  aedes.on('connectionError', (client, error) =>
+    logger.debug({ peer: peerOf(client), reason: error.message }, 'connection ended before it was admitted'),
+  )
+  ;(aedes as unknown as { on(event: 'error', listener: (error: Error) => void): unknown }).on('error', error =>
+    logger.error({ err: error }, 'broker error'),
+  )
+
+  await aedes.listen()
+  status.settleAfterRestart(persistence)
+
+  const listeners: Listener[] = []
+  const accept = (stream: Duplex, transport: Transport) => {
+    transports.set(stream, transport)
+    guardPackets(aedes.handle(stream), MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
+  }
+  const stopAccepting = () => {
+    for (const listener of listeners.splice(0)) listener.stop()
+  }
+  let closing: Promise<void> | undefined
+
+  return {
+    publish,
+    async listen({ tcp, tls, webSocket }) {
+      if (tcp) listeners.push(await listenTcp(tcp, accept))
+      if (tls) listeners.push(await listenTcp(tls, accept))
+      const addresses = listeners.map(({ address }) => address)
+      if (webSocket) {
+        const maxFrameBytes = 2 * (MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
+        listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, accept))
+      }
+      return addresses
+    },
+    stopAccepting,
+    get connectionCount() {
+      return connections.size
+    },
+    close() {
+      closing ??= (async () => {
+        stopAccepting()
+        expiry.close()
+        status.close()
+        await new Promise<void>(resolve => aedes.close(resolve))
+        await persistence.destroy()
+      })()
+      return closing
+    },
+  }
+}
+
+function unavailable(error: Error): ConnectRefused {
+  return new ConnectRefused(CONNACK.serverUnavailable, 'internal', error.message)
+}
+
+function peerOf(client: Client): string | undefined {
+  return (client.conn as { remoteAddress?: string }).remoteAddress
+}

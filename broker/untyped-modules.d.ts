@@ -1,0 +1,44 @@
+// Packages without types of their own; only what we use of them is declared.
+declare module 'qlobber' {
+  export class Qlobber<Value> {
+    constructor(options: {
+      separator: string
+      wildcard_one: string
+      wildcard_some: string
+      match_empty_levels?: boolean
+    })
+    add(topic: string, value: Value): this
+    remove(topic: string, value?: Value): this
+    match(topic: string): Value[]
+  }
+}
+
+declare module 'aedes-persistence-level/asyncPersistence.js' {
+  import type { Readable } from 'node:stream'
+  import type { ClassicLevel } from 'classic-level'
+
+  export interface StoredPacket {
+    cmd: 'publish'
+    topic: string
+    payload: Buffer
+    qos: 0 | 1 | 2
+    retain: boolean
+    [more: string]: unknown
+  }
+  export interface StoredSubscription {
+    topic: string
+    qos: 0 | 1 | 2
+    clientId?: string
+  }
+  export default class AsyncLevelPersistence {
+    constructor(db: ClassicLevel<string, unknown>)
+    setup(broker: unknown): Promise<void>
+    storeRetained(packet: StoredPacket): Promise<void>
+    createRetainedStreamCombi(filters: string[]): Readable
+    createRetainedStream(filter: string): Readable
+    addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void>
+    subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>
+    outgoingUpdate(client: { id: string }, packet: unknown): Promise<void>
+    destroy(): Promise<void>
+  }
+}
