@@ -1,5 +1,6 @@
 /** The wire: topics, payloads, rights, errors. Leaf; runs in the browser too. */
 export { type Action, type Decision, decideFilter, decideTopic, maySeeDevice, visibleDevices } from './access.ts'
+export { asyncApiDocument } from './asyncapi.ts'
 export {
   CHANNEL_NAMES,
   CHANNELS,
@@ -33,6 +34,7 @@ export {
   decodePayload,
   MAX_PAYLOAD_BYTES,
 } from './payloads.ts'
+export { errorPage, topicPage } from './reference-pages.ts'
 export { SosAnswer, SosEvent, SosRequest, SosTransition } from './sos.ts'
 export {
   buildFilter,

@@ -1,0 +1,96 @@
+import { parseArgs } from 'node:util'
+import {
+  acquireDataFolder,
+  createTokens,
+  migrate,
+  openDatabase,
+  openSigningKeys,
+  readLock,
+  registerDevice,
+  type Tokens,
+} from '../../bridge/index.ts'
+import { isId, isOrg } from '../../contract/index.ts'
+import { type Command, UsageError } from '../command.ts'
+import { type Config, readConfig } from '../config.ts'
+import { readDuration } from '../duration.ts'
+import { createLogger } from '../logger.ts'
+
+export const deviceCommand: Command = {
+  name: 'device',
+  summary: 'register a device and print its token',
+  help: `Usage: trackwire device add ID --org ORG [options]
+
+Registers a device and prints its token, alone, on standard output. Works beside a running platform and without one.
+A device that is registered already keeps its data; it gets another token.
+
+  --org ORG        organisation the device belongs to
+  --name NAME      a name for people
+  --ttl TIME       how long the token is valid: 15m, 1h, 30d [3650d]
+  --config FILE    read settings from FILE
+  --help           this text
+`,
+  async run(args, { environment, stdout }) {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { org: { type: 'string' }, name: { type: 'string' }, ttl: { type: 'string', default: '3650d' } },
+    })
+    const [verb, deviceId, ...more] = positionals
+    if (verb !== 'add' || deviceId === undefined || more.length > 0)
+      throw new UsageError('say "trackwire device add ID --org ORG"')
+    const { org, name } = values
+    if (org === undefined) throw new UsageError('device add needs --org')
+    if (!isOrg(org)) throw new UsageError(`--org "${org}" is not 1 to 63 of a-z 0-9 -`)
+    if (!isId(deviceId)) throw new UsageError(`the id "${deviceId}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
+    const ttlSeconds = readDuration('--ttl', values.ttl)
+    const config = readConfig(environment)
+    const tokens = createTokens(await openSigningKeys(config.dataDirectory))
+    await register(config, tokens, { org, deviceId, ...(name === undefined ? {} : { name }) })
+    stdout.write(`${await tokens.mint({ org, sub: deviceId, role: 'device', ttlSeconds })}\n`)
+    return 0
+  },
+}
+
+interface NewDevice {
+  readonly org: string
+  readonly deviceId: string
+  readonly name?: string
+}
+
+/** Through the running platform where there is one, since it owns the embedded database; else straight into the database. */
+async function register(config: Config, tokens: Tokens, device: NewDevice): Promise<void> {
+  const holder = await readLock(config.dataDirectory)
+  if (holder?.httpAddress !== undefined) return registerOverHttp(holder.httpAddress, tokens, device)
+  const lock =
+    config.databaseUrl === undefined ? await acquireDataFolder(config.dataDirectory, { pid: process.pid }) : undefined
+  try {
+    const logger = createLogger({ logLevel: 'warn', logFormat: config.logFormat })
+    const db = await openDatabase({
+      ...(config.databaseUrl ? { url: config.databaseUrl } : {}),
+      dataDirectory: config.dataDirectory,
+      logger,
+    })
+    try {
+      await migrate(db)
+      await registerDevice(db, device, Date.now())
+    } finally {
+      await db.close()
+    }
+  } finally {
+    await lock?.close()
+  }
+}
+
+async function registerOverHttp(address: string, tokens: Tokens, { org, deviceId, name }: NewDevice): Promise<void> {
+  const token = await tokens.mint({ org, sub: 'trackwire-cli', role: 'admin', ttlSeconds: 60 })
+  const response = await fetch(`${address}/api/v1/devices`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ id: deviceId, ...(name === undefined ? {} : { name }) }),
+  })
+  // 409: it is registered already.
+  if (!response.ok && response.status !== 409) {
+    const problem = (await response.json().catch(() => ({}))) as { detail?: string }
+    throw new Error(`the platform at ${address} refused: ${problem.detail ?? response.statusText}`)
+  }
+}

@@ -1,0 +1,80 @@
+import { parseArgs } from 'node:util'
+import type { Logger } from 'pino'
+import type { Command, CommandContext } from '../command.ts'
+import { type Config, readConfig, SETTINGS, unknownVariables } from '../config.ts'
+import { createLogger } from '../logger.ts'
+import { type Platform, startPlatform } from '../start-platform.ts'
+
+/** How long a graceful stop may take before it is given up. */
+const DRAIN_MS = 20_000
+
+export const SETTINGS_HELP = Object.values(SETTINGS)
+  .map(
+    ({ name, default: fallback, description }) =>
+      `  ${name.padEnd(29)} ${description}${fallback === '' ? '' : ` [${fallback}]`}`,
+  )
+  .join('\n')
+
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'run the platform: MQTT, HTTP API, dashboard, geofence and SOS engine',
+  help: `Usage: trackwire serve [--config FILE]
+
+Runs the whole platform in one process until SIGINT or SIGTERM. The first signal drains: it stops accepting, commits what
+is in flight, announces it and closes; a second one stops at once. The addresses that really listen are printed.
+
+  --config FILE   read settings from FILE, lines of NAME=value
+  --help          this text
+
+Settings (environment, then --config FILE, then .env in the current folder) [default]:
+${SETTINGS_HELP}
+
+Exit codes: 0 stopped in order, 1 failed, 2 a mistake in the call or the configuration.
+`,
+  async run(args, context) {
+    parseArgs({ args, options: {} })
+    const config = readConfig(context.environment)
+    const logger = createLogger(config)
+    warnOfUnknown(config, context, logger)
+    const platform = await startPlatform(config, logger)
+    printAddresses(platform, context)
+    await untilStopped(context.signal)
+    return drain(platform, logger)
+  },
+}
+
+export function warnOfUnknown(_config: Config, { environment }: CommandContext, logger: Logger): void {
+  for (const name of unknownVariables(environment))
+    logger.warn({ variable: name }, `${name} is no setting of Trackwire; see trackwire serve --help`)
+  for (const name of Object.keys(environment)) {
+    if (/^TRACKWIRE_(LIMITS_|RETENTION_HOURLY_DAYS$)/.test(name))
+      logger.warn({ variable: name }, `${name} has no effect in this version`)
+  }
+}
+
+/** One line a listener, and the administrator's password the only time it is known. */
+export function printAddresses({ listeners, firstAccount }: Platform, { stdout }: CommandContext): void {
+  for (const { name, address } of listeners) stdout.write(`${name.padEnd(23)} ${address}\n`)
+  if (firstAccount) {
+    stdout.write(
+      `Administrator           ${firstAccount.username}, password ${firstAccount.password} (printed this once; keep it)\n`,
+    )
+  }
+}
+
+export function untilStopped(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+export async function drain(platform: Pick<Platform, 'close'>, logger: Logger): Promise<number> {
+  logger.info('stopping: answering what is in flight; a second signal stops at once')
+  const givenUp = new Promise<'timeout'>(resolve => setTimeout(resolve, DRAIN_MS, 'timeout').unref())
+  const outcome = await Promise.race([platform.close(), givenUp])
+  if (outcome === 'timeout') {
+    logger.error(`not everything could be closed within ${DRAIN_MS / 1_000} s`)
+    return 1
+  }
+  logger.info('stopped')
+  return 0
+}

@@ -1,0 +1,86 @@
+import { parseArgs } from 'node:util'
+import { createTokens, openSigningKeys } from '../../bridge/index.ts'
+import { Claims, checkSchema, isId, isOrg, ROLES, type Role, TrackwireError } from '../../contract/index.ts'
+import { type Command, UsageError } from '../command.ts'
+import { readConfig } from '../config.ts'
+import { readDuration } from '../duration.ts'
+
+export const tokenCommand: Command = {
+  name: 'token',
+  summary: 'mint a token with the local signing key',
+  help: `Usage: trackwire token --org ORG --role ROLE --sub ID [options]
+
+Prints a JWT, alone, on standard output. It is signed with the key in TRACKWIRE_DATA, which is made when there is none.
+
+  --org ORG        organisation, the first topic level
+  --role ROLE      ${ROLES.join(', ')}
+  --sub ID         who: a user id or a device id
+  --ttl TIME       how long it is valid: 90s, 15m, 1h, 30d [1h]
+  --devices A,B    devices it may watch (drivers: act for), beside what the role grants
+  --groups A,B     groups of devices
+  --acl JSON       [{"permission":"allow"|"deny","action":"publish"|"subscribe"|"all","topic":"…"}] or {"pub":[…],"sub":[…],"all":[…]}
+  --config FILE    read settings from FILE
+  --help           this text
+
+Example: mosquitto_pub -q 1 -t demo/devices/truck-7/location -u any \\
+           -P "$(npx trackwire token --org demo --role device --sub truck-7)" \\
+           -m '{"timestamp":'$(date +%s000)',"location":{"lat":41.1496,"lng":-8.6109}}'
+`,
+  async run(args, { environment, stdout }) {
+    const { values } = parseArgs({
+      args,
+      options: {
+        org: { type: 'string' },
+        role: { type: 'string' },
+        sub: { type: 'string' },
+        ttl: { type: 'string', default: '1h' },
+        devices: { type: 'string' },
+        groups: { type: 'string' },
+        acl: { type: 'string' },
+      },
+    })
+    const { org, role, sub } = values
+    if (org === undefined || role === undefined || sub === undefined)
+      throw new UsageError('token needs --org, --role and --sub; see trackwire token --help')
+    if (!isOrg(org)) throw new UsageError(`--org "${org}" is not 1 to 63 of a-z 0-9 -`)
+    if (!isId(sub)) throw new UsageError(`--sub "${sub}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
+    if (!ROLES.includes(role as Role)) throw new UsageError(`--role "${role}" is not one of ${ROLES.join(', ')}`)
+    const ttlSeconds = readDuration('--ttl', values.ttl)
+    const claims = {
+      sub,
+      org,
+      role: role as Role,
+      ...(values.devices === undefined ? {} : { devices: readIds('--devices', values.devices) }),
+      ...(values.groups === undefined ? {} : { groups: readIds('--groups', values.groups) }),
+      ...(values.acl === undefined ? {} : { acl: readAcl(values.acl) }),
+    }
+    checkClaims(claims)
+    const keys = await openSigningKeys(readConfig(environment).dataDirectory)
+    stdout.write(`${await createTokens(keys).mint({ ...claims, ttlSeconds })}\n`)
+    return 0
+  },
+}
+
+function readIds(option: string, text: string): string[] {
+  const ids = text.split(',').map(id => id.trim())
+  const wrong = ids.find(id => !isId(id))
+  if (wrong !== undefined) throw new UsageError(`${option}: "${wrong}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
+  return ids
+}
+
+function readAcl(text: string): Claims['acl'] {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`--acl is not JSON: ${(error as Error).message}`)
+  }
+}
+
+function checkClaims(claims: object): void {
+  try {
+    checkSchema(Claims, { ...claims, exp: 0 })
+  } catch (error) {
+    if (error instanceof TrackwireError) throw new UsageError(`--acl: ${error.message}; see trackwire token --help`)
+    throw error
+  }
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs'
+import {
+  BadSetting,
+  choice,
+  integer,
+  list,
+  notServed,
+  optional,
+  path,
+  port,
+  type Setting,
+  text,
+  url,
+} from './settings.ts'
+
+/**
+ * Every setting of the platform: its environment variable, its default, what it means. One table makes the checks, the
+ * types and `trackwire serve --help`.
+ */
+export const SETTINGS = {
+  dataDirectory: path('TRACKWIRE_DATA', './data', 'keys, embedded database, embedded broker store'),
+  host: text('TRACKWIRE_HOST', '127.0.0.1', 'address all listeners bind to; 0.0.0.0 to open up'),
+  mqttPort: port('TRACKWIRE_MQTT_PORT', '1883', 'MQTT over TCP; 0 = any free port, off = none'),
+  mqttsPort: port('TRACKWIRE_MQTTS_PORT', 'off', 'MQTT over TLS (8883); needs the TLS pair'),
+  tlsCert: optional(path('TRACKWIRE_TLS_CERT', '', 'PEM certificate chain; with the key, HTTP becomes HTTPS and WSS')),
+  tlsKey: optional(path('TRACKWIRE_TLS_KEY', '', 'PEM private key')),
+  httpPort: port('TRACKWIRE_HTTP_PORT', '8080', 'HTTP API, dashboard, MQTT over WebSocket at /mqtt; 0, off'),
+  databaseUrl: optional(url('DATABASE_URL', '', 'PostgreSQL 13+; embedded when unset', ['postgres:', 'postgresql:'])),
+  allowedOrigins: list('TRACKWIRE_ALLOWED_ORIGINS', '', 'other origins for CORS and WebSocket, comma separated'),
+  limits: choice('TRACKWIRE_LIMITS', 'on', 'limits of the contract; off for benchmarks', ['on', 'off']),
+  retentionRawDays: integer('TRACKWIRE_RETENTION_RAW_DAYS', '30', 'days raw fixes are kept; 0 = for ever', 0, 36_500),
+  mapTileUrl: optional(
+    text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),
+  ),
+  logLevel: choice('TRACKWIRE_LOG_LEVEL', 'info', 'least level that is logged', [
+    'debug',
+    'info',
+    'warn',
+    'error',
+    'silent',
+  ]),
+  logFormat: choice('TRACKWIRE_LOG_FORMAT', 'auto', 'auto = readable in a terminal, JSON otherwise', [
+    'auto',
+    'pretty',
+    'json',
+  ]),
+} as const satisfies Record<string, Setting<unknown>>
+
+/** Settings of the contract that this version does not serve: a clear refusal beats silence. */
+const NOT_SERVED: readonly Setting<undefined>[] = [
+  notServed('REDIS_URL', 'several nodes are not served yet; unset it to run one node'),
+  notServed('TRACKWIRE_TRACKERS', 'native tracker protocols are not served yet; unset it'),
+  notServed('TRACKWIRE_JWKS_URL', 'outside identity providers are not served yet; unset it to use own keys'),
+  notServed('TRACKWIRE_JWT_ISSUER', 'outside identity providers are not served yet; unset it'),
+  notServed('TRACKWIRE_JWT_AUDIENCE', 'outside identity providers are not served yet; unset it'),
+  notServed('TRACKWIRE_TLS_CA', 'device certificates are not served yet; unset it'),
+]
+
+type Values = {
+  readonly [Key in keyof typeof SETTINGS]: (typeof SETTINGS)[Key] extends Setting<infer Value> ? Value : never
+}
+export type Config = Values & { readonly tls: { readonly cert: string; readonly key: string } | undefined }
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** All that is wrong with the configuration, together. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(
+      problems.length === 1
+        ? problems[0]
+        : `${problems.length} problems in the configuration:\n  ${problems.join('\n  ')}`,
+    )
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads and checks the configuration.
+ * @param environment variables as given; files are merged before
+ * @throws ConfigError with every problem found
+ */
+export function readConfig(environment: Environment): Config {
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [key, setting] of Object.entries(SETTINGS))
+    values[key] = readSetting(setting as Setting<unknown>, environment, problems)
+  for (const setting of NOT_SERVED) readSetting(setting as Setting<unknown>, environment, problems)
+  const tls = readTls(values as Values, problems)
+  problems.push(...contradictions(values as Values))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return Object.freeze({ ...(values as Values), tls })
+}
+
+/** Variables that look like ours but are none: most often a slip of the pen. */
+export function unknownVariables(environment: Environment): string[] {
+  const known = new Set([...Object.values(SETTINGS), ...NOT_SERVED].map(({ name }) => name))
+  return Object.keys(environment).filter(
+    name =>
+      name.startsWith('TRACKWIRE_') &&
+      !known.has(name) &&
+      !/^TRACKWIRE_(LIMITS_|TEST_|RETENTION_HOURLY_DAYS$)/.test(name),
+  )
+}
+
+function readSetting<Value>(setting: Setting<Value>, environment: Environment, problems: string[]): Value | undefined {
+  const given = environment[setting.name]?.trim()
+  try {
+    return setting.parse(given === undefined || given === '' ? setting.default : given)
+  } catch (error) {
+    if (!(error instanceof BadSetting)) throw error
+    problems.push(`${setting.name}: ${error.message}`)
+    return undefined
+  }
+}
+
+function readTls({ tlsCert, tlsKey }: Values, problems: string[]): Config['tls'] {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  if (tlsCert === undefined || tlsKey === undefined) {
+    problems.push('TRACKWIRE_TLS_CERT and TRACKWIRE_TLS_KEY go together; set both or none')
+    return undefined
+  }
+  const read = (name: string, file: string): string => {
+    try {
+      return readFileSync(file, 'utf8')
+    } catch (error) {
+      problems.push(
+        `${name}: cannot read ${file} (${(error as NodeJS.ErrnoException).code}); give the path of a PEM file`,
+      )
+      return ''
+    }
+  }
+  return { cert: read('TRACKWIRE_TLS_CERT', tlsCert), key: read('TRACKWIRE_TLS_KEY', tlsKey) }
+}
+
+function contradictions({ mqttPort, mqttsPort, httpPort, tlsCert, tlsKey }: Values): string[] {
+  const found: string[] = []
+  if (mqttsPort !== 'off' && mqttsPort !== undefined && (tlsCert === undefined || tlsKey === undefined)) {
+    found.push('TRACKWIRE_MQTTS_PORT needs TRACKWIRE_TLS_CERT and TRACKWIRE_TLS_KEY')
+  }
+  if (mqttPort === 'off' && mqttsPort === 'off' && httpPort === 'off')
+    found.push('every port is off; there is nothing to serve')
+  const named = Object.entries({
+    TRACKWIRE_MQTT_PORT: mqttPort,
+    TRACKWIRE_MQTTS_PORT: mqttsPort,
+    TRACKWIRE_HTTP_PORT: httpPort,
+  })
+  for (const [i, [name, value]] of named.entries()) {
+    const twin = named.slice(i + 1).find(([, other]) => typeof value === 'number' && value > 0 && other === value)
+    if (twin) found.push(`${name} and ${twin[0]} are both ${value}; give each its own port`)
+  }
+  return found
+}

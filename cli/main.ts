@@ -1,0 +1,107 @@
+import { parseArgs } from 'node:util'
+import { TrackwireError } from '../contract/index.ts'
+import { type Command, UsageError } from './command.ts'
+import { demoCommand } from './commands/demo.ts'
+import { deviceCommand } from './commands/device.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { serveCommand } from './commands/serve.ts'
+import { simulatorCommand } from './commands/sim.ts'
+import { tokenCommand } from './commands/token.ts'
+import { ConfigError } from './config.ts'
+import { gatherEnvironment } from './environment.ts'
+import { VERSION } from './version.ts'
+
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  demoCommand,
+  tokenCommand,
+  deviceCommand,
+  simulatorCommand,
+  migrateCommand,
+  doctorCommand,
+]
+
+const HELP = `Trackwire ${VERSION}: live GPS tracking around an MQTT broker.
+
+Usage: trackwire <command> [options]
+
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+
+Every command has --help. Settings are environment variables, a .env file in the current folder, or --config FILE;
+"trackwire serve --help" lists them.
+`
+
+/** Exit code of a run that a second signal stopped at once. */
+const STOPPED_AT_ONCE = 130
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(HELP)
+    return name === undefined ? 2 : 0
+  }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${VERSION}\n`)
+    return 0
+  }
+  const command = COMMANDS.find(known => known.name === name)
+  if (command === undefined) return fail(`there is no command "${name}"; see trackwire --help`, 2)
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(command.help)
+    return 0
+  }
+  try {
+    const { config, rest } = takeConfigOption(args)
+    const environment = gatherEnvironment(process.env, config)
+    return await command.run(rest, {
+      environment,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      signal: stopSignal(),
+    })
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof ConfigError) return fail(error.message, 2)
+    if (isParseArgsError(error)) return fail(`${error.message.split('\n')[0]} (see trackwire ${name} --help)`, 2)
+    if (error instanceof TrackwireError) return fail(error.message, 1)
+    return fail(describe(error), 1)
+  }
+}
+
+/** `--config FILE` is every command's; the rest is the command's own. */
+function takeConfigOption(args: string[]): { config: string | undefined; rest: string[] } {
+  const at = args.findIndex(arg => arg === '--config' || arg.startsWith('--config='))
+  if (at === -1) return { config: undefined, rest: args }
+  const spans = args[at] === '--config' ? 2 : 1
+  const { values } = parseArgs({ args: args.slice(at, at + spans), options: { config: { type: 'string' } } })
+  return { config: values.config, rest: args.toSpliced(at, spans) }
+}
+
+function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(STOPPED_AT_ONCE)
+      controller.abort(name)
+    })
+  }
+  return controller.signal
+}
+
+function isParseArgsError(error: unknown): error is Error {
+  return error instanceof TypeError && ((error as NodeJS.ErrnoException).code ?? '').startsWith('ERR_PARSE_ARGS')
+}
+
+function describe(error: unknown): string {
+  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string }
+  if (code === 'EADDRINUSE') return `port ${port} on ${address} is taken; choose another one or 0 for any free port`
+  if (code === 'EACCES' && port !== undefined) return `port ${port} needs more rights; choose one above 1023`
+  if (code === 'EADDRNOTAVAIL') return `${address} is no address of this machine; check TRACKWIRE_HOST`
+  return error instanceof Error ? error.message || String(error) : String(error)
+}
+
+function fail(message: string, exitCode: number): number {
+  process.stderr.write(`trackwire: ${message}\n`)
+  return exitCode
+}

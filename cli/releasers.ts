@@ -1,0 +1,26 @@
+/** What has been opened, closed again last-in first-out, also after a start that failed half-way. */
+export class Releasers {
+  readonly #stack: { name: string; release: () => Promise<void> | void }[] = []
+  #releasing: Promise<void> | undefined
+
+  add(name: string, release: () => Promise<void> | void): void {
+    this.#stack.push({ name, release })
+  }
+
+  /** Idempotent. Goes on when one fails; rejects at the end with what failed. */
+  release(): Promise<void> {
+    this.#releasing ??= (async () => {
+      const failures: unknown[] = []
+      while (this.#stack.length > 0) {
+        const { name, release } = this.#stack.pop()!
+        try {
+          await release()
+        } catch (cause) {
+          failures.push(new Error(`closing ${name} failed`, { cause }))
+        }
+      }
+      if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
+    })()
+    return this.#releasing
+  }
+}

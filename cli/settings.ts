@@ -1,0 +1,118 @@
+import { resolve } from 'node:path'
+
+/** One setting: its variable, its default as text, and how its text becomes a value. */
+export interface Setting<Value> {
+  readonly name: string
+  readonly default: string
+  readonly description: string
+  /** @throws BadSetting */
+  parse(text: string): Value
+}
+
+/** What is wrong with one value: cause and remedy, without the name of the variable. */
+export class BadSetting extends Error {
+  override readonly name = 'BadSetting'
+}
+
+export function text(name: string, fallback: string, description: string): Setting<string> {
+  return { name, default: fallback, description, parse: value => value }
+}
+
+/** A path, resolved against the current folder. */
+export function path(name: string, fallback: string, description: string): Setting<string> {
+  return { name, default: fallback, description, parse: value => (value === '' ? '' : resolve(value)) }
+}
+
+export function optional(setting: Setting<string>): Setting<string | undefined> {
+  return { ...setting, parse: value => (value === '' ? undefined : setting.parse(value)) }
+}
+
+export function port(name: string, fallback: string, description: string): Setting<number | 'off'> {
+  return {
+    name,
+    default: fallback,
+    description,
+    parse: value => {
+      if (value.toLowerCase() === 'off') return 'off'
+      const number = Number(value)
+      if (!/^\d+$/.test(value) || number > 65_535)
+        throw new BadSetting(`"${value}" is no port; give 0 to 65535, or off`)
+      return number
+    },
+  }
+}
+
+export function integer(
+  name: string,
+  fallback: string,
+  description: string,
+  min: number,
+  max: number,
+): Setting<number> {
+  return {
+    name,
+    default: fallback,
+    description,
+    parse: value => {
+      const number = Number(value)
+      if (!/^-?\d+$/.test(value) || number < min || number > max) {
+        throw new BadSetting(`"${value}" is not a whole number from ${min} to ${max}`)
+      }
+      return number
+    },
+  }
+}
+
+export function choice<const Choices extends readonly string[]>(
+  name: string,
+  fallback: Choices[number],
+  description: string,
+  choices: Choices,
+): Setting<Choices[number]> {
+  return {
+    name,
+    default: fallback,
+    description,
+    parse: value => {
+      if (!choices.includes(value)) throw new BadSetting(`"${value}" is not one of ${choices.join(', ')}`)
+      return value
+    },
+  }
+}
+
+export function list(name: string, fallback: string, description: string): Setting<readonly string[]> {
+  const parse = (value: string) =>
+    value
+      .split(',')
+      .map(item => item.trim())
+      .filter(item => item !== '')
+  return { name, default: fallback, description, parse }
+}
+
+export function url(name: string, fallback: string, description: string, schemes: readonly string[]): Setting<string> {
+  return {
+    name,
+    default: fallback,
+    description,
+    parse: value => {
+      // The value is not repeated: it may hold a password.
+      if (!URL.canParse(value) || !schemes.includes(new URL(value).protocol)) {
+        throw new BadSetting(`not a URL that begins with ${schemes.map(scheme => `${scheme}//`).join(' or ')}`)
+      }
+      return value
+    },
+  }
+}
+
+/** A setting that exists, but has no effect in this version: anything but empty is a problem. */
+export function notServed(name: string, remedy: string): Setting<undefined> {
+  return {
+    name,
+    default: '',
+    description: remedy,
+    parse: value => {
+      if (value !== '') throw new BadSetting(remedy)
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,133 @@
+import { mkdir } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import {
+  acquireDataFolder,
+  createAccounts,
+  createHttpApp,
+  createTokens,
+  ensureFirstAccount,
+  migrate,
+  openDatabase,
+  openSigningKeys,
+  startIngest,
+  type Tokens,
+} from '../bridge/index.ts'
+import { type Broker, startBroker } from '../broker/index.ts'
+import { compileAll } from '../contract/index.ts'
+import { brokerHandlers } from './broker-handlers.ts'
+import type { Config } from './config.ts'
+import { Releasers } from './releasers.ts'
+import { VERSION } from './version.ts'
+
+export interface Platform {
+  /** What really listens, one line each: `{ name, address }`. */
+  readonly listeners: readonly { readonly name: string; readonly address: string }[]
+  readonly mqttUrl: string | undefined
+  readonly httpUrl: string | undefined
+  /** Made at the very first start only. */
+  readonly firstAccount: { readonly org: string; readonly username: string; readonly password: string } | undefined
+  readonly tokens: Tokens
+  /** Stops accepting, commits what is in flight, empties the outbox, closes. Idempotent. */
+  close(): Promise<void>
+}
+
+const DASHBOARD_DIRECTORY = fileURLToPath(new URL('../dashboard', import.meta.url))
+
+/** The one composition root: every part is made here, in the order in which they need each other, and closed in reverse. */
+export async function startPlatform(config: Config, logger: Logger): Promise<Platform> {
+  const releasers = new Releasers()
+  try {
+    return await start(config, logger, releasers)
+  } catch (error) {
+    await releasers.release().catch(cause => logger.error({ err: cause }, 'clean-up after a failed start'))
+    throw error
+  }
+}
+
+async function start(config: Config, logger: Logger, releasers: Releasers): Promise<Platform> {
+  const { dataDirectory, host } = config
+  const limits = config.limits === 'on'
+  compileAll()
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+  const folder = await acquireDataFolder(dataDirectory, { pid: process.pid })
+  releasers.add('data folder', () => folder.close())
+
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const keys = await openSigningKeys(dataDirectory)
+  const tokens = createTokens(keys)
+  const db = await openDatabase({ ...(config.databaseUrl ? { url: config.databaseUrl } : {}), dataDirectory, logger })
+  releasers.add('database', () => db.close())
+  await migrate(db)
+  const accounts = createAccounts(db)
+  const firstAccount = (await ensureFirstAccount(db)) ?? undefined
+
+  const ingest = await startIngest({ db, logger, registry, retentionRawDays: config.retentionRawDays })
+  const handlers = brokerHandlers(ingest)
+  const broker = await startBroker({ dataDirectory, verifyToken: tokens.verify, handlers, logger, registry, limits })
+  const app = await createHttpApp({
+    db,
+    ingest,
+    tokens,
+    keys,
+    accounts,
+    logger,
+    registry,
+    dashboardDirectory: DASHBOARD_DIRECTORY,
+    ...(config.mapTileUrl ? { mapTileUrl: config.mapTileUrl } : {}),
+    ...(config.tls ? { tls: config.tls } : {}),
+    allowedOrigins: [...config.allowedOrigins],
+    health: async () => ({
+      database: await ping(db),
+      broker: { ok: true, detail: `${broker.connectionCount} connections` },
+    }),
+    version: VERSION,
+  })
+  // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
+  releasers.add('http', () => app.close())
+  releasers.add('broker', () => broker.close())
+  releasers.add('ingest', () => ingest.close())
+  releasers.add('listeners', () => broker.stopAccepting())
+
+  await ingest.announce(broker.publish)
+  const listeners = await listenMqtt(broker, config, host)
+  let httpUrl: string | undefined
+  if (config.httpPort !== 'off') {
+    await broker.listen({ webSocket: { server: app.server, allowedOrigins: config.allowedOrigins } })
+    await app.listen({ host, port: config.httpPort })
+    const { port } = app.server.address() as AddressInfo
+    const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    httpUrl = `${config.tls ? 'https' : 'http'}://${authority}`
+    listeners.push({ name: 'MQTT over WebSocket', address: `${config.tls ? 'wss' : 'ws'}://${authority}/mqtt` })
+    listeners.push({ name: 'HTTP API and dashboard', address: httpUrl })
+    await folder.setHttpAddress(httpUrl)
+  }
+  const mqttUrl = listeners.find(({ address }) => address.startsWith('mqtt'))?.address
+  return { listeners, mqttUrl, httpUrl, firstAccount, tokens, close: () => releasers.release() }
+}
+
+async function listenMqtt(broker: Broker, config: Config, host: string): Promise<{ name: string; address: string }[]> {
+  const { mqttPort, mqttsPort, tls } = config
+  const listeners: { name: string; address: string }[] = []
+  if (mqttPort !== 'off') {
+    const [address] = await broker.listen({ tcp: { host, port: mqttPort } })
+    listeners.push({ name: 'MQTT over TCP', address: address! })
+  }
+  if (mqttsPort !== 'off' && tls !== undefined) {
+    const [address] = await broker.listen({ tls: { host, port: mqttsPort, tls } })
+    listeners.push({ name: 'MQTT over TLS', address: address! })
+  }
+  return listeners
+}
+
+async function ping(db: Awaited<ReturnType<typeof openDatabase>>): Promise<{ ok: boolean; detail: string }> {
+  try {
+    await db.query('select 1')
+    return { ok: true, detail: db.kind }
+  } catch (error) {
+    return { ok: false, detail: (error as Error).message }
+  }
+}
