@@ -1,0 +1,44 @@
+import type { Location } from '../contract/index.ts'
+
+/** What rules see of a fix. `timestamp` in milliseconds since the Unix epoch. */
+export interface Fix {
+  readonly timestamp: number
+  readonly location: Location
+}
+
+/** Whose fixes these are: the organisation's fences apply, narrowed by device and groups. */
+export interface Device {
+  readonly org: string
+  readonly deviceId: string
+  readonly groups: readonly string[]
+}
+
+/** Fixes in a row on the side that the device is not yet known to be on. */
+export interface PendingCrossing {
+  readonly count: number
+  readonly first: Fix
+}
+
+/** What is remembered of a device and a fence. A fence that it is outside of, with nothing pending, is not remembered. */
+export interface FenceMemory {
+  readonly inside: boolean
+  readonly pending?: PendingCrossing
+  /** Which side the device began on is not known: an enter that comes of it is `initial`. */
+  readonly undecided?: true
+}
+
+/** What is kept of a device between two fixes. Survives `JSON.parse(JSON.stringify(state))`. */
+export interface DeviceState {
+  readonly newest: Fix | null
+  readonly fences: Readonly<Record<string, FenceMemory>>
+  /**
+   * The best accuracy of any fix so far in metres, 0 when one came without; tells which fences with `maxAccuracy` have
+   * heard of the device at all. Absent: good enough for every fence.
+   */
+  readonly bestAccuracy?: number
+}
+
+/** The state of a device that nothing is known of. */
+export function emptyState(): DeviceState {
+  return { newest: null, fences: {} }
+}

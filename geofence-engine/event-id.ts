@@ -1,0 +1,32 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import type { GeofenceTransition, SosTransition } from '../contract/index.ts'
+
+/**
+ * The id of a crossing: `ge-` and 32 hex digits, the same however often the crossing is computed.
+ * @param timestamp of the crossing's fix, milliseconds
+ */
+export function geofenceEventId(
+  org: string,
+  deviceId: string,
+  fenceId: string,
+  event: GeofenceTransition,
+  timestamp: number,
+): string {
+  return `ge-${digest([org, deviceId, fenceId, event, timestamp], 32)}`
+}
+
+/** The id of the alert that a trigger opens: `sos-` and 24 hex digits. */
+export function sosAlertId(org: string, deviceId: string, requestId: string): string {
+  return `sos-${digest([org, deviceId, requestId], 24)}`
+}
+
+/** The id of one transition of an alert: `se-` and 32 hex digits. `tier` tells escalations apart. */
+export function sosEventId(org: string, alertId: string, event: SosTransition, tier?: number): string {
+  return `se-${digest(tier === undefined ? [org, alertId, event] : [org, alertId, event, tier], 32)}`
+}
+
+/** Hex digits of the SHA-256 of a list; as JSON, so that no two lists read the same. */
+function digest(parts: readonly (string | number)[], digits: number): string {
+  return bytesToHex(sha256(utf8ToBytes(JSON.stringify(parts)))).slice(0, digits)
+}
