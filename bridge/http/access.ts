@@ -1,0 +1,96 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import {
+  type Action,
+  buildTopic,
+  type ChannelName,
+  decideTopic,
+  type Principal,
+  ROLES,
+  type Role,
+  type TopicParams,
+  TrackwireError,
+} from '../../contract/index.ts'
+import type { Tokens } from '../auth/tokens.ts'
+
+/** Who may call a route: `public` needs no token; else the roles that may. What they see inside is narrower still. */
+export type Access = 'public' | readonly Role[]
+
+export const PUBLIC: Access = 'public'
+export const ANYONE: Access = ROLES
+/** Those who read alerts and SOS on the notification channels; devices do not. */
+export const ALERT_READERS: Access = ['driver', 'user', 'dispatcher', 'admin', 'service']
+export const DISPATCHERS: Access = ['dispatcher', 'admin']
+export const ADMINS: Access = ['admin']
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Routes that do not say are closed to everyone. */
+    access?: Access
+  }
+  interface FastifyRequest {
+    /** Who sent the request; null on public routes. Read it by `principalOf`. */
+    principal: Principal | null
+  }
+}
+
+/** Verifies the bearer token of every request to a route that is not public, then its role. Errors: `token_*`, `forbidden`. */
+export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
+  app.decorateRequest('principal', null)
+  app.addHook('onRequest', async request => {
+    if (request.is404) return
+    const access = request.routeOptions.config.access ?? []
+    if (access === 'public') return
+    const principal = fillAcl(await tokens.verify(bearerToken(request)))
+    if (!access.includes(principal.role)) {
+      throw new TrackwireError(
+        'forbidden',
+        `the role ${principal.role} may not do this; it takes ${access.join(' or ')}`,
+      )
+    }
+    request.principal = principal
+  })
+}
+
+/** RFC 6750 §2.1 */
+function bearerToken(request: FastifyRequest): string {
+  const header = request.headers.authorization
+  if (header === undefined) {
+    throw new TrackwireError('token_missing', 'no token was sent; send it as "Authorization: Bearer <token>"')
+  }
+  const match = /^Bearer +([^\s]+) *$/i.exec(header)
+  if (match === null) throw new TrackwireError('token_invalid', 'the Authorization header is not "Bearer <token>"')
+  return match[1]!
+}
+
+const ACL_PLACEHOLDER = /\$\{(?:clientid|username)\}/g
+
+/** Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`. */
+function fillAcl(principal: Principal): Principal {
+  if (principal.acl.length === 0) return principal
+  const acl = principal.acl.map(rule => ({
+    ...rule,
+    topic: rule.topic.replace(ACL_PLACEHOLDER, () => principal.sub),
+  }))
+  return { ...principal, acl }
+}
+
+/** The principal of a route that is not public. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === null) throw new TypeError(`${request.routeOptions.url} is public and has no principal`)
+  return request.principal
+}
+
+/** Refuses unless the principal could publish the same over MQTT. Errors: `publish_forbidden`. */
+export function mayPublish(principal: Principal, channel: ChannelName, params: Omit<TopicParams, 'org'>): void {
+  const { allowed, reason } = decide(principal, 'publish', channel, params)
+  if (!allowed) throw new TrackwireError('publish_forbidden', `the token does not allow this: ${reason}`)
+}
+
+/** Whether the principal could receive the channel over MQTT. */
+export function mayRead(principal: Principal, channel: ChannelName, params: Omit<TopicParams, 'org'>): boolean {
+  return decide(principal, 'subscribe', channel, params).allowed
+}
+
+function decide(principal: Principal, action: Action, channel: ChannelName, params: Omit<TopicParams, 'org'>) {
+  return decideTopic(principal, action, buildTopic(channel, { ...params, org: principal.org }))
+}

@@ -1,0 +1,134 @@
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { MAX_PAYLOAD_BYTES, TrackwireError } from '../../contract/index.ts'
+import type { Accounts } from '../auth/accounts.ts'
+import type { SigningKeys } from '../auth/signing-keys.ts'
+import type { Tokens } from '../auth/tokens.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import type { Database } from '../store/database.ts'
+import { guardRoutes } from './access.ts'
+import { allowOrigins } from './cors.ts'
+import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
+import { readJsonBodies } from './json-body.ts'
+import { describeApi } from './openapi.ts'
+import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
+import { recordRequests, requestIdOf } from './request-log.ts'
+import { alertRoutes } from './routes/alerts.ts'
+import { authRoutes } from './routes/auth.ts'
+import { configRoutes } from './routes/config.ts'
+import { deviceRoutes } from './routes/devices.ts'
+import { fenceRoutes } from './routes/fences.ts'
+import { type HealthCheck, healthRoutes } from './routes/health.ts'
+import { setAsideRoutes } from './routes/set-aside.ts'
+import { sosRoutes } from './routes/sos.ts'
+import { trackingRoutes } from './routes/tracking.ts'
+import { type Api, compileCheck } from './schema-checks.ts'
+import { setSecurityHeaders } from './security-headers.ts'
+import { refuseUnknownRoutes } from './unknown-routes.ts'
+
+/** A body has to arrive within this time, so that slow senders do not hold sockets. */
+const REQUEST_TIMEOUT_MS = 60_000
+
+export interface HttpAppOptions {
+  readonly db: Database
+  readonly ingest: Ingest
+  readonly tokens: Tokens
+  readonly keys: SigningKeys
+  readonly accounts: Accounts
+  readonly logger: Logger
+  readonly registry: Registry
+  readonly health: HealthCheck
+  /** Of the platform, as told by `/health`, `/api/v1/config` and the OpenAPI document. */
+  readonly version: string
+  /** Origins besides our own whose pages may call the API, like `https://app.example`. */
+  readonly allowedOrigins: readonly string[]
+  /** The built dashboard; none is served without it. */
+  readonly dashboardDirectory?: string | undefined
+  /** Raster tile URL for the dashboard's map; its host is let into the page's security policy. */
+  readonly mapTileUrl?: string | undefined
+  /** PEM; HTTPS when given. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
+}
+
+/**
+ * The HTTP API and the dashboard as a Fastify instance that is ready but does not listen; `close()` ends it.
+ * WebSocket upgrades are not its business: attach them to `app.server`.
+ */
+export async function createHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
+  const { dashboardDirectory, mapTileUrl, tls } = options
+  const app = createServer(options)
+
+  app.setErrorHandler(sendProblem)
+  app.setValidatorCompiler(compileCheck)
+  app.setSchemaErrorFormatter(([fault]) => fault as unknown as Error)
+  // Response schemas describe; they must never drop what they do not know of, like a fence's further properties.
+  app.setSerializerCompiler(() => value => JSON.stringify(value))
+  readJsonBodies(app)
+  refuseUnknownRoutes(app, (request, reply) =>
+    dashboardDirectory !== undefined && isNavigation(request) ? sendDashboardPage(reply) : null,
+  )
+
+  recordRequests(app, options.registry)
+  setSecurityHeaders(app, { secure: tls !== undefined })
+  allowOrigins(app, options.allowedOrigins)
+  refuseWhenClosing(app)
+  guardRoutes(app, options.tokens)
+
+  await describeApi(app, options.version)
+  const api = app as unknown as Api
+  authRoutes(api, options)
+  trackingRoutes(api, options)
+  deviceRoutes(api, options)
+  fenceRoutes(api, options)
+  alertRoutes(api, options)
+  sosRoutes(api, options)
+  setAsideRoutes(api, options)
+  healthRoutes(api, options)
+  configRoutes(api, options)
+  if (dashboardDirectory !== undefined) await serveDashboard(app, { directory: dashboardDirectory, mapTileUrl })
+
+  await app.ready()
+  return app
+}
+
+function createServer({ logger, tls }: HttpAppOptions): FastifyInstance {
+  const common = {
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_PAYLOAD_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: requestIdOf,
+    // Fastify's own answer while closing is no problem document; `refuseWhenClosing` gives ours.
+    return503OnClosing: false,
+    frameworkErrors: sendProblem,
+    clientErrorHandler(error, socket) {
+      if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') return void socket.destroy()
+      socket.end(rawProblem(error as NodeJS.ErrnoException))
+    },
+  } satisfies FastifyServerOptions & Record<string, unknown>
+  return (tls === undefined ? Fastify(common) : Fastify({ ...common, https: { ...tls } })) as unknown as FastifyInstance
+}
+
+/** What cannot even be read as HTTP has no reply object: the answer is written by hand. */
+function rawProblem({ code }: NodeJS.ErrnoException): string {
+  const refusal =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? new TrackwireError('request_invalid', 'the headers are larger than 16 KiB')
+      : new TrackwireError('request_invalid', 'this is not an HTTP request')
+  const body = JSON.stringify(problemOf(refusal, 'none'))
+  const headers = `content-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
+  return `HTTP/1.1 400 Bad Request\r\n${headers}\r\n\r\n${body}`
+}
+
+function refuseWhenClosing(app: FastifyInstance): void {
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onRequest', async (_request, reply) => {
+    if (!closing) return
+    reply.header('connection', 'close')
+    throw new TrackwireError('shutting_down')
+  })
+}

@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { PUBLIC } from './access.ts'
+import { dashboardPolicy } from './security-headers.ts'
+
+/** Vite names files of this folder by their content, so they never change. */
+const HASHED_FOLDER = /[\\/]assets[\\/]/
+
+/** Serves the built dashboard at `/`. */
+export async function serveDashboard(
+  app: FastifyInstance,
+  { directory, mapTileUrl }: { directory: string; mapTileUrl: string | undefined },
+): Promise<void> {
+  const policy = dashboardPolicy(mapTileUrl)
+  await app.register(async scope => {
+    scope.addHook('onRoute', route => {
+      route.config = { ...route.config, access: PUBLIC }
+      route.schema = { ...route.schema, hide: true }
+    })
+    await scope.register(fastifyStatic, {
+      root: directory,
+      cacheControl: false,
+      decorateReply: true,
+      setHeaders(reply, path) {
+        reply.header(
+          'cache-control',
+          HASHED_FOLDER.test(path.slice(join(directory).length)) ? 'public, max-age=31536000, immutable' : 'no-cache',
+        )
+        if (path.endsWith('.html')) reply.header('content-security-policy', policy)
+      },
+    })
+  })
+}
+
+/** A person who opens a deep link of the dashboard gets its page; a script, an image or an API call that is missing stays a 404. */
+export function isNavigation(request: FastifyRequest): boolean {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false
+  if (/^\/(api|health|metrics|mqtt|\.well-known|assets)(\/|\?|$)/.test(request.url)) return false
+  return (request.headers.accept ?? '').includes('text/html')
+}
+
+export async function sendDashboardPage(reply: FastifyReply): Promise<FastifyReply> {
+  return reply.sendFile('index.html')
+}

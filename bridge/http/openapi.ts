@@ -1,0 +1,56 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { FenceFeature, GeofenceEvent, LocationUpdate, SosEvent } from '../../contract/index.ts'
+import { PUBLIC } from './access.ts'
+import { Problem } from './problem.ts'
+import { Device } from './routes/devices.ts'
+import { SosAlert } from './routes/sos.ts'
+import { DOCS_POLICY } from './security-headers.ts'
+
+/** Schemas that routes refer to by name, and that generators of clients turn into types. */
+const SHARED = { Problem, LocationUpdate, FenceFeature, GeofenceEvent, SosEvent, Device, SosAlert }
+
+/** The OpenAPI 3.1 document at `/api/openapi.json`, made from the routes' own schemas, and its page at `/api/docs`. Register before the routes. */
+export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
+  for (const [$id, schema] of Object.entries(SHARED)) app.addSchema({ ...schema, $id })
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Trackwire',
+        version,
+        description:
+          'Live GPS tracking: fixes in; devices, history, fences, alerts and SOS out. Live channels are on MQTT, over TCP or over WebSocket at `/mqtt`. Every error is a problem (RFC 9457) with a stable code. Lists are `{"items": […], "next": cursor or null}`.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      tags: [
+        { name: 'auth', description: 'Logging in, tokens, keys' },
+        { name: 'tracking', description: 'Fixes of devices and gateways' },
+        { name: 'devices', description: 'Devices, their newest fix, their history' },
+        { name: 'fences', description: 'Geofences as GeoJSON' },
+        { name: 'alerts', description: 'Crossings of fences as announced' },
+        { name: 'sos', description: 'SOS alerts' },
+        { name: 'operations', description: 'Health, metrics, configuration' },
+      ],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      security: [{ bearer: [] }],
+    },
+    refResolver: { buildLocalReference: (schema, _base, _fragment, index) => String(schema.$id ?? `def-${index}`) },
+  })
+  await app.register(async scope => {
+    scope.addHook('onRoute', route => {
+      route.config = { ...route.config, access: PUBLIC }
+      route.schema = { ...route.schema, hide: true }
+    })
+    scope.addHook('onSend', async (_request, reply) => {
+      reply.header('content-security-policy', DOCS_POLICY)
+    })
+    await scope.register(swaggerUi, {
+      routePrefix: '/api/docs',
+      uiConfig: { deepLinking: true, tryItOutEnabled: false },
+    })
+  })
+  app.get('/api/openapi.json', { config: { access: PUBLIC }, schema: { hide: true } }, async () => app.swagger())
+}

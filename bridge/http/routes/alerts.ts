@@ -1,0 +1,49 @@
+import Type from 'typebox'
+import { GeofenceTransition, Id } from '../../../contract/index.ts'
+import type { Database } from '../../store/database.ts'
+import { listAlerts } from '../../store/queries/alerts.ts'
+import { ALERT_READERS, principalOf } from '../access.ts'
+import { problems } from '../problem.ts'
+import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
+import type { Api } from '../schema-checks.ts'
+import { readableDevices } from '../visibility.ts'
+
+/** The stored geofence events, as they were announced. */
+export function alertRoutes(app: Api, { db }: { db: Database }): void {
+  app.get(
+    '/api/v1/alerts',
+    {
+      config: { access: ALERT_READERS },
+      schema: {
+        operationId: 'listAlerts',
+        summary: 'Geofence events as announced, newest first, of the devices one may see',
+        description:
+          'Ordered by the time of the fix, then by the order of storing, both descending. `from` is inclusive, `to` exclusive, both of the time of the fix.',
+        tags: ['alerts'],
+        querystring: pageQuery({
+          deviceId: Type.Optional(Id),
+          fenceId: Type.Optional(Id),
+          event: Type.Optional(GeofenceTransition),
+          from: Type.Optional(TimeText),
+          to: Type.Optional(TimeText),
+        }),
+        response: { 200: listOf({ $ref: 'GeofenceEvent#' }, 'A page of events'), ...problems('request_invalid') },
+      },
+    },
+    async request => {
+      const principal = principalOf(request)
+      const { limit = DEFAULT_LIMIT, cursor, deviceId, fenceId, event } = request.query
+      const before = readCursor<[number, number]>(cursor, ['number', 'number'])
+      const range = readTimeRange(request.query)
+      const visible = await readableDevices(db, principal)
+      const filter = { ...range, visible, deviceId, fenceId, event, before, limit: limit + 1 }
+      const rows = await listAlerts(db, principal.org, filter)
+      return pageOf(
+        rows,
+        limit,
+        row => [row.event_time, row.seq],
+        row => row.body,
+      )
+    },
+  )
+}

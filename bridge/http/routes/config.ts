@@ -1,0 +1,36 @@
+import { PUBLIC } from '../access.ts'
+import { publicProblems } from '../problem.ts'
+import type { Api } from '../schema-checks.ts'
+
+/** What a browser must know before anyone logs in. */
+export function configRoutes(
+  app: Api,
+  { version, mapTileUrl }: { version: string; mapTileUrl?: string | undefined },
+): void {
+  app.get(
+    '/api/v1/config',
+    {
+      config: { access: PUBLIC },
+      schema: {
+        operationId: 'getConfig',
+        summary: 'What the dashboard must know before anyone logs in',
+        tags: ['operations'],
+        security: [],
+        response: {
+          200: {
+            type: 'object',
+            description: 'Public configuration',
+            required: ['version', 'mapTileUrl', 'mqttPath'],
+            properties: {
+              version: { type: 'string' },
+              mapTileUrl: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Raster tiles, {z}/{x}/{y}' },
+              mqttPath: { type: 'string', description: 'Path of MQTT over WebSocket on this host' },
+            },
+          },
+          ...publicProblems(),
+        },
+      },
+    },
+    async () => ({ version, mapTileUrl: mapTileUrl ?? null, mqttPath: '/mqtt' }),
+  )
+}

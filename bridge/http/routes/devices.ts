@@ -1,0 +1,233 @@
+import Type from 'typebox'
+import { Id, type LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
+import type { Tokens } from '../../auth/tokens.ts'
+import type { Ingest } from '../../ingest/ingest.ts'
+import type { Database } from '../../store/database.ts'
+import { type DeviceRow, findDevice, listDevices } from '../../store/queries/devices.ts'
+import { fixOf, listFixes } from '../../store/queries/history.ts'
+import { ADMINS, ANYONE, mayPublish, principalOf } from '../access.ts'
+import { featureCollectionOf, fixFeature, GEOJSON_TYPE, sendFeatures, wantsGeoJson } from '../geojson.ts'
+import { problems } from '../problem.ts'
+import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
+import type { Api } from '../schema-checks.ts'
+import { mustSeeDevice, readableDevices, unknownDevice } from '../visibility.ts'
+
+/** Until revoked, as the contract says; a token must have an end, so ten years. */
+const DEVICE_TOKEN_TTL_SECONDS = 10 * 365 * 86_400
+
+const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
+const Groups = Type.Array(Id, { maxItems: 100 })
+const NewDevice = Type.Object(
+  { id: Id, name: Type.Optional(Type.String({ maxLength: 200 })), groups: Type.Optional(Groups) },
+  { additionalProperties: false },
+)
+
+/** A device as the API shows it. */
+export const Device = Type.Object(
+  {
+    id: Id,
+    name: Type.Union([Type.String(), Type.Null()]),
+    groups: Groups,
+    createdAt: Type.Integer({ description: 'Milliseconds since the Unix epoch' }),
+    last: Type.Unsafe<LocationUpdate | null>({ anyOf: [{ $ref: 'LocationUpdate#' }, { type: 'null' }] }),
+  },
+  { description: 'A device with its newest fix' },
+)
+
+function deviceView(row: DeviceRow): Type.Static<typeof Device> {
+  return {
+    id: row.device_id,
+    name: row.name,
+    groups: row.groups,
+    createdAt: row.created_at,
+    last: row.newest === null ? null : { ...row.newest, deviceId: row.device_id },
+  }
+}
+
+/** Devices, their newest fix and their history. */
+export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; ingest: Ingest; tokens: Tokens }): void {
+  app.get(
+    '/api/v1/devices',
+    {
+      config: { access: ANYONE },
+      schema: {
+        operationId: 'listDevices',
+        summary: 'The devices one may see, each with its newest fix, in order of their id',
+        tags: ['devices'],
+        querystring: pageQuery({}),
+        response: { 200: listOf({ $ref: 'Device#' }, 'A page of devices'), ...problems('request_invalid') },
+      },
+    },
+    async request => {
+      const principal = principalOf(request)
+      const { limit = DEFAULT_LIMIT, cursor } = request.query
+      const after = readCursor<[string]>(cursor, ['string'])?.[0]
+      const visible = await readableDevices(db, principal)
+      const rows = await listDevices(db, principal.org, { visible, after, limit: limit + 1 })
+      return pageOf(rows, limit, row => [row.device_id], deviceView)
+    },
+  )
+
+  app.post(
+    '/api/v1/devices',
+    {
+      config: { access: ADMINS },
+      schema: {
+        operationId: 'registerDevice',
+        summary: 'Register a device and get its token',
+        description: 'The token is shown once: put it into the device as the MQTT password.',
+        tags: ['devices'],
+        body: NewDevice,
+        response: {
+          201: {
+            type: 'object',
+            description: 'The device and its long-lived token',
+            required: ['device', 'token'],
+            properties: { device: { $ref: 'Device#' }, token: { type: 'string' } },
+          },
+          ...problems('conflict', 'payload_not_json', 'payload_invalid'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { org } = principalOf(request)
+      const { id, name, groups } = request.body
+      if ((await findDevice(db, org, id)) !== undefined) {
+        throw new TrackwireError('conflict', `a device ${id} is registered already`)
+      }
+      await ingest.registerDevice({ org, deviceId: id, name, groups })
+      const token = await tokens.mint({ sub: id, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS })
+      const row = await findDevice(db, org, id)
+      if (row === undefined) throw unknownDevice(id)
+      return reply
+        .code(201)
+        .header('location', `/api/v1/devices/${id}`)
+        .send({ device: deviceView(row), token })
+    },
+  )
+
+  app.get(
+    '/api/v1/devices/:deviceId',
+    {
+      config: { access: ANYONE },
+      schema: {
+        operationId: 'getDevice',
+        summary: 'One device with its newest fix',
+        description: 'A device that the token may not see is answered like one that does not exist.',
+        tags: ['devices'],
+        params: ByDevice,
+        response: { 200: { $ref: 'Device#' }, ...problems('device_unknown', 'request_invalid') },
+      },
+    },
+    async request => deviceView(await seenDevice(request.params.deviceId, principalOf(request))),
+  )
+
+  app.get(
+    '/api/v1/devices/:deviceId/last',
+    {
+      config: { access: ANYONE },
+      schema: {
+        operationId: 'getLastFix',
+        summary: 'The newest fix of a device',
+        tags: ['devices'],
+        params: ByDevice,
+        response: { 200: { $ref: 'LocationUpdate#' }, ...problems('device_unknown', 'not_found', 'request_invalid') },
+      },
+    },
+    async request => {
+      const { id, last } = deviceView(await seenDevice(request.params.deviceId, principalOf(request)))
+      if (last === null) throw new TrackwireError('not_found', `the device ${id} has not sent a fix yet`)
+      return last
+    },
+  )
+
+  app.get(
+    '/api/v1/devices/:deviceId/history',
+    {
+      config: { access: ANYONE },
+      schema: {
+        operationId: 'getHistory',
+        summary: 'The fixes of a device, ascending by time',
+        description: '`from` is inclusive, `to` exclusive. As GeoJSON Points with `Accept: application/geo+json`.',
+        tags: ['devices'],
+        params: ByDevice,
+        querystring: pageQuery({ from: Type.Optional(TimeText), to: Type.Optional(TimeText) }),
+        response: {
+          200: {
+            description: 'A page of fixes',
+            content: {
+              'application/json': { schema: listOf({ $ref: 'LocationUpdate#' }, 'A page of fixes') },
+              [GEOJSON_TYPE]: { schema: featureCollectionOf({ type: 'object', description: 'A Point per fix' }) },
+            },
+          },
+          ...problems('device_unknown', 'request_invalid'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const principal = principalOf(request)
+      const { deviceId } = request.params
+      const { limit = DEFAULT_LIMIT, cursor } = request.query
+      const afterTime = readCursor<[number]>(cursor, ['number'])?.[0]
+      const range = readTimeRange(request.query)
+      await seenDevice(deviceId, principal)
+      const rows = await listFixes(db, principal.org, deviceId, { ...range, afterTime, limit: limit + 1 })
+      const page = pageOf(
+        rows,
+        limit,
+        row => [row.fix_time],
+        row => fixOf(deviceId, row),
+      )
+      reply.header('vary', 'accept')
+      return wantsGeoJson(request) ? sendFeatures(reply, page.items.map(fixFeature), page.next) : page
+    },
+  )
+
+  app.post(
+    '/api/v1/devices/:deviceId/sos',
+    {
+      config: { access: ANYONE },
+      schema: {
+        operationId: 'sendSos',
+        summary: 'Trigger or cancel an SOS for a device',
+        description:
+          'The same rights as on the MQTT channel: the device itself, its driver, a service. `id` is the sender’s; repeats are one alert.',
+        tags: ['sos'],
+        params: ByDevice,
+        body: SosRequest,
+        response: {
+          202: { type: 'object', description: 'Stored', properties: { status: { const: 'stored' } } },
+          ...problems(
+            'payload_not_json',
+            'payload_invalid',
+            'publish_forbidden',
+            'device_unknown',
+            'alert_unknown',
+            'shutting_down',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const principal = principalOf(request)
+      const { deviceId } = request.params
+      mayPublish(principal, 'sos', { deviceId })
+      await ingest.sos({
+        org: principal.org,
+        deviceId,
+        request: request.body,
+        receivedAt: Date.now(),
+        registers: principal.role === 'device' && principal.sub === deviceId,
+        principal: principal.sub,
+      })
+      return reply.code(202).send({ status: 'stored' })
+    },
+  )
+
+  async function seenDevice(deviceId: string, principal: Parameters<typeof mustSeeDevice>[0]): Promise<DeviceRow> {
+    mustSeeDevice(principal, deviceId)
+    const row = await findDevice(db, principal.org, deviceId)
+    if (row === undefined) throw unknownDevice(deviceId)
+    return row
+  }
+}

@@ -1,0 +1,49 @@
+import type { GeofenceEvent } from '../../../contract/index.ts'
+import type { Queryable } from '../database.ts'
+
+export interface AlertRow {
+  readonly event_time: number
+  /** Order of storing; settles the order of events of the same time. */
+  readonly seq: number
+  readonly body: GeofenceEvent
+}
+
+export interface AlertFilter {
+  /** Null means all devices of the organisation. */
+  readonly visible: readonly string[] | null
+  readonly deviceId?: string | undefined
+  readonly fenceId?: string | undefined
+  readonly event?: string | undefined
+  /** Milliseconds, inclusive. */
+  readonly from?: number | undefined
+  /** Milliseconds, exclusive. */
+  readonly to?: number | undefined
+  /** `[event_time, seq]` of the last event of the page before. */
+  readonly before?: readonly [number, number] | undefined
+  readonly limit: number
+}
+
+/** Stored geofence events, newest first: descending by the fix's time, then by the order of storing. */
+export function listAlerts(db: Queryable, org: string, filter: AlertFilter): Promise<AlertRow[]> {
+  const [beforeTime, beforeSeq] = filter.before ?? [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
+  return db.query<AlertRow>(
+    `select event_time, seq, body from events
+     where org = $1 and event in ('enter', 'exit', 'dwell') and ($2::text[] is null or device_id = any($2))
+       and ($3::text is null or device_id = $3) and ($4::text is null or fence_id = $4)
+       and ($5::text is null or event = $5)
+       and event_time >= $6 and event_time < $7 and (event_time, seq) < ($8::bigint, $9::bigint)
+     order by event_time desc, seq desc limit $10`,
+    [
+      org,
+      filter.visible,
+      filter.deviceId ?? null,
+      filter.fenceId ?? null,
+      filter.event ?? null,
+      filter.from ?? Number.MIN_SAFE_INTEGER,
+      filter.to ?? Number.MAX_SAFE_INTEGER,
+      beforeTime,
+      beforeSeq,
+      filter.limit,
+    ],
+  )
+}

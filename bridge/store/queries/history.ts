@@ -1,0 +1,43 @@
+import type { Location, LocationUpdate } from '../../../contract/index.ts'
+import type { Queryable } from '../database.ts'
+
+export interface FixRow {
+  readonly fix_time: number
+  readonly lat: number
+  readonly lng: number
+  readonly accuracy: number | null
+  readonly speed: number | null
+  readonly heading: number | null
+  readonly altitude: number | null
+  /** What a fix carries beside its location: `userId`, `metadata`, `attributes`. */
+  readonly details: Pick<LocationUpdate, 'userId' | 'metadata' | 'attributes'> | null
+}
+
+/**
+ * Fixes of one device, ascending by time: `from` inclusive, `to` exclusive, after the fix at `afterTime`. Milliseconds.
+ * A device has one fix a time, so the time alone is the key of a page.
+ */
+export function listFixes(
+  db: Queryable,
+  org: string,
+  deviceId: string,
+  range: { from?: number | undefined; to?: number | undefined; afterTime?: number | undefined; limit: number },
+): Promise<FixRow[]> {
+  const from = Math.max(range.from ?? Number.MIN_SAFE_INTEGER, (range.afterTime ?? Number.MIN_SAFE_INTEGER) + 1)
+  return db.query<FixRow>(
+    `select fix_time, lat, lng, accuracy, speed, heading, altitude, details from fixes
+     where org = $1 and device_id = $2 and fix_time >= $3 and fix_time < $4
+     order by fix_time limit $5`,
+    [org, deviceId, from, range.to ?? Number.MAX_SAFE_INTEGER, range.limit],
+  )
+}
+
+/** The fix as it was sent. */
+export function fixOf(deviceId: string, row: FixRow): LocationUpdate {
+  const location: Location = { lat: row.lat, lng: row.lng }
+  for (const measure of ['accuracy', 'speed', 'heading', 'altitude'] as const) {
+    const value = row[measure]
+    if (value !== null) location[measure] = value
+  }
+  return { deviceId, timestamp: row.fix_time, location, ...row.details }
+}
