@@ -24,10 +24,10 @@ export interface TokenRequest {
   readonly org: string
   readonly role: Role
   readonly ttlSeconds: number
-  readonly devices?: readonly string[]
-  readonly groups?: readonly string[]
-  readonly acl?: Acl
-  readonly jti?: string
+  readonly devices?: readonly string[] | undefined
+  readonly groups?: readonly string[] | undefined
+  readonly acl?: Acl | undefined
+  readonly jti?: string | undefined
 }
 
 export interface Tokens {

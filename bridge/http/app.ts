@@ -1,4 +1,6 @@
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { MAX_PAYLOAD_BYTES, TrackwireError } from '../../contract/index.ts'
@@ -18,6 +20,7 @@ import { alertRoutes } from './routes/alerts.ts'
 import { authRoutes } from './routes/auth.ts'
 import { configRoutes } from './routes/config.ts'
 import { deviceRoutes } from './routes/devices.ts'
+import { errorReferenceRoutes } from './routes/error-reference.ts'
 import { fenceRoutes } from './routes/fences.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
@@ -56,7 +59,8 @@ export interface HttpAppOptions {
  * WebSocket upgrades are not its business: attach them to `app.server`.
  */
 export async function createHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
-  const { dashboardDirectory, mapTileUrl, tls } = options
+  const { mapTileUrl, tls } = options
+  const dashboardDirectory = builtDashboard(options)
   const app = createServer(options)
 
   app.setErrorHandler(sendProblem)
@@ -86,16 +90,25 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   setAsideRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
+  errorReferenceRoutes(api)
   if (dashboardDirectory !== undefined) await serveDashboard(app, { directory: dashboardDirectory, mapTileUrl })
 
   await app.ready()
   return app
 }
 
+/** A checkout without a built dashboard still has its API. */
+function builtDashboard({ dashboardDirectory, logger }: HttpAppOptions): string | undefined {
+  if (dashboardDirectory === undefined) return undefined
+  if (existsSync(join(dashboardDirectory, 'index.html'))) return dashboardDirectory
+  logger.warn('the dashboard is not built, so only the API is served; run "npm run build"')
+  return undefined
+}
+
 function createServer({ logger, tls }: HttpAppOptions): FastifyInstance {
   const common = {
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_PAYLOAD_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: requestIdOf,

@@ -50,6 +50,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
     await scope.register(swaggerUi, {
       routePrefix: '/api/docs',
       uiConfig: { deepLinking: true, tryItOutEnabled: false },
+      theme: { title: 'Trackwire API' },
     })
   })
   app.get('/api/openapi.json', { config: { access: PUBLIC }, schema: { hide: true } }, async () => app.swagger())

@@ -25,7 +25,7 @@ export type Api = FastifyInstance<
   SchemaTypes
 >
 
-const CHECKED_BY_HANDLER = 'x-checked-by-handler'
+const CHECKED_BY_HANDLER = Symbol('checked by handler')
 
 /** A body schema that only documents: the handler checks, because it can say more (a geometry's fault) or take it in parts (a batch). */
 export function documented(schema: object): object {
@@ -36,7 +36,10 @@ export function documented(schema: object): object {
  * Checks bodies with the contract's compiled schemas, so HTTP and MQTT refuse the same things with the same words.
  * Query strings and path parameters are texts: numbers are read where the schema asks for them, unknown names are refused.
  */
-export const compileCheck: FastifySchemaCompiler<TSchema & Record<string, unknown>> = ({ schema, httpPart }) => {
+export const compileCheck: FastifySchemaCompiler<TSchema & Record<string | symbol, unknown>> = ({
+  schema,
+  httpPart,
+}) => {
   if (schema[CHECKED_BY_HANDLER] === true) return () => true
   if (httpPart === 'body') {
     return value => attempt(() => checkBody(schema, value))
