@@ -12,3 +12,26 @@ export { openSigningKeys, rotateSigningKey, type SigningKeys } from './auth/sign
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
 export type { HealthCheck, PartHealth } from './http/routes/health.ts'
+export type {
+  DeviceRegistration,
+  FixBatch,
+  FixResult,
+  Ingest,
+  IngestOptions,
+  Publish,
+  SosCall,
+  SosReply,
+} from './ingest/ingest.ts'
+export { startIngest } from './ingest/start-ingest.ts'
+export {
+  acquireDataFolder,
+  type DataFolderHolder,
+  DataFolderInUseError,
+  type DataFolderLock,
+  readLock,
+} from './store/data-folder-lock.ts'
+export { type Database, DatabaseError, type Queryable, type Transaction } from './store/database.ts'
+export { registerDevice } from './store/devices.ts'
+export { migrate } from './store/migrate.ts'
+export { type OpenDatabaseOptions, openDatabase } from './store/open-database.ts'
+export type { OutgoingMessage } from './store/outbox.ts'

@@ -8,12 +8,18 @@ export interface Queryable {
   query<Row extends object = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Row[]>
 }
 
-export interface Database extends Queryable {
-  readonly kind: 'pglite' | 'postgres'
-  /** Runs `work` in one transaction; commits when it resolves, rolls back and rethrows when it rejects. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+export interface Transaction extends Queryable {
   /** Runs several statements without parameters (migrations). */
   exec(sql: string): Promise<void>
+}
+
+export interface Database extends Transaction {
+  readonly kind: 'pglite' | 'postgres'
+  /**
+   * Runs `work` in one transaction; commits when it resolves, rolls back and rethrows when it rejects. Inside `work` use
+   * `tx` only: the embedded database has one session, so a statement on the database itself would wait for ever.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 

@@ -23,7 +23,7 @@ create table device_state (
   newest jsonb,
   engine jsonb not null,
   primary key (org, device_id)
-);
+) with (fillfactor = 60); -- Rewritten with every group of fixes: room for the new version on the same page keeps the index still.
 
 -- History, in day partitions made as fixes arrive; whatever lies outside the retention window stays in the default partition.
 create table fixes (
@@ -124,6 +124,12 @@ create table outbox (
   qos smallint not null,
   retain boolean not null,
   created_at bigint not null
+);
+
+-- When a periodic duty (retention) last ran, whichever process did it.
+create table duties (
+  duty text primary key,
+  ran_at bigint not null
 );
 
 create table users (

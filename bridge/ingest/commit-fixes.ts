@@ -1,0 +1,175 @@
+import { buildTopic, TrackwireError } from '../../contract/index.ts'
+import { DatabaseError, type Queryable } from '../store/database.ts'
+import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
+import { insertFixes } from '../store/fixes.ts'
+import { type GeofenceEventRow, insertGeofenceEvents } from '../store/geofence-events.ts'
+import type { OutboxRow } from '../store/outbox.ts'
+import { insertSetAside } from '../store/set-aside.ts'
+import { isDataFault } from '../store/sqlstate.ts'
+import { type Evaluation, evaluate } from './evaluate.ts'
+import type { QueuedFix } from './fix-queue.ts'
+import { persist, VersionConflict } from './persist.ts'
+import type { Pipeline } from './pipeline.ts'
+
+interface Committed extends Evaluation {
+  readonly repeated: ReadonlySet<QueuedFix>
+  readonly registered: readonly DeviceKey[]
+  readonly outbox: readonly OutboxRow[]
+}
+
+/**
+ * One group of fixes, start to end: evaluate, commit in one transaction, then change what is in memory, answer, announce.
+ * Whatever PostgreSQL refuses because of its content is found by halving the group, and costs only itself.
+ * Settles every fix; rejects never.
+ */
+export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<void> {
+  const { metrics, logger } = pipeline
+  const started = performance.now()
+  let committed: Committed
+  try {
+    committed = await persist(() => attempt(pipeline, items), {
+      ...pipeline,
+      beforeRetry: async () => {
+        // The failed attempt may have been stored, or another node was faster: read the states again.
+        pipeline.states.forget(items.map(({ key }) => key))
+        await pipeline.committer().serveUrgent()
+      },
+    })
+  } catch (error) {
+    if (error instanceof TrackwireError) for (const item of items) item.fail(error)
+    else if (items.length > 1 && mayBeOneCulprit(error)) await commitHalves(pipeline, items)
+    else refuse(pipeline, items, error)
+    return
+  }
+  metrics.commitSeconds.observe((performance.now() - started) / 1_000)
+  metrics.groupSize.observe(items.length)
+  applyToMemory(pipeline, committed)
+  answer(pipeline, items, committed.repeated)
+  pipeline.announcer.enqueue(committed.outbox)
+  for (const { org, deviceId, newest } of committed.states.values()) pipeline.positions.moved(org, deviceId, newest!)
+  if (committed.outbox.length > 0) logger.debug({ events: committed.outbox.length }, 'fence events committed')
+}
+
+async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<Committed> {
+  const { db, partitions, states, fences, devices, now } = pipeline
+  const regular = items.filter(({ setAside }) => setAside === undefined)
+  await partitions.ensure(
+    regular.map(({ fix }) => fix.timestamp),
+    now(),
+  )
+  const senders = sendersOf(items)
+  await devices.refresh(db, senders)
+  const known = await states.load(db, new Map(regular.map(item => [item.key, item])))
+  const evaluation = await evaluate(regular, known, {
+    fencesOf: org => fences.of(org),
+    groupsOf: (org, deviceId) => devices.groups(org, deviceId),
+  })
+  return db.transaction(async tx => {
+    const registered = await devices.insertUnknown(tx, senders, now())
+    const repeated = await storeFixes(tx, items, regular)
+    await storeStates(tx, evaluation)
+    const outbox = await storeEvents(tx, evaluation, now())
+    return { ...evaluation, registered, repeated, outbox }
+  })
+}
+
+/** The devices that are registered by what they send. */
+function sendersOf(items: readonly QueuedFix[]): DeviceKey[] {
+  const senders = new Map<string, DeviceKey>()
+  for (const { key, registers, org, deviceId } of items) if (registers) senders.set(key, { org, deviceId })
+  return [...senders.values()]
+}
+
+async function storeFixes(tx: Queryable, items: readonly QueuedFix[], regular: readonly QueuedFix[]) {
+  const repeated = new Set<QueuedFix>()
+  if (regular.length > 0) for (const index of await insertFixes(tx, regular)) repeated.add(regular[index]!)
+  const met = new Set<string>()
+  for (const item of regular) {
+    const id = `${item.key}@${item.fix.timestamp}`
+    if (met.has(id)) repeated.add(item)
+    met.add(id)
+  }
+  if (regular.length < items.length) {
+    const setAside = items.filter(item => item.setAside !== undefined)
+    await insertSetAside(
+      tx,
+      setAside.map(({ org, deviceId, receivedAt, fix, setAside }) => ({
+        org,
+        deviceId,
+        reason: setAside!.code,
+        fixTime: fix.timestamp,
+        receivedAt,
+        fix,
+      })),
+    )
+  }
+  return repeated
+}
+
+async function storeStates(tx: Queryable, { states }: Evaluation): Promise<void> {
+  if (states.size === 0) return
+  const written = await saveDeviceStates(tx, [...states.values()])
+  if (written < states.size) throw new VersionConflict()
+}
+
+export async function storeEvents(tx: Queryable, { events }: Evaluation, nowMs: number): Promise<OutboxRow[]> {
+  if (events.length === 0) return []
+  const rows = events.map(({ org, event }): GeofenceEventRow => {
+    const topic = buildTopic('geofenceNotification', { org, event: event.event, deviceId: event.deviceId })
+    return { org, event, message: { topic, payload: JSON.stringify(event), qos: 1, retain: false } }
+  })
+  return insertGeofenceEvents(tx, rows, nowMs)
+}
+
+function applyToMemory({ devices, states, metrics }: Pipeline, committed: Committed): void {
+  for (const { org, deviceId } of committed.registered) devices.put({ org, deviceId, groups: [] })
+  for (const state of committed.states.values()) states.put({ ...state, version: state.version + 1 })
+  for (const { event } of committed.events) metrics.events.inc({ event: event.event })
+}
+
+function answer({ metrics }: Pipeline, items: readonly QueuedFix[], repeated: ReadonlySet<QueuedFix>): void {
+  let stored = 0
+  for (const item of items) {
+    if (item.setAside !== undefined) {
+      const { message } = item.setAside
+      item.settle({ status: 'set-aside', code: 'timestamp_future', message })
+      metrics.fixes.inc({ result: 'timestamp_future' })
+    } else if (repeated.has(item)) {
+      item.settle({ status: 'repeated' })
+      metrics.fixes.inc({ result: 'repeated' })
+    } else {
+      item.settle({ status: 'stored' })
+      stored++
+    }
+  }
+  if (stored > 0) metrics.fixes.inc({ result: 'stored' }, stored)
+}
+
+/** A fault of ours in the rules, or of one fix in the database; a fault of the whole database would only repeat itself. */
+function mayBeOneCulprit(error: unknown): boolean {
+  return !(error instanceof DatabaseError) || isDataFault(error.code)
+}
+
+async function commitHalves(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<void> {
+  const middle = items.length >> 1
+  await pipeline.committer().serveUrgent()
+  await commitFixes(pipeline, items.slice(0, middle))
+  await commitFixes(pipeline, items.slice(middle))
+}
+
+function refuse({ logger, metrics }: Pipeline, items: readonly QueuedFix[], error: unknown): void {
+  const fault = error instanceof DatabaseError && isDataFault(error.code)
+  for (const { org, deviceId, fix, settle, fail } of items) {
+    logger.error({ err: error, org, deviceId, timestamp: fix.timestamp }, 'a fix could not be stored')
+    if (fault) {
+      settle({ status: 'refused', code: 'payload_invalid', message: 'the database cannot hold a value of this fix' })
+      metrics.fixes.inc({ result: 'payload_invalid' })
+    } else if (error instanceof DatabaseError) {
+      fail(new TrackwireError('internal', undefined, { cause: error }))
+    } else {
+      // Sending it again would meet the same fault of ours: say so once instead of being sent it for ever.
+      settle({ status: 'refused', code: 'internal', message: 'an unexpected fault; the log has the details' })
+      metrics.fixes.inc({ result: 'internal' })
+    }
+  }
+}

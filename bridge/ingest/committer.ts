@@ -1,0 +1,112 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { TrackwireError } from '../../contract/index.ts'
+
+/** At low load a group waits so long for company, so that thousands of devices share a transaction. */
+const LINGER_MS = 4
+/** Fixes in one transaction at the most: long enough to share the cost, short enough that SOS need not wait behind it. */
+export const MAX_GROUP = 500
+/** Beyond this the database is too slow or away, and memory is worth more than patience. */
+const MAX_WAITING = 200_000
+
+type Job = () => Promise<void>
+
+/**
+ * Everything that writes goes through here, one transaction after the other, from three lanes:
+ * SOS before everything, then fence and device changes, then groups of fixes in order of arrival.
+ */
+export class Committer<Item> {
+  readonly #commitGroup: (items: Item[]) => Promise<void>
+  readonly #logger: Logger
+  readonly #urgent: Job[] = []
+  readonly #changes: Job[] = []
+  #waiting: Item[] = []
+  #wake = (): void => {}
+  #accepting = true
+  readonly #done: Promise<void>
+
+  /** @param commitGroup settles every item it is given, and never rejects */
+  constructor(commitGroup: (items: Item[]) => Promise<void>, logger: Logger) {
+    this.#commitGroup = commitGroup
+    this.#logger = logger
+    this.#done = this.#run()
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** Runs `work` before any waiting fixes. */
+  urgent<T>(work: () => Promise<T>): Promise<T> {
+    return this.#enqueue(this.#urgent, work)
+  }
+
+  /** Runs `work` while nothing else is being committed. */
+  change<T>(work: () => Promise<T>): Promise<T> {
+    return this.#enqueue(this.#changes, work)
+  }
+
+  /** Errors: shutting_down, storage_unavailable when too much is waiting already. */
+  add(items: readonly Item[]): void {
+    this.#checkAccepting()
+    if (this.#waiting.length + items.length > MAX_WAITING) {
+      throw new TrackwireError('storage_unavailable', 'too many fixes wait for the database; send them again later')
+    }
+    for (const item of items) this.#waiting.push(item)
+    this.#wake()
+  }
+
+  /** Serves what waits in the SOS lane; for work that takes several transactions. */
+  async serveUrgent(): Promise<void> {
+    for (let job = this.#urgent.shift(); job !== undefined; job = this.#urgent.shift()) await job()
+  }
+
+  /** Refuses new work and resolves when all that was accepted is settled. */
+  close(): Promise<void> {
+    this.#accepting = false
+    this.#wake()
+    return this.#done
+  }
+
+  #checkAccepting(): void {
+    if (!this.#accepting) throw new TrackwireError('shutting_down')
+  }
+
+  async #enqueue<T>(lane: Job[], work: () => Promise<T>): Promise<T> {
+    this.#checkAccepting()
+    return new Promise((resolve, reject) => {
+      lane.push(() => work().then(resolve, reject))
+      this.#wake()
+    })
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      if (this.#urgent.length > 0) await this.serveUrgent()
+      else if (this.#changes.length > 0) await this.#changes.shift()!()
+      else if (this.#waiting.length > 0) await this.#nextGroup()
+      else if (this.#accepting) await this.#somethingToDo()
+      else return
+    }
+  }
+
+  async #nextGroup(): Promise<void> {
+    if (this.#waiting.length < MAX_GROUP && this.#accepting) {
+      await delay(LINGER_MS)
+      if (this.#urgent.length > 0) return
+    }
+    const group = this.#waiting.slice(0, MAX_GROUP)
+    this.#waiting = this.#waiting.slice(MAX_GROUP)
+    try {
+      await this.#commitGroup(group)
+    } catch (error) {
+      this.#logger.error({ err: error }, 'a group of fixes was not settled')
+    }
+  }
+
+  #somethingToDo(): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve
+    })
+  }
+}

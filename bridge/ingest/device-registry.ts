@@ -1,0 +1,51 @@
+import type { Database, Queryable } from '../store/database.ts'
+import type { DeviceKey } from '../store/device-states.ts'
+import { type DeviceRow, ensureOrganisations, findDevices, insertDevices, loadDevices } from '../store/devices.ts'
+
+/** The registered devices with their groups, in memory: about 150 bytes each. */
+export class DeviceRegistry {
+  readonly #orgs = new Map<string, Map<string, readonly string[]>>()
+
+  static async load(db: Database): Promise<DeviceRegistry> {
+    const registry = new DeviceRegistry()
+    for (const device of await loadDevices(db)) registry.put(device)
+    return registry
+  }
+
+  put({ org, deviceId, groups }: Pick<DeviceRow, 'org' | 'deviceId' | 'groups'>): void {
+    let devices = this.#orgs.get(org)
+    if (devices === undefined) {
+      devices = new Map()
+      this.#orgs.set(org, devices)
+    }
+    devices.set(deviceId, groups)
+  }
+
+  has(org: string, deviceId: string): boolean {
+    return this.#orgs.get(org)?.has(deviceId) ?? false
+  }
+
+  groups(org: string, deviceId: string): readonly string[] {
+    return this.#orgs.get(org)?.get(deviceId) ?? []
+  }
+
+  /** Looks up those that are not in memory: another node or process may have registered them. */
+  async refresh(db: Queryable, devices: Iterable<DeviceKey>): Promise<void> {
+    const unknown = this.#unknown(devices)
+    if (unknown.length > 0) for (const device of await findDevices(db, unknown)) this.put(device)
+  }
+
+  /** Registers those that are not in memory, within the transaction; `put` them after its commit. */
+  async insertUnknown(tx: Queryable, devices: Iterable<DeviceKey>, nowMs: number): Promise<DeviceKey[]> {
+    const unknown = this.#unknown(devices)
+    if (unknown.length === 0) return []
+    const orgs = unknown.map(({ org }) => org)
+    await ensureOrganisations(tx, orgs, nowMs)
+    await insertDevices(tx, unknown, nowMs)
+    return unknown
+  }
+
+  #unknown(devices: Iterable<DeviceKey>): DeviceKey[] {
+    return [...devices].filter(({ org, deviceId }) => !this.has(org, deviceId))
+  }
+}

@@ -1,0 +1,50 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { GeofenceEvent, LocationUpdate } from '../../contract/index.ts'
+import { evaluateFix, type FenceIndex } from '../../geofence-engine/index.ts'
+import type { DeviceKey } from '../store/device-states.ts'
+import type { CommittedState } from './state-cache.ts'
+
+/** The event loop gets a turn after so much evaluation. */
+const SLICE_MS = 5
+
+export interface EvaluatedFix extends DeviceKey {
+  readonly key: string
+  readonly fix: LocationUpdate
+}
+
+export interface Evaluation {
+  /** Changed states by device key, versions as they were read. */
+  readonly states: Map<string, CommittedState>
+  readonly events: { readonly org: string; readonly event: GeofenceEvent }[]
+}
+
+/**
+ * Runs the rules over fixes in order of arrival, each device from the state given. A fix that is not newer than its device's newest
+ * is stored elsewhere, but not evaluated. Changes nothing it was given.
+ */
+export async function evaluate(
+  fixes: readonly EvaluatedFix[],
+  committed: ReadonlyMap<string, CommittedState>,
+  {
+    fencesOf,
+    groupsOf,
+  }: { fencesOf(org: string): FenceIndex; groupsOf(org: string, deviceId: string): readonly string[] },
+): Promise<Evaluation> {
+  const states = new Map<string, CommittedState>()
+  const events: Evaluation['events'] = []
+  let sliceEnd = performance.now() + SLICE_MS
+  for (const { key, org, deviceId, fix } of fixes) {
+    const before = states.get(key) ?? committed.get(key)!
+    if (before.newest !== null && fix.timestamp <= before.newest.timestamp) continue
+    const device = { org, deviceId, groups: groupsOf(org, deviceId) }
+    const { timestamp, location } = fix
+    const evaluated = evaluateFix(device, before.engine, { timestamp, location }, fencesOf(org))
+    states.set(key, { ...before, newest: fix, engine: evaluated.state })
+    for (const event of evaluated.events) events.push({ org, event })
+    if (performance.now() > sliceEnd) {
+      await nextTurn()
+      sliceEnd = performance.now() + SLICE_MS
+    }
+  }
+  return { states, events }
+}

@@ -1,0 +1,84 @@
+import { checkFix, type ErrorCode, type LocationUpdate, TrackwireError } from '../../contract/index.ts'
+import type { FixBatch, FixResult } from './ingest.ts'
+import { keyOf } from './state-cache.ts'
+
+/** One fix on its way to the database. */
+export interface QueuedFix {
+  readonly key: string
+  readonly org: string
+  readonly deviceId: string
+  readonly receivedAt: number
+  readonly registers: boolean
+  readonly fix: LocationUpdate
+  /** Why it is kept apart instead of being stored as history. */
+  readonly setAside: TrackwireError | undefined
+  settle(result: FixResult): void
+  fail(error: unknown): void
+}
+
+/**
+ * Judges the fixes of a batch one by one: a refused one does not cost the rest.
+ * @returns what is to be committed, and the results in order once all of it is
+ */
+export function queueBatch(
+  batch: FixBatch,
+  nowMs: number,
+  onRefused: (code: ErrorCode) => void,
+): { items: QueuedFix[]; results: Promise<FixResult[]> } {
+  const { org, deviceId, receivedAt, registers } = batch
+  const key = keyOf(batch)
+  const results: FixResult[] = new Array(batch.fixes.length)
+  const items: QueuedFix[] = []
+  let open = batch.fixes.length
+  const { promise, resolve, reject } = settlement<FixResult[]>()
+  const settle = (index: number, result: FixResult): void => {
+    results[index] = result
+    if (--open === 0) resolve(results)
+  }
+  if (open === 0) resolve(results)
+  for (const [index, value] of batch.fixes.entries()) {
+    const judged = judge(value, deviceId, nowMs)
+    if (judged instanceof TrackwireError) {
+      onRefused(judged.code)
+      settle(index, { status: 'refused', code: judged.code, message: judged.message })
+      continue
+    }
+    const { fix, setAside } = judged
+    items.push({
+      key,
+      org,
+      deviceId,
+      receivedAt,
+      registers,
+      fix,
+      setAside,
+      settle: result => settle(index, result),
+      fail: reject,
+    })
+  }
+  return { items, results: promise }
+}
+
+type Judged = { fix: LocationUpdate; setAside: TrackwireError | undefined }
+
+function judge(value: unknown, deviceId: string, nowMs: number): Judged | TrackwireError {
+  try {
+    const fix = checkFix(value, deviceId, nowMs)
+    // `last` and the history always name the device, whether the sender did or not.
+    return { fix: fix.deviceId === undefined ? { deviceId, ...fix } : fix, setAside: undefined }
+  } catch (error) {
+    if (!(error instanceof TrackwireError)) throw error
+    // Checked last, so everything else about the fix is valid.
+    return error.code === 'timestamp_future' ? { fix: value as LocationUpdate, setAside: error } : error
+  }
+}
+
+function settlement<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
+  let resolve!: (value: T) => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}

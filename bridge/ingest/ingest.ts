@@ -1,0 +1,92 @@
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { ErrorCode, FenceFeature, SosEvent, SosRequest } from '../../contract/index.ts'
+import type { Database } from '../store/database.ts'
+import type { OutgoingMessage } from '../store/outbox.ts'
+
+export interface IngestOptions {
+  /** Migrated. */
+  readonly db: Database
+  readonly logger: Logger
+  readonly registry: Registry
+  /** Milliseconds since the Unix epoch; the wall clock when left out. */
+  readonly now?: (() => number) | undefined
+  /** How many days raw fixes are kept; 0 = for ever. */
+  readonly retentionRawDays: number
+}
+
+/** What became of one fix, committed before it is told. */
+export type FixResult =
+  | { readonly status: 'stored' }
+  /** It was there already (as far as that can be told cheaply); nothing changed. */
+  | { readonly status: 'repeated' }
+  | { readonly status: 'refused'; readonly code: ErrorCode; readonly message: string }
+  /** Kept for a person to judge; neither forwarded nor evaluated. */
+  | { readonly status: 'set-aside'; readonly code: 'timestamp_future'; readonly message: string }
+
+export interface FixBatch {
+  readonly org: string
+  readonly deviceId: string
+  /** Decoded, not yet validated; each is judged on its own. */
+  readonly fixes: readonly unknown[]
+  readonly receivedAt: number
+  /** The sender is the device itself: it is registered on first use. */
+  readonly registers: boolean
+}
+
+export interface SosCall {
+  readonly org: string
+  readonly deviceId: string
+  readonly request: SosRequest
+  readonly receivedAt: number
+  readonly registers: boolean
+  /** Who sent it: a user or device id. */
+  readonly principal: string
+}
+
+export interface SosReply {
+  readonly org: string
+  readonly alertId: string
+  readonly action: 'acknowledge' | 'resolve'
+  readonly by: string
+  readonly note?: string | undefined
+  readonly principal: string
+  readonly receivedAt: number
+}
+
+export interface DeviceRegistration {
+  readonly org: string
+  readonly deviceId: string
+  readonly name?: string | undefined
+  readonly groups?: readonly string[] | undefined
+}
+
+/** Gives a message to the broker; resolves when the broker has taken it. */
+export type Publish = (message: OutgoingMessage) => Promise<void>
+
+/**
+ * The pipeline from what devices and people send to what is stored and announced. Every promise resolves after the commit.
+ * All reject with `shutting_down` once close() was called, and with `storage_unavailable` when the database stayed away until then.
+ */
+export interface Ingest {
+  /** One result per fix, in order. Errors: device_unknown. */
+  fixes(batch: FixBatch): Promise<FixResult[]>
+  /** Committed before any waiting fixes. A repeated request changes nothing. Errors: device_unknown. */
+  sos(call: SosCall): Promise<void>
+  /** The event it caused, or the one that stands when it was answered so before. Errors: alert_unknown, alert_closed. */
+  answerSos(reply: SosReply): Promise<SosEvent>
+  /** Creates or replaces a fence; devices are evaluated against it at once. Errors: fence_invalid. */
+  putFence(org: string, feature: FenceFeature): Promise<{ created: boolean }>
+  /** All or nothing, in one transaction; the number of fences. Errors: fence_invalid. */
+  importFences(org: string, features: readonly FenceFeature[]): Promise<number>
+  /** Whether there was such a fence. */
+  deleteFence(org: string, fenceId: string): Promise<boolean>
+  /** Registers a device, or changes the name and groups that are given; new groups count from its next fix. */
+  registerDevice(device: DeviceRegistration): Promise<{ created: boolean }>
+  /** From memory. */
+  deviceExists(org: string, deviceId: string): boolean
+  /** Begins to announce: first what a crash left in the outbox, then everything committed. Once. */
+  announce(publish: Publish): Promise<void>
+  /** Stops accepting, commits what is queued, empties the outbox as far as it can. Idempotent. */
+  close(): Promise<void>
+}

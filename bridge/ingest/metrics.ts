@@ -1,0 +1,53 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+
+export type IngestMetrics = ReturnType<typeof createMetrics>
+
+/** What the pipeline tells about itself; names and units as OpenTelemetry's Prometheus form has them. */
+export function createMetrics(
+  registry: Registry,
+  { waiting, unannounced }: Record<'waiting' | 'unannounced', () => number>,
+) {
+  const registers = [registry]
+  new Gauge({
+    name: 'trackwire_ingest_queue_length',
+    help: 'Fixes that wait for their transaction',
+    registers,
+    collect() {
+      this.set(waiting())
+    },
+  })
+  new Gauge({
+    name: 'trackwire_outbox_length',
+    help: 'Committed messages that the broker has not taken yet',
+    registers,
+    collect() {
+      this.set(unannounced())
+    },
+  })
+  return {
+    fixes: new Counter({
+      name: 'trackwire_ingest_fixes_total',
+      help: 'Fixes by what became of them: stored, repeated, or the code they were refused or set aside with',
+      labelNames: ['result'],
+      registers,
+    }),
+    events: new Counter({
+      name: 'trackwire_ingest_events_total',
+      help: 'Events stored, by kind',
+      labelNames: ['event'],
+      registers,
+    }),
+    groupSize: new Histogram({
+      name: 'trackwire_ingest_group_size_fixes',
+      help: 'Fixes that shared a transaction',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
+      registers,
+    }),
+    commitSeconds: new Histogram({
+      name: 'trackwire_ingest_commit_duration_seconds',
+      help: 'From the start of a group to its commit, retries included',
+      buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+      registers,
+    }),
+  }
+}

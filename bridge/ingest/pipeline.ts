@@ -1,0 +1,30 @@
+import type { Logger } from 'pino'
+import type { Database } from '../store/database.ts'
+import type { DayPartitions } from '../store/partitions.ts'
+import type { Announcer } from './announcer.ts'
+import type { Committer } from './committer.ts'
+import type { DeviceRegistry } from './device-registry.ts'
+import type { FenceCatalogue } from './fence-catalogue.ts'
+import type { QueuedFix } from './fix-queue.ts'
+import type { LivePositions } from './live-positions.ts'
+import type { IngestMetrics } from './metrics.ts'
+import type { OpenAlerts } from './open-alerts.ts'
+import type { StateCache } from './state-cache.ts'
+
+/** What the steps of the pipeline share. All of it mirrors what is committed and changes only after a commit. */
+export interface Pipeline {
+  readonly db: Database
+  readonly logger: Logger
+  readonly metrics: IngestMetrics
+  readonly now: () => number
+  readonly closing: AbortSignal
+  readonly onUnknownOutcome: () => void
+  readonly partitions: DayPartitions
+  readonly devices: DeviceRegistry
+  readonly states: StateCache
+  readonly fences: FenceCatalogue
+  readonly alerts: OpenAlerts
+  readonly announcer: Announcer
+  readonly positions: LivePositions
+  readonly committer: () => Committer<QueuedFix>
+}

@@ -1,0 +1,55 @@
+import { pageDeviceStates } from '../store/device-states.ts'
+import { fenceMessage } from './commit-fences.ts'
+import { openMessage } from './commit-sos.ts'
+import type { Pipeline } from './pipeline.ts'
+import { type CommittedState, keyOf } from './state-cache.ts'
+
+const PAGE = 500
+
+/**
+ * Gives the broker everything it should retain: open alerts, fences, every device's newest position. What it was given before a
+ * crash may be older than what was committed. Page by page, so that live messages pass in between.
+ */
+export async function republishRetained(pipeline: Pipeline): Promise<void> {
+  await republishAlerts(pipeline)
+  await republishFences(pipeline)
+  await republishPositions(pipeline)
+}
+
+async function republishAlerts({ announcer, alerts, states }: Pipeline): Promise<void> {
+  for (const { org, deviceId, alert } of alerts) {
+    const { topic } = openMessage(org, alert, null)
+    await announcer.live(topic, () => {
+      const open = alerts.get({ org, deviceId })
+      return open === undefined ? null : openMessage(org, open, states.peek(keyOf({ org, deviceId }))?.newest ?? null)
+    })
+  }
+}
+
+async function republishFences({ announcer, fences, closing }: Pipeline): Promise<void> {
+  for (const org of fences.orgs()) {
+    for (const { feature } of [...fences.of(org).all()]) {
+      if (closing.aborted) return
+      // Asked when its turn has come: it may have been changed or deleted meanwhile.
+      await announcer.live(fenceMessage(org, feature.id, '').topic, () => {
+        const fence = fences.of(org).get(feature.id)
+        return fence === undefined ? null : fenceMessage(org, feature.id, JSON.stringify(fence.feature))
+      })
+    }
+  }
+}
+
+async function republishPositions({ db, positions, states, closing }: Pipeline): Promise<void> {
+  let after: CommittedState | null = null
+  while (!closing.aborted) {
+    const page = await pageDeviceStates(db, { after, limit: PAGE })
+    await Promise.all(
+      page.map(async row => {
+        const newest = states.peek(keyOf(row))?.newest ?? row.newest
+        if (newest !== null) await positions.moved(row.org, row.deviceId, newest)
+      }),
+    )
+    if (page.length < PAGE) return
+    after = page.at(-1) as CommittedState
+  }
+}

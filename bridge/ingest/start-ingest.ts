@@ -1,0 +1,162 @@
+import { TrackwireError } from '../../contract/index.ts'
+import { registerDevice } from '../store/devices.ts'
+import { openDayPartitions } from '../store/partitions.ts'
+import { Announcer } from './announcer.ts'
+import { commitFenceDeletion, commitFences } from './commit-fences.ts'
+import { commitFixes } from './commit-fixes.ts'
+import { commitSosAnswer, commitSosRequest, unknownDevice } from './commit-sos.ts'
+import { Committer } from './committer.ts'
+import { DeviceRegistry } from './device-registry.ts'
+import { FenceCatalogue } from './fence-catalogue.ts'
+import { type QueuedFix, queueBatch } from './fix-queue.ts'
+import { startHousekeeping } from './housekeeping.ts'
+import type { DeviceRegistration, FixBatch, FixResult, Ingest, IngestOptions } from './ingest.ts'
+import { LivePositions } from './live-positions.ts'
+import { createMetrics } from './metrics.ts'
+import { OpenAlerts } from './open-alerts.ts'
+import { persist } from './persist.ts'
+import type { Pipeline } from './pipeline.ts'
+import { republishRetained } from './republish.ts'
+import { StateCache } from './state-cache.ts'
+
+/** Starts the pipeline on a migrated database. Fences, devices and open alerts are loaded before it resolves. */
+export async function startIngest({
+  db,
+  logger,
+  registry,
+  now = Date.now,
+  retentionRawDays,
+}: IngestOptions): Promise<Ingest> {
+  const [devices, fences, alerts, partitions] = await Promise.all([
+    DeviceRegistry.load(db),
+    FenceCatalogue.load(db),
+    OpenAlerts.load(db),
+    openDayPartitions(db, retentionRawDays),
+  ])
+  const closing = new AbortController()
+  const announcer = new Announcer({ db, logger, now })
+  const positions = new LivePositions({ announcer, alerts })
+  let sweepAsked = false
+  const pipeline: Pipeline = {
+    db,
+    logger,
+    now,
+    partitions,
+    devices,
+    fences,
+    alerts,
+    announcer,
+    positions,
+    states: new StateCache(),
+    closing: closing.signal,
+    committer: () => committer,
+    metrics: createMetrics(registry, {
+      waiting: () => committer.waiting,
+      unannounced: () => announcer.unannounced,
+    }),
+    onUnknownOutcome: () => {
+      // Stored or not, its messages are in no one's hands: they are looked for once the database answers again.
+      if (sweepAsked || closing.signal.aborted) return
+      sweepAsked = true
+      void committer
+        .change(() => persist(() => announcer.sweepAll(), { logger, closing: closing.signal }))
+        .catch(error => logger.warn({ err: error }, 'the outbox could not be read'))
+        .finally(() => {
+          sweepAsked = false
+        })
+    },
+  }
+  const committer = new Committer<QueuedFix>(items => commitFixes(pipeline, items), logger)
+  const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })
+  return new RunningIngest(pipeline, committer, { closing, housekeeping })
+}
+
+interface Resources {
+  readonly closing: AbortController
+  readonly housekeeping: { close(): Promise<void> }
+}
+
+class RunningIngest implements Ingest {
+  readonly #pipeline: Pipeline
+  readonly #committer: Committer<QueuedFix>
+  readonly #resources: Resources
+  #republishing: Promise<void> | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(pipeline: Pipeline, committer: Committer<QueuedFix>, resources: Resources) {
+    this.#pipeline = pipeline
+    this.#committer = committer
+    this.#resources = resources
+  }
+
+  async fixes(batch: FixBatch): Promise<FixResult[]> {
+    const { devices, metrics, now } = this.#pipeline
+    const { org, deviceId, registers } = batch
+    if (this.#closed !== undefined) throw new TrackwireError('shutting_down')
+    if (!registers && !devices.has(org, deviceId)) await this.#lookUp(batch)
+    const { items, results } = queueBatch(batch, now(), code => metrics.fixes.inc({ result: code }))
+    if (items.length > 0) this.#committer.add(items)
+    return results
+  }
+
+  /** Another node or process may have registered it since. */
+  async #lookUp({ org, deviceId }: FixBatch): Promise<void> {
+    const { db, devices } = this.#pipeline
+    await persist(() => devices.refresh(db, [{ org, deviceId }]), this.#pipeline)
+    if (!devices.has(org, deviceId)) throw unknownDevice(deviceId)
+  }
+
+  sos: Ingest['sos'] = call => this.#committer.urgent(() => commitSosRequest(this.#pipeline, call))
+
+  answerSos: Ingest['answerSos'] = reply => this.#committer.urgent(() => commitSosAnswer(this.#pipeline, reply))
+
+  async putFence(...[org, feature]: Parameters<Ingest['putFence']>): Promise<{ created: boolean }> {
+    const created = await this.#committer.change(() => commitFences(this.#pipeline, org, [feature]))
+    return { created: created === 1 }
+  }
+
+  async importFences(...[org, features]: Parameters<Ingest['importFences']>): Promise<number> {
+    await this.#committer.change(() => commitFences(this.#pipeline, org, features))
+    return features.length
+  }
+
+  deleteFence: Ingest['deleteFence'] = (org, fenceId) =>
+    this.#committer.change(() => commitFenceDeletion(this.#pipeline, org, fenceId))
+
+  registerDevice(device: DeviceRegistration): Promise<{ created: boolean }> {
+    const { db, devices, now } = this.#pipeline
+    return this.#committer.change(async () => {
+      const row = await persist(() => registerDevice(db, device, now()), this.#pipeline)
+      devices.put(row)
+      return { created: row.created }
+    })
+  }
+
+  deviceExists(org: string, deviceId: string): boolean {
+    return this.#pipeline.devices.has(org, deviceId)
+  }
+
+  announce: Ingest['announce'] = async publish => {
+    const { announcer, logger } = this.#pipeline
+    await announcer.start(publish, work => this.#committer.change(work))
+    this.#republishing = republishRetained(this.#pipeline).catch(error =>
+      logger.warn({ err: error }, 'retained messages could not be published again'),
+    )
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const { closing, housekeeping } = this.#resources
+    const { positions, announcer } = this.#pipeline
+    closing.abort()
+    await this.#committer.close()
+    await this.#republishing
+    await positions.close()
+    await announcer.close()
+    await housekeeping.close()
+  }
+}

@@ -1,0 +1,50 @@
+import type { LocationUpdate } from '../../contract/index.ts'
+import type { Queryable } from './database.ts'
+
+export interface FixRow {
+  readonly org: string
+  readonly deviceId: string
+  readonly receivedAt: number
+  readonly fix: LocationUpdate
+}
+
+/**
+ * Stores fixes; those that are there already (same org, device and timestamp) stay as they are.
+ * @returns the indices of the fixes that were there already
+ */
+export async function insertFixes(db: Queryable, rows: readonly FixRow[]): Promise<number[]> {
+  const repeated = await db.query<{ ord: number }>(
+    `with input as materialized (
+       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[], $7::float8[],
+         $8::float8[], $9::float8[], $10::float8[], $11::text[]) with ordinality
+         as t(org, device_id, fix_time, received_at, lat, lng, accuracy, speed, heading, altitude, details, ord)
+     ), inserted as (
+       insert into fixes
+         (org, device_id, fix_time, received_at, lat, lng, accuracy, speed, heading, altitude, details)
+       select org, device_id, fix_time, received_at, lat, lng, accuracy, speed, heading, altitude, details::jsonb from input
+       on conflict do nothing
+       returning org, device_id, fix_time
+     )
+     select ord - 1 as ord from input where (org, device_id, fix_time) not in (select org, device_id, fix_time from inserted)`,
+    [
+      rows.map(({ org }) => org),
+      rows.map(({ deviceId }) => deviceId),
+      rows.map(({ fix }) => fix.timestamp),
+      rows.map(({ receivedAt }) => receivedAt),
+      rows.map(({ fix }) => fix.location.lat),
+      rows.map(({ fix }) => fix.location.lng),
+      rows.map(({ fix }) => fix.location.accuracy ?? null),
+      rows.map(({ fix }) => fix.location.speed ?? null),
+      rows.map(({ fix }) => fix.location.heading ?? null),
+      rows.map(({ fix }) => fix.location.altitude ?? null),
+      rows.map(({ fix }) => detailsOf(fix)),
+    ],
+  )
+  return repeated.map(({ ord }) => ord)
+}
+
+/** What has no column of its own: `{userId?, metadata?, attributes?}`. */
+function detailsOf({ userId, metadata, attributes }: LocationUpdate): string | null {
+  if (userId === undefined && metadata === undefined && attributes === undefined) return null
+  return JSON.stringify({ userId, metadata, attributes })
+}

@@ -1,0 +1,40 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { PGlite, types } from '@electric-sql/pglite'
+import type { WorkerReply, WorkerRequest, WorkerStart } from './pglite-protocol.ts'
+
+/**
+ * The embedded database, on a thread of its own so that the event loop of the broker never waits for a query.
+ * Runs in a worker; see database-pglite.ts for the other side.
+ */
+const port = parentPort!
+const { folder } = workerData as WorkerStart
+// Our bigints are below 2^53: times in milliseconds and counters.
+const options = { parsers: { [types.INT8]: Number } }
+const db = await PGlite.create(folder ?? 'memory://', { parsers: options.parsers })
+const say = (reply: WorkerReply): void => port.postMessage(reply)
+
+async function answer(request: Exclude<WorkerRequest, { close: true }>): Promise<void> {
+  try {
+    if ('script' in request) {
+      await db.exec(request.script)
+      say({ id: request.id, rows: [] })
+    } else {
+      const { rows } = await db.query<object>(request.sql, request.params as unknown[], options)
+      say({ id: request.id, rows })
+    }
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string }
+    // Without an SQLSTATE it was a parameter that does not fit its type: a fault of the data.
+    say({ id: request.id, code: code ?? '22000', message })
+  }
+}
+
+// PGlite runs one statement at a time and keeps the order of the calls.
+port.on('message', (request: WorkerRequest) => {
+  if ('close' in request) {
+    db.close().finally(() => port.close())
+  } else {
+    void answer(request)
+  }
+})
+say({ ready: true })

@@ -1,0 +1,60 @@
+import type { Queryable } from './database.ts'
+
+/** One row of sos_alerts; `body` is the geofence engine's own JSON of the alert. */
+export interface SosAlertRow {
+  readonly org: string
+  readonly alertId: string
+  readonly deviceId: string
+  readonly state: 'open' | 'acknowledged' | 'resolved' | 'cancelled'
+  readonly openedAt: number
+  readonly closedAt: number | null
+  readonly version: number
+  readonly body: unknown
+}
+
+const COLUMNS = `org, alert_id as "alertId", device_id as "deviceId", state, opened_at as "openedAt", closed_at as "closedAt",
+  version, body`
+const IS_OPEN = `state in ('open', 'acknowledged')`
+
+/** Every alert that is not closed. */
+export function loadOpenAlerts(db: Queryable): Promise<SosAlertRow[]> {
+  return db.query<SosAlertRow>(`select ${COLUMNS} from sos_alerts where ${IS_OPEN}`)
+}
+
+/** The device's open alert, locked until the transaction ends. */
+export async function lockOpenAlert(db: Queryable, org: string, deviceId: string): Promise<SosAlertRow | undefined> {
+  const [row] = await db.query<SosAlertRow>(
+    `select ${COLUMNS} from sos_alerts where org = $1 and device_id = $2 and ${IS_OPEN} for update`,
+    [org, deviceId],
+  )
+  return row
+}
+
+/** An alert by its id, open or closed, locked until the transaction ends. */
+export async function lockAlert(db: Queryable, org: string, alertId: string): Promise<SosAlertRow | undefined> {
+  const [row] = await db.query<SosAlertRow>(
+    `select ${COLUMNS} from sos_alerts where org = $1 and alert_id = $2 for update`,
+    [org, alertId],
+  )
+  return row
+}
+
+/** Writes an alert whose row is locked or new (`version` 1). A second open one of a device fails with 23505. */
+export async function saveAlert(db: Queryable, alert: SosAlertRow): Promise<void> {
+  await db.query(
+    `insert into sos_alerts (org, alert_id, device_id, state, opened_at, closed_at, version, body)
+     values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+     on conflict (org, alert_id) do update set state = excluded.state, closed_at = excluded.closed_at,
+       version = excluded.version, body = excluded.body`,
+    [
+      alert.org,
+      alert.alertId,
+      alert.deviceId,
+      alert.state,
+      alert.openedAt,
+      alert.closedAt,
+      alert.version,
+      JSON.stringify(alert.body),
+    ],
+  )
+}

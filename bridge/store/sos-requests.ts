@@ -1,0 +1,26 @@
+import type { Queryable } from './database.ts'
+
+/** The alert that a request id of a device belongs to, or undefined when the request was never met. */
+export async function findSosRequest(
+  db: Queryable,
+  org: string,
+  deviceId: string,
+  requestId: string,
+): Promise<string | undefined> {
+  const [row] = await db.query<{ alertId: string }>(
+    'select alert_id as "alertId" from sos_requests where org = $1 and device_id = $2 and request_id = $3',
+    [org, deviceId, requestId],
+  )
+  return row?.alertId
+}
+
+/** Remembers a request, so that a repeat of it is known for ever. */
+export async function insertSosRequest(
+  db: Queryable,
+  request: { org: string; deviceId: string; requestId: string; alertId: string },
+): Promise<void> {
+  await db.query(
+    `insert into sos_requests (org, device_id, request_id, alert_id) values ($1, $2, $3, $4) on conflict do nothing`,
+    [request.org, request.deviceId, request.requestId, request.alertId],
+  )
+}
