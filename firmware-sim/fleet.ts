@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { buildTopic } from '../contract/index.ts'
 import { type BackOffPlan, FIRMWARE_BACK_OFF } from './back-off.ts'
 import { createSimClock, type SimClock, sleep } from './clock.ts'
 import { type Device, startDevice } from './device.ts'
@@ -51,6 +52,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const stopping = new AbortController()
   const ids = new Set(options.devices.map(({ deviceId }) => deviceId))
   if (ids.size !== options.devices.length) throw new TypeError('two devices of a fleet have the same id')
+  for (const deviceId of ids) buildTopic('location', { org: options.org, deviceId })
 
   const onEvent = (event: FleetEvent) => {
     if (logger !== undefined) logEvent(logger, event)

@@ -38,6 +38,7 @@ export interface Link {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
+const FAREWELL_MS = 2_000
 
 /** Keeps one MQTT 3.1.1 connection alive; never throws, tells everything by its callbacks. */
 export function startLink(options: LinkOptions): Link {
@@ -96,16 +97,21 @@ export function startLink(options: LinkOptions): Link {
         const code = (error as { code?: unknown }).code
         refused = !wasUp && typeof code === 'number'
         reason = plainReason(error)
-        if (!wasUp) current.end(true)
+        if (!wasUp) current.end(true, {}, finish)
       })
-      current.once('close', () => {
+      // Both may come, in either order: `close` of the stream, the callback of `end` where there never was one.
+      let over = false
+      const finish = () => {
+        if (over) return
+        over = true
         // mqtt.js would keep the unacknowledged for its own next connection; ours is a new client, so give them back.
         for (const fail of pending) fail(new Error(reason))
         pending.clear()
         client = undefined
         current.end(true)
         resolve({ wasUp, reason, refused })
-      })
+      }
+      current.once('close', finish)
     })
   }
 
@@ -127,9 +133,14 @@ export function startLink(options: LinkOptions): Link {
       closed ??= (async () => {
         closing.abort()
         wake.abort()
+        const last = client
         // A client that never got through has nobody to say farewell to.
-        if (client?.connected) client.end(false)
-        else client?.end(true)
+        if (last?.connected) last.end(false)
+        else last?.end(true)
+        await Promise.race([running, sleep(FAREWELL_MS)])
+        // A broker that no longer answers does not hold us up.
+        last?.end(true)
+        last?.stream?.destroy()
         await running
       })()
       return closed

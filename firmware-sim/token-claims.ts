@@ -2,7 +2,7 @@
  * What a token says of its bearer, without checking its signature: that is the broker's business. A device needs `sub` to
  * know where its errors are told, the command line `org` to build topics. Undefined where the token is not a JWT.
  */
-function claimOf(token: string, name: 'sub' | 'org'): string | undefined {
+function claimOf(token: string, name: 'sub' | 'org' | 'role'): string | undefined {
   const [, payload] = token.split('.')
   if (payload === undefined) return undefined
   try {
@@ -20,4 +20,8 @@ export function subjectOf(token: string): string | undefined {
 
 export function organisationOf(token: string): string | undefined {
   return claimOf(token, 'org')
+}
+
+export function roleOf(token: string): string | undefined {
+  return claimOf(token, 'role')
 }

@@ -1,0 +1,15 @@
+/** Devices that behave like firmware over real MQTT, and the demo's fleet. */
+
+export { createSimClock, type SimClock, type SimClockOptions } from './clock.ts'
+export { type SimIo, simCommand } from './command/sim-command.ts'
+export type { MintToken } from './command/sim-tokens.ts'
+export { type DemoCity, type DemoMember, demoCity, demoFleet } from './demo/demo-city.ts'
+export type { Device } from './device.ts'
+export type { DevicePlan, LinkPlan, SosPlan, TrackSource } from './device-plan.ts'
+export { type DriveOptions, drive, type Halt, type SpeedZone } from './drive/drive.ts'
+export { createRoute, type Route } from './drive/route.ts'
+export { kmh, VEHICLES, type Vehicle, type VehicleKind } from './drive/vehicle.ts'
+export { type Fleet, type FleetOptions, startFleet } from './fleet.ts'
+export type { Counters, FleetEvent } from './fleet-event.ts'
+export type { Position, TimedPoint, TrackPoint } from './track.ts'
+export { readTrackFile } from './track-files/read-track-file.ts'
