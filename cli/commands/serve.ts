@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import type { Command, CommandContext } from '../command.ts'
-import { type Config, readConfig, SETTINGS, unknownVariables } from '../config.ts'
+import { readConfig, SETTINGS, unknownVariables } from '../config.ts'
 import { createLogger } from '../logger.ts'
 import { type Platform, startPlatform } from '../start-platform.ts'
 
@@ -35,7 +35,7 @@ Exit codes: 0 stopped in order, 1 failed, 2 a mistake in the call or the configu
     parseArgs({ args, options: {} })
     const config = readConfig(context.environment)
     const logger = createLogger(config)
-    warnOfUnknown(config, context, logger)
+    warnOfUnknown(context, logger)
     const platform = await startPlatform(config, logger)
     printAddresses(platform, context)
     await untilStopped(context.signal)
@@ -43,7 +43,7 @@ Exit codes: 0 stopped in order, 1 failed, 2 a mistake in the call or the configu
   },
 }
 
-export function warnOfUnknown(_config: Config, { environment }: CommandContext, logger: Logger): void {
+export function warnOfUnknown({ environment }: CommandContext, logger: Logger): void {
   for (const name of unknownVariables(environment))
     logger.warn({ variable: name }, `${name} is no setting of Trackwire; see trackwire serve --help`)
   for (const name of Object.keys(environment)) {

@@ -1,0 +1,125 @@
+import { parseArgs } from 'node:util'
+import mqtt from 'mqtt'
+import type { Logger } from 'pino'
+import { buildFilter, type GeofenceEvent, parseTopic, type SosEvent } from '../../contract/index.ts'
+import { type DemoCity, demoCity, demoFleet, startFleet } from '../../firmware-sim/index.ts'
+import { type Command, type CommandContext, UsageError } from '../command.ts'
+import { readConfig } from '../config.ts'
+import { createLogger } from '../logger.ts'
+import { type Platform, startPlatform } from '../start-platform.ts'
+import { drain, printAddresses, SETTINGS_HELP, untilStopped, warnOfUnknown } from './serve.ts'
+
+const ORG = 'demo'
+const DEMO_TOKEN_SECONDS = 86_400
+
+export const demoCommand: Command = {
+  name: 'demo',
+  summary: 'the platform with a simulated fleet in a real city',
+  help: `Usage: trackwire demo [--seed SEED] [--config FILE]
+
+Runs the platform as "trackwire serve" does, with a simulated fleet that drives through a real city over MQTT/TCP. Prints the
+dashboard's address and the alerts as they happen. Ctrl+C stops it.
+
+  --seed SEED     another seed, another traffic [1]
+  --config FILE   read settings from FILE
+  --help          this text
+
+Settings [default]:
+${SETTINGS_HELP}
+`,
+  async run(args, context) {
+    const { values } = parseArgs({ args, options: { seed: { type: 'string', default: '1' } } })
+    const config = readConfig(context.environment)
+    if (config.mqttPort === 'off')
+      throw new UsageError('the demo needs MQTT over TCP: set TRACKWIRE_MQTT_PORT to a port or 0')
+    if (config.httpPort === 'off')
+      throw new UsageError('the demo needs the dashboard: set TRACKWIRE_HTTP_PORT to a port or 0')
+    // The alerts are the demo's output; routine log lines would bury them.
+    const logger = createLogger({ ...config, logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel })
+    warnOfUnknown(context, logger)
+    const platform = await startPlatform(config, logger)
+    let stopFleet = async () => {}
+    try {
+      stopFleet = await startDemo(platform, values.seed, context, logger)
+      await untilStopped(context.signal)
+    } finally {
+      await stopFleet()
+    }
+    return drain(platform, logger)
+  },
+}
+
+/** Draws the fences, prints where to look, starts the fleet and the printing of alerts. Returns how to stop both. */
+async function startDemo(
+  platform: Platform,
+  seed: string,
+  context: CommandContext,
+  logger: Logger,
+): Promise<() => Promise<void>> {
+  const { tokens, mqttUrl, httpUrl } = platform
+  const city = demoCity()
+  const admin = await tokens.mint({ org: ORG, sub: 'admin', role: 'admin', ttlSeconds: DEMO_TOKEN_SECONDS })
+  await importFences(httpUrl!, admin, city)
+
+  printAddresses(platform, context)
+  context.stdout.write(`\nOpen the dashboard:     ${httpUrl}/#token=${admin}\n\n`)
+  context.stdout.write(
+    `${city.vehicles.length} vehicles drive through ${city.name}. Alerts as they happen (Ctrl+C stops):\n\n`,
+  )
+
+  const deviceTokens = new Map<string, string>()
+  for (const { deviceId } of city.vehicles) {
+    deviceTokens.set(
+      deviceId,
+      await tokens.mint({ org: ORG, sub: deviceId, role: 'device', ttlSeconds: DEMO_TOKEN_SECONDS }),
+    )
+  }
+  const listener = await printAlerts(mqttUrl!, admin, city, context)
+  const devices = demoFleet({ tokenFor: deviceId => deviceTokens.get(deviceId)!, seed })
+  const fleet = await startFleet({ url: mqttUrl!, org: ORG, devices, seed, logger })
+  return async () => {
+    await fleet.close()
+    await listener.endAsync()
+  }
+}
+
+async function importFences(httpUrl: string, token: string, city: DemoCity): Promise<void> {
+  const response = await fetch(`${httpUrl}/api/v1/fences/import`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ type: 'FeatureCollection', features: city.fences }),
+  })
+  if (!response.ok) throw new Error(`the demo's fences were refused: ${await response.text()}`)
+}
+
+async function printAlerts(url: string, token: string, city: DemoCity, { stdout }: CommandContext) {
+  const names = new Map(city.vehicles.map(({ deviceId, name }) => [deviceId, name]))
+  const client = await mqtt.connectAsync(url, { username: 'demo', password: token, clientId: 'demo-console' })
+  client.on('message', (topic, payload) => {
+    const line = describe(topic, payload, names)
+    if (line !== undefined) stdout.write(`${line}\n`)
+  })
+  await client.subscribeAsync(
+    [buildFilter('geofenceNotification', { org: ORG }), buildFilter('sosNotification', { org: ORG })],
+    { qos: 1 },
+  )
+  return client
+}
+
+function describe(topic: string, payload: Buffer, names: ReadonlyMap<string, string>): string | undefined {
+  const channel = parseTopic(topic)?.channel
+  if (channel === 'geofenceNotification') {
+    const { event, deviceId, fenceName, timestamp, initial } = JSON.parse(payload.toString()) as GeofenceEvent
+    return `${clock(timestamp)}  ${event.padEnd(12)} ${names.get(deviceId) ?? deviceId}: ${fenceName}${initial ? ' (was inside already)' : ''}`
+  }
+  if (channel === 'sosNotification') {
+    const { event, deviceId, timestamp, message, by, note } = JSON.parse(payload.toString()) as SosEvent
+    const said = [message, by && `by ${by}`, note].filter(Boolean).join(', ')
+    return `${clock(timestamp)}  SOS ${event.padEnd(8)} ${names.get(deviceId) ?? deviceId}${said ? `: ${said}` : ''}`
+  }
+  return undefined
+}
+
+function clock(timestampMs: number): string {
+  return new Date(timestampMs).toTimeString().slice(0, 8)
+}
