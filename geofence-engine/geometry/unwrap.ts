@@ -17,14 +17,28 @@ export interface UnwrappedRing {
  * Lays a ring out on a continuous axis and drops consecutive duplicates.
  *
  * Edges are straight in longitude/latitude, as they are given: rings cut at ±180 (RFC 7946 §3.1.9) and rings that run on
- * beyond 180 are left alone. A step of more than 180° that does not lead from -180 to 180 or back marks a ring that was not cut
- * at the antimeridian; all of its steps then go the short way round.
+ * beyond 180 are left alone. A step of more than 180° marks a ring that was not cut at the antimeridian; all of its steps then
+ * go the short way round.
  */
 export function unwrapRing(positions: readonly LngLat[]): UnwrappedRing {
-  const uncut = positions.some(([lng], i) => {
-    const step = i === 0 ? 0 : Math.abs(lng - positions[i - 1]![0])
-    return step > 180 && step !== 360
-  })
+  const steps = positions.slice(1).map(([lng], i) => Math.abs(lng - positions[i]![0]))
+  if (steps.some(step => step > 180 && step !== 360)) return layOut(positions, true)
+  // From 180 to -180 may be an edge along a whole parallel, as along the pole in a map of Antarctica, or no way at all.
+  if (steps.some((step, i) => step === 360 && passesSeam(positions, i))) {
+    const uncut = layOut(positions, true)
+    if (uncut.winding === 0) return uncut
+  }
+  return layOut(positions, false)
+}
+
+/** Whether the ring comes to the step between vertex i and i + 1 from one side of the antimeridian and leaves on the other. */
+function passesSeam(positions: readonly LngLat[], i: number): boolean {
+  const before = positions[i === 0 ? positions.length - 2 : i - 1]!
+  const after = positions[i + 2 === positions.length ? 1 : i + 2]!
+  return Math.abs(before[0]) !== 180 && Math.abs(after[0]) !== 180
+}
+
+function layOut(positions: readonly LngLat[], uncut: boolean): UnwrappedRing {
   const xs: number[] = []
   const ys: number[] = []
   const source: number[] = []
