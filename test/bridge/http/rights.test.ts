@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { ROLES, type Role } from '../../../contract/index.ts'
+import { ADMIN, fixAt, GATEWAY, type HttpPlatform, square, startHttpPlatform } from './http-platform.ts'
+
+const EVERYONE = ROLES
+const NOT_DEVICES: readonly Role[] = ROLES.filter(role => role !== 'device')
+const DISPATCHERS: readonly Role[] = ['dispatcher', 'admin']
+/** Who may send for truck-1: itself, its driver, a gateway. */
+const SENDERS: readonly Role[] = ['device', 'driver', 'service']
+
+describe('rights', () => {
+  let platform: HttpPlatform
+  before(async () => {
+    platform = await startHttpPlatform()
+    await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body: { id: 'truck-1' } })
+    await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body: { id: 'truck-2' } })
+    for (const deviceId of ['truck-1', 'truck-2']) {
+      await platform.call('POST', '/api/tracking/location', {
+        caller: GATEWAY,
+        body: { ...fixAt(1_700_000_000_000), deviceId },
+      })
+    }
+    await platform.call('PUT', '/api/v1/fences/home', { caller: ADMIN, body: square('home', -8.61, 41.15) })
+  })
+  after(() => platform.close())
+
+  /** Each role as a person of it would come: with truck-1 as its own or granted device. */
+  const callerOf = (role: Role) => ({ role, sub: role === 'device' ? 'truck-1' : `${role}-1`, devices: ['truck-1'] })
+
+  const fix = { ...fixAt(1_700_000_001_000), deviceId: 'truck-1' }
+  const sos = { action: 'cancel', id: 'never-sent', timestamp: 1_700_000_000_000 }
+  const routes: readonly [method: string, url: string, roles: readonly Role[], body?: unknown][] = [
+    ['POST', '/api/v1/auth/socket-token', EVERYONE],
+    ['POST', '/api/tracking/location', SENDERS, fix],
+    ['POST', '/api/tracking/batch', SENDERS, [fix]],
+    ['GET', '/api/v1/devices', EVERYONE],
+    ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
+    ['GET', '/api/v1/devices/truck-1', EVERYONE],
+    ['GET', '/api/v1/devices/truck-1/last', EVERYONE],
+    ['GET', '/api/v1/devices/truck-1/history', EVERYONE],
+    ['POST', '/api/v1/devices/truck-1/sos', SENDERS, sos],
+    ['GET', '/api/v1/fences', EVERYONE],
+    ['GET', '/api/v1/fences/home', EVERYONE],
+    ['POST', '/api/v1/fences', DISPATCHERS, square(undefined, 1, 1)],
+    ['PUT', '/api/v1/fences/work', DISPATCHERS, square('work', 2, 2)],
+    ['DELETE', '/api/v1/fences/work', DISPATCHERS],
+    ['POST', '/api/v1/fences/import', DISPATCHERS, { type: 'FeatureCollection', features: [] }],
+    ['GET', '/api/v1/alerts', NOT_DEVICES],
+    ['GET', '/api/v1/sos?state=all', NOT_DEVICES],
+    ['GET', '/api/v1/sos/none', NOT_DEVICES],
+    ['POST', '/api/v1/sos/none/acknowledge', DISPATCHERS, {}],
+    ['POST', '/api/v1/sos/none/resolve', DISPATCHERS, {}],
+    ['GET', '/api/v1/set-aside', DISPATCHERS],
+  ]
+
+  for (const [method, url, roles, body] of routes) {
+    for (const role of ROLES) {
+      const allowed = roles.includes(role)
+      test(`${role} ${allowed ? 'may' : 'may not'} ${method} ${url}`, async () => {
+        const answer = await platform.call(method, url, { caller: callerOf(role), body })
+        if (allowed) assert.ok(answer.status !== 401 && answer.status !== 403, `${answer.status} ${answer.body.detail}`)
+        else {
+          assert.equal(answer.status, 403, JSON.stringify(answer.body))
+          assert.match(answer.body.code, /^(forbidden|publish_forbidden)$/)
+        }
+      })
+    }
+
+    test(`${method} ${url} without a token is 401 with a challenge`, async () => {
+      const answer = await platform.call(method, url, { body })
+      assert.equal(answer.status, 401)
+      assert.equal(answer.body.code, 'token_missing')
+      assert.equal(answer.headers['www-authenticate'], 'Bearer realm="trackwire"')
+    })
+  }
+
+  test('every route of the document is in this table or needs no token', async () => {
+    const { body } = await platform.call('GET', '/api/openapi.json')
+    const listed = new Set(routes.map(([method, url]) => `${method} ${url.split('?')[0]}`))
+    for (const [path, methods] of Object.entries<Record<string, { security?: unknown[] }>>(body.paths)) {
+      const concrete = path.replace('/devices/{deviceId}', '/devices/truck-1').replace('/sos/{alertId}', '/sos/none')
+      for (const [method, { security }] of Object.entries(methods)) {
+        if (security?.length === 0) continue
+        const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)
+        assert.ok(
+          names.some(name => listed.has(name)),
+          `${method} ${path} is not in the table`,
+        )
+      }
+    }
+  })
+
+  test('a device that one may not see is answered like one that does not exist', async () => {
+    const caller = callerOf('user')
+    for (const url of ['', '/last', '/history']) {
+      const hidden = await platform.call('GET', `/api/v1/devices/truck-2${url}`, { caller })
+      const missing = await platform.call('GET', `/api/v1/devices/truck-9${url}`, { caller })
+      assert.equal(hidden.status, 404)
+      assert.equal(missing.status, 404)
+      assert.deepEqual(
+        { ...hidden.body, requestId: 0, detail: hidden.body.detail.replace('truck-2', 'X') },
+        { ...missing.body, requestId: 0, detail: missing.body.detail.replace('truck-9', 'X') },
+      )
+    }
+  })
+
+  test('lists hold only the devices that one may see', async () => {
+    const ids = async (caller: Parameters<HttpPlatform['token']>[0]) => {
+      const { body } = await platform.call('GET', '/api/v1/devices', { caller })
+      return body.items.map(({ id }: { id: string }) => id).slice(0, 2)
+    }
+    assert.deepEqual(await ids(callerOf('user')), ['truck-1'])
+    assert.deepEqual(await ids({ role: 'user' }), [])
+    assert.deepEqual(await ids({ role: 'device', sub: 'truck-2' }), ['truck-2'])
+    assert.deepEqual(await ids({ role: 'dispatcher' }), ['truck-1', 'truck-2'])
+  })
+
+  test('an acl claim narrows and widens reading as it does on MQTT', async () => {
+    const acl = [
+      { permission: 'deny' as const, action: 'subscribe' as const, topic: 'demo/devices/truck-1/#' },
+      { permission: 'allow' as const, action: 'subscribe' as const, topic: 'demo/devices/truck-2/#' },
+    ]
+    const caller = { ...callerOf('user'), acl }
+    const { body } = await platform.call('GET', '/api/v1/devices', { caller })
+    assert.deepEqual(
+      body.items.map(({ id }: { id: string }) => id),
+      ['truck-2'],
+    )
+    assert.equal((await platform.call('GET', '/api/v1/devices/truck-1', { caller })).status, 404)
+    assert.equal((await platform.call('GET', '/api/v1/devices/truck-2', { caller })).status, 200)
+  })
+
+  test('the placeholders of an acl claim stand for the sub', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the claim's own placeholder
+    const caller = { role: 'user' as const, sub: 'truck-2', acl: { pub: ['demo/devices/${clientid}/location'] } }
+    const send = (deviceId: string) =>
+      platform.call('POST', '/api/tracking/location', { caller, body: { ...fixAt(1_700_000_002_000), deviceId } })
+    assert.equal((await send('truck-2')).status, 202)
+    assert.equal((await send('truck-1')).status, 403)
+  })
+
+  test('no token reaches outside its organisation', async () => {
+    const caller = { role: 'admin' as const, org: 'other' }
+    assert.deepEqual((await platform.call('GET', '/api/v1/devices', { caller })).body.items, [])
+    assert.deepEqual((await platform.call('GET', '/api/v1/fences', { caller })).body.items, [])
+    assert.equal((await platform.call('GET', '/api/v1/devices/truck-1/last', { caller })).status, 404)
+    assert.equal((await platform.call('GET', '/api/v1/fences/home', { caller })).status, 404)
+    assert.equal((await platform.call('DELETE', '/api/v1/fences/home', { caller })).status, 404)
+    const service = { role: 'service' as const, org: 'other' }
+    const sent = await platform.call('POST', '/api/tracking/location', { caller: service, body: fix })
+    assert.equal(sent.body.code, 'device_unknown')
+  })
+
+  test('a token of an unknown key is refused with the reason in the challenge', async () => {
+    const answer = await platform.call('GET', '/api/v1/devices', { token: 'a.b.c' })
+    assert.equal(answer.status, 401)
+    assert.match(String(answer.headers['www-authenticate']), /error="invalid_token"/)
+  })
+
+  for (const header of ['Basic YTpi', 'Bearer', 'Bearer a b', 'bearer\ttoken']) {
+    test(`an Authorization header that reads ${JSON.stringify(header)} is refused`, async () => {
+      const answer = await platform.call('GET', '/api/v1/devices', { headers: { authorization: header } })
+      assert.equal(answer.body.code, 'token_invalid')
+    })
+  }
+})
