@@ -47,7 +47,8 @@ export interface Device {
 
 /** A batch stays well under the 256 KiB a payload may have. */
 const MAX_BATCH_BYTES = 200_000
-/** `user name` is free (contract §2); it helps whoever reads the broker's log. */
+/** How long a closing device waits for the PUBACK of its last status. */
+const FAREWELL_MS = 1_000
 const FIRMWARE = 'trackwire-sim/1'
 
 /** Starts one device: connects, publishes its track on the clock, stores while offline, resends. */
@@ -276,10 +277,13 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     stopping.abort()
     const deadline = AbortSignal.timeout(drainMs)
     deadline.addEventListener('abort', progressed, { once: true })
-    while (session !== undefined && !(isDrained() && sos.isQuiet()) && !deadline.aborted) await progress()
+    // A link that is down now may come back in time; one that never was there will not.
+    while (connections > 0 && !(isDrained() && sos.isQuiet()) && !deadline.aborted) await progress()
     if (session !== undefined) {
+      const patience = new AbortController()
       const farewell = publishStatus(session, 'offline').catch(() => undefined)
-      await Promise.race([farewell, sleep(1_000)])
+      await Promise.race([farewell, sleep(FAREWELL_MS, patience.signal)])
+      patience.abort()
     }
     await link.close()
     session = undefined

@@ -137,7 +137,9 @@ export function startLink(options: LinkOptions): Link {
         // A client that never got through has nobody to say farewell to.
         if (last?.connected) last.end(false)
         else last?.end(true)
-        await Promise.race([running, sleep(FAREWELL_MS)])
+        const patience = new AbortController()
+        await Promise.race([running, sleep(FAREWELL_MS, patience.signal)])
+        patience.abort()
         // A broker that no longer answers does not hold us up.
         last?.end(true)
         last?.stream?.destroy()

@@ -93,7 +93,7 @@ async function simulate(settings: SimSettings, io: SimIo): Promise<number> {
   })
   let ok = false
   try {
-    const failure = await untilOver(settings, fleet, first.failure, io.signal)
+    const failure = (await untilOver(settings, fleet, first.failure, io.signal)) ?? first.sentence()
     await fleet.close(failure === undefined ? DRAIN_MS : 0)
     if (failure !== undefined) io.stderr.write(`trackwire sim: ${failure}\n`)
     ok = failure === undefined && isComplete(fleet.counters())
@@ -130,10 +130,13 @@ function createFirstConnection(devices: number) {
   const failure = new Promise<string>(resolve => {
     fail = resolve
   })
-  const timer = setTimeout(() => fail(`no device could connect: ${reason}.`), FIRST_CONNECTION_MS)
+  const sentence = () => (connected ? undefined : `no device could connect: ${reason}.`)
+  const timer = setTimeout(() => fail(sentence()!), FIRST_CONNECTION_MS)
   timer.unref()
   return {
     failure,
+    /** Why nobody has connected so far; undefined when somebody has. */
+    sentence,
     event(event: FleetEvent) {
       if (connected) return
       if (event.type === 'connected') {
@@ -146,7 +149,7 @@ function createFirstConnection(devices: number) {
       refused.add(event.deviceId)
       if (refused.size === devices) {
         clearTimeout(timer)
-        fail(`no device could connect: ${reason}.`)
+        fail(sentence()!)
       }
     },
   }
