@@ -1,0 +1,78 @@
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { type Console, ConsoleContext } from './hooks/live-context.ts'
+import { useStore } from './hooks/use-store.ts'
+import { useTheme } from './hooks/use-theme.ts'
+import type { Api } from './live/api.ts'
+import type { Auth } from './live/auth.ts'
+import { startLive } from './live/live.ts'
+import { openMqttWire } from './live/mqtt-wire.ts'
+import { createSelection } from './live/selection.ts'
+import type { Session } from './live/session.ts'
+import { startFleetMotion } from './map/fleet-motion.ts'
+import { LoginForm } from './panels/login-form.tsx'
+import { exposeSnapshot } from './snapshot.ts'
+
+/** The map library comes with it: whoever still has to log in does not wait for that. */
+const ConsoleView = lazy(() => import('./console-view.tsx'))
+
+interface Props {
+  readonly api: Api
+  readonly auth: Auth
+}
+
+export function App({ api, auth }: Props) {
+  const { session, reason } = useStore(auth.store)
+  const { theme, toggle } = useTheme()
+  const console = useConsoleOf(api, auth, session)
+  if (session === null) return <LoginForm auth={auth} reason={reason} theme={theme} onToggleTheme={toggle} />
+  if (console === null) return null
+  return (
+    <ConsoleContext value={console}>
+      <Suspense fallback={null}>
+        <ConsoleView theme={theme} onToggleTheme={toggle} onLogout={auth.logout} />
+      </Suspense>
+    </ConsoleContext>
+  )
+}
+
+/** The live connection of a principal: stays when its token is renewed, ends when it leaves. */
+function useConsoleOf(api: Api, auth: Auth, session: Session | null): Console | null {
+  const [console, setConsole] = useState<Console | null>(null)
+  const principal = session === null ? null : `${session.org}/${session.sub}/${session.role}`
+
+  useEffect(() => {
+    const { session } = auth.store.get()
+    if (principal === null || session === null) return
+    const live = startLive({
+      api,
+      auth,
+      session,
+      mqttUrl: mqttUrlOf(location),
+      clientId: `dashboard-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`,
+      openWire: openMqttWire,
+    })
+    const motion = startFleetMotion(live.devices, matchMedia('(prefers-reduced-motion: reduce)'))
+    const selection = createSelection()
+    const hide = exposeSnapshot({ live, motion, selection })
+    const retry = (): void => {
+      if (document.visibilityState === 'visible') live.connection.retryNow()
+    }
+    addEventListener('online', retry)
+    document.addEventListener('visibilitychange', retry)
+    setConsole({ live, motion, selection })
+    return () => {
+      removeEventListener('online', retry)
+      document.removeEventListener('visibilitychange', retry)
+      hide()
+      motion.close()
+      live.close()
+      setConsole(null)
+    }
+  }, [api, auth, principal])
+
+  return console
+}
+
+function mqttUrlOf({ protocol, host }: Location): string {
+  return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/mqtt`
+}

@@ -1,0 +1,105 @@
+import { useEffect, useMemo } from 'react'
+import { useConsole } from './hooks/live-context.ts'
+import { useHistory } from './hooks/use-history.ts'
+import { useMedia } from './hooks/use-media.ts'
+import { useSosSignal } from './hooks/use-sos-signal.ts'
+import { useSosSound } from './hooks/use-sos-sound.ts'
+import { useSelected, useStore } from './hooks/use-store.ts'
+import { openAlerts } from './live/sos.ts'
+import { BasemapLayer } from './map/basemap-layer.tsx'
+import { Camera } from './map/camera.tsx'
+import { DeviceLayer } from './map/device-layer.tsx'
+import { FenceLayer } from './map/fence-layer.tsx'
+import { GraticuleLayer } from './map/graticule-layer.tsx'
+import { MapView } from './map/map-view.tsx'
+import type { Theme } from './map/palette.ts'
+import { SosMarkers } from './map/sos-markers.tsx'
+import { TileLayer } from './map/tile-layer.tsx'
+import { TrailLayer } from './map/trail-layer.tsx'
+import { AlertList } from './panels/alert-list.tsx'
+import { ConnectionBanner } from './panels/connection-state.tsx'
+import { DeviceCard } from './panels/device-card.tsx'
+import { DeviceList } from './panels/device-list.tsx'
+import { MapControls } from './panels/map-controls.tsx'
+import { Notices } from './panels/notices.tsx'
+import { Sheet } from './panels/sheet.tsx'
+import { SosBanner } from './panels/sos-banner.tsx'
+import { TopBar } from './panels/top-bar.tsx'
+
+/** What the panels cover of the map, in pixels; see `--side` in `styles/tokens.css`. */
+const DESKTOP_PADDING = { top: 16, bottom: 16, left: 344, right: 344 }
+const PHONE_PADDING = { top: 8, bottom: 300, left: 0, right: 0 }
+
+interface Props {
+  readonly theme: Theme
+  onToggleTheme(): void
+  onLogout(): void
+}
+
+/** The page of someone who is logged in. */
+export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
+  const { live, selection } = useConsole()
+  const selectedId = useSelected(selection.store, state => state.deviceId)
+  const phase = useSelected(live.connection.store, state => state.phase)
+  const tileUrl = useSelected(live.config, config => config?.mapTileUrl ?? null)
+  const sosState = useStore(live.sos)
+  const sos = useMemo(() => openAlerts(sosState), [sosState])
+  const urgent = sos.filter(alert => alert.acknowledged === null).length
+  const history = useHistory(live, selectedId)
+  const phone = useMedia('(max-width: 760px)')
+  const sound = useSosSound(urgent > 0)
+  useSosSignal(sos.length, urgent)
+  useEscape(() => selection.select(null))
+
+  const card = selectedId === null ? null : <DeviceCard deviceId={selectedId} history={history} />
+  return (
+    <div className="console">
+      <TopBar theme={theme} sound={sound} onToggleTheme={onToggleTheme} onLogout={onLogout} />
+      <SosBanner alerts={sos} />
+      <ConnectionBanner />
+      <main className="stage">
+        <MapView theme={theme} outdated={phase === 'offline'} label="Live map of the fleet">
+          <BasemapLayer />
+          {tileUrl !== null && <TileLayer url={tileUrl} />}
+          <GraticuleLayer />
+          <FenceLayer />
+          <TrailLayer recent={history.fixes} />
+          <DeviceLayer />
+          <SosMarkers />
+          <Camera padding={phone ? PHONE_PADDING : DESKTOP_PADDING} />
+          <MapControls />
+        </MapView>
+        {phone ? (
+          <Sheet
+            card={card}
+            tabs={[
+              { id: 'devices', label: 'Devices', content: <DeviceList /> },
+              { id: 'alerts', label: 'Alerts', content: <AlertList /> },
+            ]}
+          />
+        ) : (
+          <>
+            <aside className="side side--left">
+              <DeviceList />
+            </aside>
+            <aside className="side side--right">
+              {card}
+              <AlertList />
+            </aside>
+          </>
+        )}
+        <Notices />
+      </main>
+    </div>
+  )
+}
+
+function useEscape(run: () => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape' && !event.defaultPrevented) run()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  })
+}

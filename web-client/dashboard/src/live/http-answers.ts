@@ -1,0 +1,83 @@
+import type { FenceFeature, GeofenceEvent, LocationUpdate, SosEvent } from '../../../../contract/index.ts'
+import type { Api } from './api.ts'
+import { isFix } from './messages.ts'
+
+interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly next: string | null
+}
+
+export interface KnownDevice {
+  readonly id: string
+  readonly name: string | undefined
+}
+
+type Token = () => Promise<string>
+
+/** A gap of more events than this is not filled further: the list shows its newest 500 anyway. */
+const MAX_PAGES = 10
+
+/**
+ * The newest events. With `known` ids it reads back until one of them: after an outage the list has no hole.
+ * The first time nothing is known, and one page is enough.
+ */
+export async function fetchAlerts(api: Api, token: Token, known: ReadonlySet<string>): Promise<GeofenceEvent[]> {
+  const events: GeofenceEvent[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+    const answer: Page<GeofenceEvent> = await api.request(`/alerts?limit=100${query}`, { token: await token() })
+    events.push(...answer.items)
+    cursor = answer.next
+    if (cursor === null || known.size === 0 || answer.items.some(({ id }) => known.has(id))) break
+  }
+  return events
+}
+
+/** Open alerts. When the list is not `complete`, nothing may be concluded from an absence. */
+export async function fetchOpenSos(api: Api, token: Token): Promise<{ open: SosEvent[]; complete: boolean }> {
+  const answer = await api.request<Page<SosEvent>>('/sos?state=open&limit=1000', { token: await token() })
+  return { open: answer.items.filter(({ alertId }) => typeof alertId === 'string'), complete: answer.next === null }
+}
+
+export async function fetchFences(api: Api, token: Token): Promise<{ fences: FenceFeature[]; complete: boolean }> {
+  const answer = await api.request<Partial<Page<FenceFeature>> & { features?: FenceFeature[] }>('/fences?limit=1000', {
+    token: await token(),
+  })
+  return { fences: [...(answer.items ?? answer.features ?? [])], complete: (answer.next ?? null) === null }
+}
+
+export async function fetchDevices(api: Api, token: Token): Promise<KnownDevice[]> {
+  interface Row {
+    readonly id?: string
+    readonly deviceId?: string
+    readonly name?: string | null
+  }
+  const { items } = await api.request<Page<Row>>('/devices?limit=1000', { token: await token() })
+  return items.flatMap(({ id, deviceId, name }) => {
+    const known = id ?? deviceId
+    return known === undefined ? [] : [{ id: known, name: name ?? undefined }]
+  })
+}
+
+/** The fixes of a device in a window of time, oldest first. */
+export async function fetchHistory(
+  api: Api,
+  token: Token,
+  deviceId: string,
+  window: { readonly fromMs: number; readonly toMs: number },
+): Promise<LocationUpdate[]> {
+  const query = `from=${Math.round(window.fromMs)}&to=${Math.round(window.toMs)}&limit=1000`
+  const path = `/devices/${encodeURIComponent(deviceId)}/history?${query}`
+  const { items } = await api.request<Page<LocationUpdate>>(path, { token: await token() })
+  return items.filter(isFix).sort((a, b) => a.timestamp - b.timestamp)
+}
+
+export interface PlatformConfig {
+  readonly version: string
+  readonly mapTileUrl: string | null
+}
+
+export async function fetchConfig(api: Api, token: Token): Promise<PlatformConfig> {
+  return api.request<PlatformConfig>('/config', { token: await token() })
+}

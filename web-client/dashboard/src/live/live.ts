@@ -1,0 +1,207 @@
+import type { FenceFeature, LocationUpdate } from '../../../../contract/index.ts'
+import { type Alerts, addAlerts, NO_ALERTS } from './alerts.ts'
+import { type Api, isTransient } from './api.ts'
+import type { Auth } from './auth.ts'
+import { backoffMs } from './backoff.ts'
+import { type Connection, startConnection } from './connection.ts'
+import { applyFixes, applyRegistered, applyStatus, type Devices } from './devices.ts'
+import {
+  fetchAlerts,
+  fetchConfig,
+  fetchDevices,
+  fetchFences,
+  fetchHistory,
+  fetchOpenSos,
+  type PlatformConfig,
+} from './http-answers.ts'
+import { decodeMessage, type LiveMessage, subscriptionsOf } from './messages.ts'
+import type { OpenWire } from './mqtt-wire.ts'
+import { addNotice, type Notice } from './notices.ts'
+import type { Session } from './session.ts'
+import { applySos, closeDevice, NO_SOS, reconcileSos, type SosState } from './sos.ts'
+import { createStore, type Store } from './store.ts'
+
+export type Fences = ReadonlyMap<string, FenceFeature>
+
+/** Everything the view shows of one organisation, kept current while it is open. */
+export interface Live {
+  readonly session: Session
+  readonly connection: Connection
+  readonly devices: Store<Devices>
+  readonly fences: Store<Fences>
+  readonly alerts: Store<Alerts>
+  readonly sos: Store<SosState>
+  readonly notices: Store<readonly Notice[]>
+  /** Null until the platform has answered. */
+  readonly config: Store<PlatformConfig | null>
+  /** The platform's clock, milliseconds since the epoch. */
+  now(): number
+  history(deviceId: string, sinceMs: number): Promise<LocationUpdate[]>
+  /** @throws ApiError */
+  answerSos(alertId: string, action: 'acknowledge' | 'resolve', note: string): Promise<void>
+  notify(tone: Notice['tone'], text: string): void
+  dismiss(noticeId: number): void
+  close(): void
+}
+
+export interface LiveOptions {
+  readonly api: Api
+  readonly auth: Auth
+  readonly session: Session
+  readonly mqttUrl: string
+  readonly clientId: string
+  readonly openWire: OpenWire
+}
+
+/** Fixes are gathered for this long, so that a thousand of them cost one change of the store. */
+const GATHER_MS = 50
+const NOTICE_MS = 8_000
+const FILL_TRIES = 5
+
+export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: LiveOptions): Live {
+  const devices = createStore<Devices>(new Map())
+  const fences = createStore<Fences>(new Map())
+  const alerts = createStore<Alerts>(NO_ALERTS)
+  const sos = createStore<SosState>(NO_SOS)
+  const notices = createStore<readonly Notice[]>([])
+  const config = createStore<PlatformConfig | null>(null)
+  const timers = new Set<ReturnType<typeof setTimeout>>()
+  let gathered: (readonly [string, LocationUpdate])[] = []
+  let nextNoticeId = 1
+
+  const after = (delayMs: number, run: () => void): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      run()
+    }, delayMs)
+    timers.add(timer)
+  }
+
+  const notify = (tone: Notice['tone'], text: string): void => {
+    const id = nextNoticeId++
+    notices.set(list => addNotice(list, { id, tone, text }))
+    after(NOTICE_MS, () => dismiss(id))
+  }
+  const dismiss = (noticeId: number): void => notices.set(list => list.filter(({ id }) => id !== noticeId))
+
+  const gatherFix = (deviceId: string, fix: LocationUpdate): void => {
+    gathered.push([deviceId, fix])
+    if (gathered.length > 1) return
+    after(GATHER_MS, () => {
+      const fixes = gathered
+      gathered = []
+      devices.set(known => applyFixes(known, fixes))
+    })
+  }
+
+  const take = (message: LiveMessage): void => {
+    switch (message.kind) {
+      case 'fix':
+        return gatherFix(message.deviceId, message.fix)
+      case 'status':
+        return devices.set(known => applyStatus(known, message.deviceId, message.status))
+      case 'fence':
+        return fences.set(known => withFence(known, message.fenceId, message.fence))
+      case 'geofence':
+        return alerts.set(known => addAlerts(known, [message.event]))
+      case 'sos':
+        return sos.set(known => applySos(known, message.event, Date.now()))
+      case 'sosOpen': {
+        const { deviceId, event } = message
+        return sos.set(known => (event === null ? closeDevice(known, deviceId) : applySos(known, event, Date.now())))
+      }
+      case 'error':
+        return notify('error', message.notice.message)
+    }
+  }
+
+  /** Retained messages tell what is; only HTTP tells what happened, and what went away, while nobody listened. */
+  const fillGap = (): void => {
+    const token = (): Promise<string> => auth.accessToken()
+    const attempt = (what: string, run: () => Promise<void>, tries = 0): void => {
+      run().catch(error => {
+        if (isTransient(error) && tries < FILL_TRIES) after(backoffMs(tries, 0.5), () => attempt(what, run, tries + 1))
+        else notify('error', `${what} could not be loaded: ${(error as Error).message}`)
+      })
+    }
+    attempt('Open SOS alerts', async () => {
+      const askedAtMs = Date.now()
+      const { open, complete } = await fetchOpenSos(api, token)
+      const now = Date.now()
+      sos.set(known =>
+        complete
+          ? reconcileSos(known, open, askedAtMs, now)
+          : open.reduce((state, event) => applySos(state, event, now), known),
+      )
+    })
+    attempt('Alerts', async () => {
+      const events = await fetchAlerts(api, token, alerts.get().ids)
+      alerts.set(list => addAlerts(list, events))
+    })
+    attempt('Fences', async () => {
+      const { fences: listed, complete } = await fetchFences(api, token)
+      const fromHttp = new Map(listed.map(fence => [fence.id, fence]))
+      fences.set(known => (complete ? fromHttp : new Map([...known, ...fromHttp])))
+    })
+    attempt('Devices', async () => {
+      const listed = await fetchDevices(api, token)
+      devices.set(known => listed.reduce((next, { id, name }) => applyRegistered(next, id, name), known))
+    })
+    if (config.get() === null) {
+      // Without it the bundled basemap is all there is, which is no fault worth a message.
+      fetchConfig(api, token).then(config.set, () => undefined)
+    }
+  }
+
+  const connection = startConnection({
+    url: mqttUrl,
+    clientId,
+    username: session.sub,
+    subscriptions: subscriptionsOf(session.org, session.sub),
+    openWire,
+    freshToken: () => auth.socketToken(),
+    onRefused: () => auth.refused(),
+    onOnline: fillGap,
+    onMessage(topic, payload) {
+      const message = decodeMessage(topic, payload)
+      if (message !== null) take(message)
+    },
+  })
+
+  return {
+    session,
+    connection,
+    devices,
+    fences,
+    alerts,
+    sos,
+    notices,
+    config,
+    now: () => Date.now() + api.clockOffsetMs(),
+    async history(deviceId, sinceMs) {
+      const nowMs = Date.now() + api.clockOffsetMs()
+      return fetchHistory(api, () => auth.accessToken(), deviceId, { fromMs: nowMs - sinceMs, toMs: nowMs })
+    },
+    async answerSos(alertId, action, note) {
+      await api.request(`/sos/${encodeURIComponent(alertId)}/${action}`, {
+        method: 'POST',
+        token: await auth.accessToken(),
+        body: note === '' ? {} : { note },
+      })
+    },
+    notify,
+    dismiss,
+    close() {
+      connection.close()
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
+    },
+  }
+}
+
+function withFence(known: Fences, id: string, fence: FenceFeature | null): Fences {
+  const next = new Map(known)
+  if (fence === null) next.delete(id)
+  else next.set(id, fence)
+  return next
+}

@@ -1,0 +1,47 @@
+import { createStore, type Store } from './store.ts'
+
+/** Where the map is asked to go; a new object is a new wish, also to the same place. */
+export interface FlyTo {
+  readonly position: readonly [longitude: number, latitude: number]
+  /** Shown for a moment where the map has flown to. */
+  readonly ping: boolean
+}
+
+export interface SelectionState {
+  readonly deviceId: string | null
+  readonly hoveredId: string | null
+  /** Keep the selected device in the middle of the map. */
+  readonly follow: boolean
+  readonly flyTo: FlyTo | null
+  /** Counts the wishes to see the whole fleet. */
+  readonly fitRequests: number
+}
+
+/** What the operator is looking at: shared by the lists and the map. */
+export interface Selection {
+  readonly store: Store<SelectionState>
+  select(deviceId: string | null): void
+  hover(deviceId: string | null): void
+  setFollow(follow: boolean): void
+  flyTo(flyTo: FlyTo): void
+  fitFleet(): void
+}
+
+export function createSelection(): Selection {
+  const store = createStore<SelectionState>({
+    deviceId: null,
+    hoveredId: null,
+    follow: false,
+    flyTo: null,
+    fitRequests: 0,
+  })
+  return {
+    store,
+    select: deviceId =>
+      store.set(state => (state.deviceId === deviceId ? state : { ...state, deviceId, follow: false })),
+    hover: hoveredId => store.set(state => (state.hoveredId === hoveredId ? state : { ...state, hoveredId })),
+    setFollow: follow => store.set(state => (state.follow === follow ? state : { ...state, follow })),
+    flyTo: flyTo => store.set(state => ({ ...state, flyTo, follow: false })),
+    fitFleet: () => store.set(state => ({ ...state, follow: false, fitRequests: state.fitRequests + 1 })),
+  }
+}

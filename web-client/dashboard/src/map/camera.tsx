@@ -1,0 +1,129 @@
+import { type LngLatBoundsLike, Marker, type PaddingOptions } from 'maplibre-gl'
+import { useEffect } from 'react'
+import { useConsole } from '../hooks/live-context.ts'
+import { boxOf, fenceOutline } from './fence-outline.ts'
+import { GLIDE_LIMIT_MS } from './glide.ts'
+import { useMapHandle } from './map-context.ts'
+
+/** How long after the first position the others are waited for before the map is fitted to all. */
+const GATHER_MS = 900
+const FIT_ZOOM = 15
+/** Between the outermost device and the panels, pixels. */
+const FIT_MARGIN = 56
+const FLY_ZOOM = 14.5
+const PING_MS = 4_000
+
+interface Props {
+  /** What panels cover of the map, in pixels. */
+  readonly padding: PaddingOptions
+}
+
+/** Moves the map: to the fleet at first, to what was clicked, along with a followed device. */
+export function Camera({ padding }: Props) {
+  const { live, selection, motion } = useConsole()
+  const handle = useMapHandle()
+
+  useEffect(() => {
+    handle.map.setPadding(padding)
+  }, [handle, padding])
+
+  useEffect(() => {
+    const { map } = handle
+    let seen = selection.store.get()
+    let fitted = false
+    let followedTo = ''
+    const timers = new Set<ReturnType<typeof setTimeout>>()
+
+    const fit = (animate: boolean): void => {
+      const positions = [...live.devices.get().keys()].flatMap(id => {
+        const position = motion.positionOf(id)
+        return position === null ? [] : [position]
+      })
+      const corners = [...live.fences.get().values()].flatMap(fence => {
+        const outline = fenceOutline(fence)
+        return outline === null
+          ? []
+          : (outline.coordinates.flat(outline.type === 'Polygon' ? 1 : 2) as [number, number][])
+      })
+      const seenAs = positions.length > 0 ? positions : corners
+      if (seenAs.length === 0) return
+      fitted = true
+      const [west, south, east, north] = boxOf(seenAs)
+      const bounds: LngLatBoundsLike = [
+        [west, south],
+        [east, north],
+      ]
+      map.fitBounds(bounds, { padding: FIT_MARGIN, maxZoom: FIT_ZOOM, animate, duration: 900 })
+    }
+
+    const fitFirst = (): void => {
+      if (fitted || timers.size > 0) return
+      if (live.devices.get().size === 0 && live.fences.get().size === 0) return
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        if (!fitted) fit(false)
+      }, GATHER_MS)
+      timers.add(timer)
+    }
+
+    const follow = (): void => {
+      const { follow, deviceId } = selection.store.get()
+      const fix = deviceId === null ? null : live.devices.get().get(deviceId)?.fix
+      if (!follow || fix === null || fix === undefined) return
+      const { lng, lat } = fix.location
+      const goal = `${deviceId} ${lng} ${lat}`
+      if (goal === followedTo) return
+      followedTo = goal
+      map.easeTo({
+        center: [lng, lat],
+        zoom: Math.max(map.getZoom(), 13),
+        duration: GLIDE_LIMIT_MS,
+        easing: part => part,
+      })
+    }
+
+    const ping = (position: readonly [number, number]): void => {
+      const element = document.createElement('div')
+      element.className = 'ping'
+      const marker = new Marker({ element }).setLngLat([...position]).addTo(map)
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        if (handle.alive()) marker.remove()
+      }, PING_MS)
+      timers.add(timer)
+    }
+
+    const onSelection = (): void => {
+      const before = seen
+      seen = selection.store.get()
+      if (seen.fitRequests !== before.fitRequests) fit(true)
+      if (seen.follow) follow()
+      else followedTo = ''
+      if (seen.flyTo !== null && seen.flyTo !== before.flyTo) {
+        fitted = true
+        const zoom = Math.max(map.getZoom(), FLY_ZOOM)
+        map.flyTo({ center: [...seen.flyTo.position], zoom, duration: 1_200 })
+        if (seen.flyTo.ping) ping(seen.flyTo.position)
+      }
+    }
+
+    const onUserMove = (): void => {
+      fitted = true
+      selection.setFollow(false)
+    }
+    map.on('dragstart', onUserMove)
+    const unsubscribe = [
+      selection.store.subscribe(onSelection),
+      live.devices.subscribe(fitFirst),
+      live.devices.subscribe(follow),
+      live.fences.subscribe(fitFirst),
+    ]
+    fitFirst()
+    return () => {
+      map.off('dragstart', onUserMove)
+      for (const stop of unsubscribe) stop()
+      for (const timer of timers) clearTimeout(timer)
+    }
+  }, [live, selection, motion, handle])
+  return null
+}

@@ -1,0 +1,93 @@
+import { useCallback } from 'react'
+import type { LocationUpdate } from '../../../../contract/index.ts'
+import { useConsole } from '../hooks/live-context.ts'
+import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
+import type { Palette } from './palette.ts'
+
+/** Trails are redrawn less often than markers: their far end does not move. */
+const PERIOD_MS = 250
+
+const fading = (color: string): ['interpolate', ['linear'], ['line-progress'], number, string, number, string] => [
+  'interpolate',
+  ['linear'],
+  ['line-progress'],
+  0,
+  `${color}00`,
+  1,
+  `${color}d0`,
+]
+
+const draw = (palette: Palette): Drawing => ({
+  height: 'trails',
+  sources: {
+    trails: { type: 'geojson', data: EMPTY, lineMetrics: true, tolerance: 0.2, maxzoom: 13 },
+    'recent-trail': { type: 'geojson', data: EMPTY },
+  },
+  layers: [
+    {
+      id: 'recent-trail',
+      type: 'line',
+      source: 'recent-trail',
+      layout: { 'line-join': 'round', 'line-cap': 'round' },
+      paint: { 'line-color': palette.selected, 'line-opacity': 0.45, 'line-width': 2, 'line-dasharray': [0.5, 2] },
+    },
+    {
+      id: 'trails',
+      type: 'line',
+      source: 'trails',
+      minzoom: 7,
+      layout: { 'line-join': 'round', 'line-cap': 'round' },
+      paint: { 'line-width': ['case', ['get', 'selected'], 4.5, 3], 'line-gradient': fading(palette.moving) },
+    },
+  ],
+})
+
+interface Props {
+  /** What the history tells of the selected device, oldest first. */
+  readonly recent: readonly LocationUpdate[]
+}
+
+/** Where the devices came from in the last minutes, and the selected one before that. */
+export function TrailLayer({ recent }: Props) {
+  const { live, selection, motion } = useConsole()
+
+  const onDrawn = useCallback(
+    ({ map }: MapHandle) => {
+      let drawnAtMs = 0
+      let drawnEmpty = false
+      const update = (): void => {
+        const nowMs = performance.now()
+        if (nowMs - drawnAtMs < PERIOD_MS) return
+        drawnAtMs = nowMs
+        const selectedId = selection.store.get().deviceId
+        const features: GeoJSON.Feature[] = []
+        for (const { id, trail } of live.devices.get().values()) {
+          const tip = motion.positionOf(id)
+          if (trail.length < 2 || tip === null) continue
+          // The newest point is where the marker is drawn now, so that the trail never runs ahead of it.
+          const coordinates = [...trail.slice(0, -1).map(point => [...point.position]), [...tip]]
+          features.push({
+            type: 'Feature',
+            properties: { selected: id === selectedId },
+            geometry: { type: 'LineString', coordinates },
+          })
+        }
+        if (features.length === 0 && drawnEmpty) return
+        drawnEmpty = features.length === 0
+        setSourceData(map, 'trails', { type: 'FeatureCollection', features })
+      }
+      const coordinates = recent.map(({ location }) => [location.lng, location.lat])
+      setSourceData(map, 'recent-trail', {
+        type: 'FeatureCollection',
+        features:
+          coordinates.length < 2
+            ? []
+            : [{ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates } }],
+      })
+      return motion.onFrame(update)
+    },
+    [live, selection, motion, recent],
+  )
+  useDrawing(draw, onDrawn)
+  return null
+}

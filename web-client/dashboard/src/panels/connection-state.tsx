@@ -1,0 +1,64 @@
+import { useConsole } from '../hooks/live-context.ts'
+import { useNow } from '../hooks/use-now.ts'
+import { useStore } from '../hooks/use-store.ts'
+import { agoText, durationText } from '../live/time-text.ts'
+
+/** A connection that comes back within this is not worth a banner. */
+const BANNER_AFTER_MS = 1_500
+
+/** In the top bar, always: whether what you see is live, and how old the last message is. */
+export function ConnectionPill() {
+  const { live } = useConsole()
+  const { phase, lastMessageAtMs } = useStore(live.connection.store)
+  const nowMs = useNow(Date.now)
+  const age = lastMessageAtMs === null ? '' : agoText(nowMs - lastMessageAtMs)
+  const text = {
+    connecting: 'Connecting…',
+    online: age === '' ? 'Live, no data yet' : `Live · ${age}`,
+    offline: 'Offline',
+  }[phase]
+  return (
+    <span
+      className="pill"
+      data-phase={phase}
+      title={age === '' ? 'Nothing has been received yet' : `Last data: ${age}`}
+    >
+      <i aria-hidden="true" />
+      {text}
+    </span>
+  )
+}
+
+/** While the picture may be old it says so, since when, and what happens next. */
+export function ConnectionBanner() {
+  const { live } = useConsole()
+  const { phase, outdatedSinceMs, retryAtMs, reason, refused } = useStore(live.connection.store)
+  const nowMs = useNow(Date.now)
+  if (phase === 'online') {
+    return refused.length === 0 ? null : (
+      <div className="banner" role="status">
+        <p>
+          <b>Some channels are closed to you.</b> Your role may not read {refused.join(', ')}.
+        </p>
+      </div>
+    )
+  }
+  if (phase === 'connecting' || outdatedSinceMs === null || nowMs - outdatedSinceMs < BANNER_AFTER_MS) return null
+  const wait = retryAtMs === null ? 'Trying again now…' : `Trying again in ${durationText(retryAtMs - nowMs + 999)}.`
+  return (
+    <div className="banner" role="status" data-tone="warn">
+      <p>
+        <b>Offline for {durationText(nowMs - outdatedSinceMs)}.</b> Positions may be old.{' '}
+        <span title={reason ?? ''}>{wait}</span>
+      </p>
+      <button
+        className="button button--small"
+        type="button"
+        disabled={retryAtMs === null}
+        onClick={live.connection.retryNow}
+      >
+        Try now
+      </button>
+    </div>
+  )
+}

@@ -1,0 +1,40 @@
+/** Lines on a grid of 20 by 20. */
+const PATHS = {
+  search: 'M9 3.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM13.2 13.2 17 17',
+  close: 'm5 5 10 10M15 5 5 15',
+  sun: 'M10 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM10 2v1.5M10 16.5V18M2 10h1.5M16.5 10H18M4.3 4.3l1.1 1.1M14.6 14.6l1.1 1.1M15.7 4.3l-1.1 1.1M5.4 14.6l-1.1 1.1',
+  moon: 'M16.5 11.8A6.8 6.8 0 0 1 8.2 3.5a6.8 6.8 0 1 0 8.3 8.3z',
+  logout: 'M8 3.5H4.5v13H8M12.5 6.5 16 10l-3.5 3.5M16 10H8',
+  soundOn: 'M3 8v4h2.8L10 15.5v-11L5.8 8zM13 7.5a3.5 3.5 0 0 1 0 5M15.3 5.2a6.8 6.8 0 0 1 0 9.6',
+  soundOff: 'M3 8v4h2.8L10 15.5v-11L5.8 8zM13.5 8l4 4M17.5 8l-4 4',
+  fit: 'M3 7.5V3h4.5M12.5 3H17v4.5M17 12.5V17h-4.5M7.5 17H3v-4.5',
+  plus: 'M10 4v12M4 10h12',
+  minus: 'M4 10h12',
+  enter: 'M9 3.5h7.5v13H9M3 10h8.5M8.5 7l3 3-3 3',
+  exit: 'M11 3.5H3.5v13H11M8.5 10H17M14 7l3 3-3 3',
+  dwell: 'M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6v4l2.8 1.8',
+  alarm: 'M10 2.8 18 16.8H2zM10 8v4M10 14.2v.6',
+  follow: 'M10 5.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10 2v3M10 15v3M2 10h3M15 10h3',
+  copy: 'M7 7h9.5v9.5H7zM13 7V3.5H3.5V13H7',
+  back: 'M12.5 4 6.5 10l6 6',
+} as const
+
+export type IconName = keyof typeof PATHS
+
+/** Decoration: the name of a button stands beside it. */
+export function Icon({ name }: { readonly name: IconName }) {
+  return (
+    <svg className="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
+      <path d={PATHS[name]} />
+    </svg>
+  )
+}
+
+export function BrandMark() {
+  return (
+    <svg className="brand__mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+      <rect width="32" height="32" rx="8" />
+      <path d="M16 6l8 19-8-4.6L8 25z" />
+    </svg>
+  )
+}

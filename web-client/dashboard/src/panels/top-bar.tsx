@@ -1,0 +1,48 @@
+import { useConsole } from '../hooks/live-context.ts'
+import type { Theme } from '../map/palette.ts'
+import { ConnectionPill } from './connection-state.tsx'
+import { BrandMark, Icon } from './icons.tsx'
+
+interface Props {
+  readonly theme: Theme
+  readonly sound: { readonly on: boolean; toggle(): void }
+  onToggleTheme(): void
+  onLogout(): void
+}
+
+export function TopBar({ theme, sound, onToggleTheme, onLogout }: Props) {
+  const { session } = useConsole().live
+  const themeLabel = theme === 'dark' ? 'Light colours' : 'Dark colours'
+  const soundLabel = sound.on ? 'Switch the SOS sound off' : 'Switch the SOS sound on'
+  return (
+    <header className="top">
+      <h1 className="brand">
+        <BrandMark />
+        <span>Trackwire</span>
+        <span className="brand__org">{session.org}</span>
+      </h1>
+      <ConnectionPill />
+      <span className="top__gap" />
+      <span className="top__who" title={`Role: ${session.role}`}>
+        {session.sub}
+        <small>{session.role}</small>
+      </span>
+      <button
+        className="icon-button"
+        type="button"
+        aria-pressed={sound.on}
+        aria-label={soundLabel}
+        title={soundLabel}
+        onClick={sound.toggle}
+      >
+        {sound.on ? <Icon name="soundOn" /> : <Icon name="soundOff" />}
+      </button>
+      <button className="icon-button" type="button" aria-label={themeLabel} title={themeLabel} onClick={onToggleTheme}>
+        {theme === 'dark' ? <Icon name="sun" /> : <Icon name="moon" />}
+      </button>
+      <button className="icon-button" type="button" aria-label="Log out" title="Log out" onClick={onLogout}>
+        <Icon name="logout" />
+      </button>
+    </header>
+  )
+}
