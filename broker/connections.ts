@@ -17,6 +17,8 @@ export interface Connection {
   forbiddenAtMs: number[]
   /** Remembered answers of "may it receive this topic?", emptied when rights change. */
   readonly receivable: Map<string, boolean>
+  /** The last packet handed to it by the bus: two of its subscriptions may match the same one. */
+  lastEmission: number
   /** Its will spoke for its status already. */
   willSpoke: boolean
 }

@@ -13,6 +13,7 @@ import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Connection, Connections, type Transport } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
+import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-scanner.ts'
@@ -83,11 +84,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     return connection !== undefined && decideFilter(connection.principal, filter).allowed
   })
 
+  const bus = new Bus()
   let tell: Tell = () => {}
   const aedes = new TrackwireAedes({
     // Stored messages are ordered by broker id, then counter: ids that grow with time keep their order over restarts.
     id: `node-${now().toString(36).padStart(11, '0')}`,
-    mq: new Bus(),
+    mq: bus,
     persistence,
     heartbeatInterval: HEARTBEAT_MS,
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
@@ -125,7 +127,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({ connections, metrics }),
+    authorizeForward: authorizeForward({ connections, bus, metrics }),
   })
   const publish = publishThrough(aedes)
   tell = createNotices(publish, metrics)
@@ -154,6 +156,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       connectedAtMs: now(),
       forbiddenAtMs: [],
       receivable: new Map(),
+      lastEmission: 0,
       willSpoke: false,
     }
     connections.add(connection)
@@ -206,7 +209,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const listeners: Listener[] = []
   const accept = (stream: Duplex, transport: Transport) => {
     transports.set(stream, transport)
-    guardPackets(aedes.handle(stream), MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
+    const client = aedes.handle(stream)
+    dropNoLatecomers(client)
+    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
   }
   const stopAccepting = () => {
     for (const listener of listeners.splice(0)) listener.stop()

@@ -1,6 +1,7 @@
 import type { AedesOptions, AedesPublishPacket, Client } from 'aedes'
 import { decideTopic } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
+import type { Bus } from '../delivery/bus.ts'
 import { laneFor } from '../delivery/slow-consumers.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 
@@ -12,12 +13,17 @@ const REMEMBERED_TOPICS = 10_000
  * The last gate before a message reaches a connection: what its token may read (so a wildcard gives exactly the devices it
  * may see), and what a consumer that does not read may still be sent.
  */
-export function authorizeForward(options: { connections: Connections; metrics: BrokerMetrics }): AuthorizeForward {
-  const { connections, metrics } = options
+export function authorizeForward(options: {
+  connections: Connections
+  bus: Bus
+  metrics: BrokerMetrics
+}): AuthorizeForward {
+  const { connections, bus, metrics } = options
   return (client: Client, packet: AedesPublishPacket) => {
     const connection = connections.of(client)
     // A live message written before CONNACK breaks the client; what matters waits in the session's queue.
     if (connection === undefined || !(client as unknown as { connackSent: boolean }).connackSent) return null
+    if (alreadyHanded(connection, bus.emission)) return null
     if (!mayReceive(connection, packet.topic)) return null
     const lane = laneFor(client, packet.qos)
     if (lane === 'deliver') return packet
@@ -25,6 +31,14 @@ export function authorizeForward(options: { connections: Connections; metrics: B
     if (lane === 'close') client.conn.destroy()
     return null
   }
+}
+
+/** One packet goes to a connection once, however many of its subscriptions match. [MQTT-3.3.5-1] */
+function alreadyHanded(connection: Connection, emission: number): boolean {
+  if (emission === 0) return false
+  if (connection.lastEmission === emission) return true
+  connection.lastEmission = emission
+  return false
 }
 
 function mayReceive(connection: Connection, topic: string): boolean {

@@ -25,6 +25,8 @@ export class Bus<Packet extends BusPacket = BusPacket> {
   })
   readonly #matched = new Map<string, readonly Listener<Packet>[]>()
   #closed = false
+  #emissions = 0
+  #emitting = 0
 
   on(filter: string, listener: Listener<Packet>, done?: () => void): this {
     this.#trie.add(filter, listener)
@@ -45,9 +47,17 @@ export class Bus<Packet extends BusPacket = BusPacket> {
       done(new Error('the bus is closed'))
       return this
     }
+    this.#emissions += 1
+    this.#emitting = this.#emissions
     for (const listener of this.#listeners(packet.topic)) listener(packet, ignore)
+    this.#emitting = 0
     done()
     return this
+  }
+
+  /** Which packet is being handed out right now, counted from 1; 0 = none. */
+  get emission(): number {
+    return this.#emitting
   }
 
   close(done: () => void = ignore): void {
