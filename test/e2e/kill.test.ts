@@ -51,7 +51,10 @@ async function killAndResume(t: Teardown, environment: Record<string, string>): 
   const sentAtKill = new Map(walkers.map(({ deviceId, sent }) => [deviceId, sent]))
   const sentBefore = walkers.reduce((sum, { sent }) => sum + sent, 0)
   const acknowledgedBefore = walkers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0)
-  assert.ok(acknowledgedBefore > 0.5 * sentBefore, `only ${acknowledgedBefore} of ${sentBefore} were acknowledged before the kill`)
+  assert.ok(
+    acknowledgedBefore > 0.5 * sentBefore,
+    `only ${acknowledgedBefore} of ${sentBefore} were acknowledged before the kill`,
+  )
 
   const second = await startTestPlatform(t, { dataDirectory, environment })
   const heardAfter = await listen(second)
@@ -69,13 +72,25 @@ async function killAndResume(t: Teardown, environment: Record<string, string>): 
     const lost = [...acknowledged].filter(timestamp => !stored.has(timestamp))
     assert.deepEqual(lost, [], `${deviceId}: acknowledged but not in the history`)
   }
-  const expected = walkers.flatMap(({ deviceId, sent }) => walkCrossings(sent, startMs).map(crossing => `${deviceId} ${crossing}`)).sort()
+  const expected = walkers
+    .flatMap(({ deviceId, sent }) => walkCrossings(sent, startMs).map(crossing => `${deviceId} ${crossing}`))
+    .sort()
   const alerts = (await storedAlerts(second)).map(describe).sort()
   assert.deepEqual(alerts, expected, 'the stored events are exactly the crossings')
 
-  const announced = () => new Map([...heardBefore.heard, ...heardAfter.heard].map(({ payload }) => [(payload as GeofenceEvent).id, payload as GeofenceEvent]))
+  const announced = () =>
+    new Map(
+      [...heardBefore.heard, ...heardAfter.heard].map(({ payload }) => [
+        (payload as GeofenceEvent).id,
+        payload as GeofenceEvent,
+      ]),
+    )
   await heardAfter.until('every crossing', () => announced().size >= expected.length)
-  assert.deepEqual([...announced().values()].map(describe).sort(), expected, 'what was announced is exactly the crossings')
+  assert.deepEqual(
+    [...announced().values()].map(describe).sort(),
+    expected,
+    'what was announced is exactly the crossings',
+  )
 
   const count = new Map<string, number>()
   for (const { payload } of [...heardBefore.heard, ...heardAfter.heard]) {
@@ -84,14 +99,22 @@ async function killAndResume(t: Teardown, environment: Record<string, string>): 
   }
   // What was in flight at the kill may come again, with the same id; nothing else may.
   const twice = [...announced().values()].filter(({ id }) => count.get(id)! > 1)
-  const tooOld = twice.filter(({ deviceId, timestamp }) => timestamp < startMs + (sentAtKill.get(deviceId)! - IN_FLIGHT_FIXES) * 100)
+  const tooOld = twice.filter(
+    ({ deviceId, timestamp }) => timestamp < startMs + (sentAtKill.get(deviceId)! - IN_FLIGHT_FIXES) * 100,
+  )
   assert.deepEqual(tooOld.map(describe), [], 'announced twice although it was not in flight at the kill')
 }
 
 /** A subscriber with a session that survives the kill. */
 async function listen(platform: RunningPlatform): Promise<Ear> {
   const password = await platform.token({ role: 'dispatcher', sub: 'desk' })
-  const client = mqtt.connect(platform.mqttUrl, { username: 'any', password, clientId: 'desk', clean: false, reconnectPeriod: 0 })
+  const client = mqtt.connect(platform.mqttUrl, {
+    username: 'any',
+    password,
+    clientId: 'desk',
+    clean: false,
+    reconnectPeriod: 0,
+  })
   const ear = new Ear(client)
   await new Promise<void>((resolve, reject) => client.once('connect', () => resolve()).once('error', reject))
   await client.subscribeAsync('demo/notifications/geofence/#', { qos: 1 })
@@ -106,11 +129,16 @@ async function startWalker(platform: RunningPlatform, deviceId: string): Promise
 function send(walker: Walker, fix: LocationUpdate, isNew = true): void {
   if (isNew) walker.sent += 1
   walker.unacknowledged.push(fix)
-  walker.client.publish(buildTopic('location', { org: 'demo', deviceId: walker.deviceId }), JSON.stringify(fix), { qos: 1 }, error => {
-    if (error) return
-    walker.acknowledged.add(fix.timestamp)
-    walker.unacknowledged.splice(walker.unacknowledged.indexOf(fix), 1)
-  })
+  walker.client.publish(
+    buildTopic('location', { org: 'demo', deviceId: walker.deviceId }),
+    JSON.stringify(fix),
+    { qos: 1 },
+    error => {
+      if (error) return
+      walker.acknowledged.add(fix.timestamp)
+      walker.unacknowledged.splice(walker.unacknowledged.indexOf(fix), 1)
+    },
+  )
 }
 
 async function allAcknowledged(walker: Walker): Promise<void> {

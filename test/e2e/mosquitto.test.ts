@@ -40,7 +40,10 @@ async function subscribe(t: TestContext, platform: RunningPlatform, token: strin
   })
   const until = (what: string, predicate: (line: string) => boolean): Promise<string> =>
     new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`mosquitto_sub did not print ${what}; it printed:\n${heard.join('\n')}`)), 15_000)
+      const late = setTimeout(
+        () => reject(new Error(`mosquitto_sub did not print ${what}; it printed:\n${heard.join('\n')}`)),
+        15_000,
+      )
       listen = () => {
         const found = heard.find(predicate)
         if (found === undefined) return
@@ -58,7 +61,15 @@ test('mosquitto_pub and mosquitto_sub, following only the contract, see a fence 
   const platform = await startTestPlatform(t)
   await platform.request('/api/v1/fences', { role: 'admin', sub: 'boss', body: SQUARE })
   const desk = await platform.token({ role: 'dispatcher', sub: 'desk' })
-  const until = await subscribe(t, platform, desk, 'demo/notifications/#', 'demo/devices/+/last', 'demo/fences/+', 'demo/sos/+')
+  const until = await subscribe(
+    t,
+    platform,
+    desk,
+    'demo/notifications/#',
+    'demo/devices/+/last',
+    'demo/fences/+',
+    'demo/sos/+',
+  )
   assert.match(await until('the retained fence', line => line.startsWith('demo/fences/square ')), /"type":"Feature"/)
 
   const token = await platform.token({ role: 'device', sub: 'truck-7' })
@@ -70,10 +81,19 @@ test('mosquitto_pub and mosquitto_sub, following only the contract, see a fence 
   const line = await until('the crossing', text => text.startsWith('demo/notifications/geofence/enter/truck-7 '))
   const event = JSON.parse(line.slice(line.indexOf('{')))
   assert.deepEqual(
-    { event: event.event, deviceId: event.deviceId, fenceId: event.fenceId, fenceName: event.fenceName, timestamp: event.timestamp },
+    {
+      event: event.event,
+      deviceId: event.deviceId,
+      fenceId: event.fenceId,
+      fenceName: event.fenceName,
+      timestamp: event.timestamp,
+    },
     { event: 'enter', deviceId: 'truck-7', fenceId: 'square', fenceName: 'Square', timestamp: now - 1_000 },
   )
-  await until('the newest position', text => text.startsWith('demo/devices/truck-7/last ') && text.includes(`"timestamp":${now - 1_000}`))
+  await until(
+    'the newest position',
+    text => text.startsWith('demo/devices/truck-7/last ') && text.includes(`"timestamp":${now - 1_000}`),
+  )
 
   await publish('demo/devices/truck-7/sos', { action: 'trigger', id: 'press-1', timestamp: now, message: 'help' })
   await until('the SOS', text => text.startsWith('demo/notifications/sos/triggered/truck-7 '))
@@ -83,7 +103,9 @@ test('mosquitto_pub and mosquitto_sub, following only the contract, see a fence 
 test('mosquitto_sub with a wrong token is refused, and told so in its own words', async t => {
   if (!(await hasMosquitto(t))) return
   const platform = await startTestPlatform(t)
-  const child = spawn('mosquitto_sub', [...address(platform), '-P', 'no.such.token', '-t', 'demo/#'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn('mosquitto_sub', [...address(platform), '-P', 'no.such.token', '-t', 'demo/#'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   t.after(() => child.kill())
   let said = ''
   child.stderr.on('data', data => {

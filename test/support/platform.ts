@@ -38,7 +38,10 @@ export interface RunningPlatform {
   /** SIGTERM, or what is given; resolves with the exit code, null when a signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
   connect(options: TokenOptions, more?: IClientOptions): Promise<MqttClient>
-  request(path: string, options: TokenOptions & { method?: string; body?: unknown; headers?: Record<string, string> }): Promise<Response>
+  request(
+    path: string,
+    options: TokenOptions & { method?: string; body?: unknown; headers?: Record<string, string> },
+  ): Promise<Response>
 }
 
 export interface PlatformOptions {
@@ -69,7 +72,8 @@ export async function startTestPlatform(t: Teardown, options: PlatformOptions = 
   const printed = await readAddresses(child, output)
   const keys = createTokens(await openSigningKeys(dataDirectory))
 
-  const token = ({ org = 'demo', ttlSeconds = 3_600, ...claims }: TokenOptions) => keys.mint({ org, ttlSeconds, ...claims })
+  const token = ({ org = 'demo', ttlSeconds = 3_600, ...claims }: TokenOptions) =>
+    keys.mint({ org, ttlSeconds, ...claims })
   return {
     ...printed,
     dataDirectory,
@@ -78,7 +82,12 @@ export async function startTestPlatform(t: Teardown, options: PlatformOptions = 
     token,
     stop: (signal = 'SIGTERM') => stop(child, signal),
     async connect(who, more = {}) {
-      const client = await mqtt.connectAsync(printed.mqttUrl, { username: 'any', password: await token(who), reconnectPeriod: 0, ...more })
+      const client = await mqtt.connectAsync(printed.mqttUrl, {
+        username: 'any',
+        password: await token(who),
+        reconnectPeriod: 0,
+        ...more,
+      })
       t.after(() => {
         client.end(true)
       })
@@ -104,7 +113,10 @@ export async function temporaryFolder(t: Teardown): Promise<string> {
   return folder
 }
 
-async function readAddresses(child: ChildProcess, output: string[]): Promise<Pick<RunningPlatform, 'mqttUrl' | 'httpUrl' | 'administrator'>> {
+async function readAddresses(
+  child: ChildProcess,
+  output: string[],
+): Promise<Pick<RunningPlatform, 'mqttUrl' | 'httpUrl' | 'administrator'>> {
   let mqttUrl: string | undefined
   let httpUrl: string | undefined
   let administrator: RunningPlatform['administrator']

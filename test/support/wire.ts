@@ -21,7 +21,11 @@ export class Ear {
   }
 
   /** The first message on a topic that the predicate takes; waits for it if it has not come yet. */
-  hear<Payload>(what: string, predicate: (heard: Heard<Payload>) => boolean, withinMs = 20_000): Promise<Heard<Payload>> {
+  hear<Payload>(
+    what: string,
+    predicate: (heard: Heard<Payload>) => boolean,
+    withinMs = 20_000,
+  ): Promise<Heard<Payload>> {
     return this.until(what, () => (this.heard as unknown as Heard<Payload>[]).find(predicate), withinMs)
   }
 
@@ -38,7 +42,11 @@ export class Ear {
       const late = setTimeout(() => {
         this.#waiting.delete(check)
         const last = this.heard.slice(-5).map(({ topic, payload }) => `${topic} ${JSON.stringify(payload)}`)
-        reject(new Error(`did not hear ${what} within ${withinMs} ms; ${this.heard.length} messages, the last:\n${last.join('\n')}`))
+        reject(
+          new Error(
+            `did not hear ${what} within ${withinMs} ms; ${this.heard.length} messages, the last:\n${last.join('\n')}`,
+          ),
+        )
       }, withinMs)
       this.#waiting.add(check)
       check()
