@@ -23,6 +23,8 @@ export type DeviceState = 'moving' | 'stopped' | 'stale' | 'offline' | 'unknown'
 
 export const TRAIL_MS = 10 * 60_000
 export const TRAIL_POINTS = 600
+/** A straight line across a longer silence would claim a road that nobody saw: the trail begins anew. */
+export const TRAIL_GAP_MS = 3 * 60_000
 /** A device without a fix for longer than this is shown as such, whatever its connection says. */
 export const STALE_AFTER_MS = 5 * 60_000
 /** Slower than a walk: GPS noise of a parked vehicle stays below. Metres per second. */
@@ -65,7 +67,9 @@ export function applyRegistered(devices: Devices, id: string, name: string | und
 }
 
 function extendTrail(trail: readonly TrailPoint[], fix: LocationUpdate): TrailPoint[] {
-  const oldest = fix.timestamp - TRAIL_MS
+  const newest = trail.at(-1)
+  const silent = newest !== undefined && fix.timestamp - newest.timestamp > TRAIL_GAP_MS
+  const oldest = silent ? fix.timestamp : fix.timestamp - TRAIL_MS
   const kept = trail.filter(point => point.timestamp >= oldest)
   kept.push({ position: [fix.location.lng, fix.location.lat], timestamp: fix.timestamp })
   return kept.length > TRAIL_POINTS ? kept.slice(kept.length - TRAIL_POINTS) : kept

@@ -1,47 +1,21 @@
-import { useCallback, useRef } from 'react'
-import { feature, mesh } from 'topojson-client'
-import type { GeometryCollection, Topology } from 'topojson-specification'
+import {
+  type GeoJSONSource,
+  importScriptInWorkers,
+  type LayerSpecification,
+  type Map as MapLibreMap,
+} from 'maplibre-gl'
 import fineUrl from 'world-atlas/countries-10m.json?url'
 import coarseUrl from 'world-atlas/countries-50m.json?url'
-import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
-import type { Palette } from './palette.ts'
+import atlasWorkerUrl from './atlas-worker.ts?worker&url'
+import { type Drawing, EMPTY, type MapHandle, useDrawing } from './map-context.ts'
+import { PALETTES, type Palette } from './palette.ts'
 
 /** From this zoom on the finer coast is worth its 3.7 MB. */
 const FINE_ZOOM = 6
+type Detail = 'coarse' | 'fine'
+const URLS: Readonly<Record<Detail, string>> = { coarse: coarseUrl, fine: fineUrl }
 
-interface Basemap {
-  readonly land: GeoJSON.FeatureCollection
-  readonly lines: GeoJSON.FeatureCollection
-}
-
-async function loadBasemap(url: string): Promise<Basemap> {
-  const topology = (await (await fetch(url)).json()) as Topology<{
-    countries: GeometryCollection
-    land: GeometryCollection
-  }>
-  const { countries, land } = topology.objects
-  const line = (kind: string, geometry: GeoJSON.Geometry): GeoJSON.Feature => ({
-    type: 'Feature',
-    properties: { kind },
-    geometry,
-  })
-  return {
-    land: feature(topology, land) as GeoJSON.FeatureCollection,
-    lines: {
-      type: 'FeatureCollection',
-      features: [
-        line(
-          'border',
-          mesh(topology, countries, (a, b) => a !== b),
-        ),
-        line(
-          'coast',
-          mesh(topology, countries, (a, b) => a === b),
-        ),
-      ],
-    },
-  }
-}
+let atlasReady: Promise<void> | null = null
 
 /**
  * `tolerance: 0`: simplified by default, large polygons lose corners and seas fill with land.
@@ -49,65 +23,81 @@ async function loadBasemap(url: string): Promise<Basemap> {
  */
 const geojson = { type: 'geojson', data: EMPTY, tolerance: 0, maxzoom: 9 } as const
 
+const layersOf = (palette: Palette, detail: Detail): LayerSpecification[] => [
+  {
+    id: `land-${detail}`,
+    type: 'fill',
+    source: `atlas-${detail}`,
+    filter: ['==', ['get', 'kind'], 'land'],
+    paint: { 'fill-color': palette.land, 'fill-antialias': false },
+  },
+  {
+    id: `coast-${detail}`,
+    type: 'line',
+    source: `atlas-${detail}`,
+    filter: ['==', ['get', 'kind'], 'coast'],
+    paint: { 'line-color': palette.coast, 'line-width': ['interpolate', ['linear'], ['zoom'], 2, 0.5, 8, 1.2] },
+  },
+  {
+    id: `border-${detail}`,
+    type: 'line',
+    source: `atlas-${detail}`,
+    filter: ['==', ['get', 'kind'], 'border'],
+    paint: {
+      'line-color': palette.border,
+      'line-width': ['interpolate', ['linear'], ['zoom'], 2, 0.6, 8, 1.6],
+      'line-dasharray': [4, 2],
+    },
+  },
+]
+
 const draw = (palette: Palette): Drawing => ({
   height: 'ground',
-  sources: { land: geojson, lines: geojson },
+  sources: { 'atlas-fine': geojson, 'atlas-coarse': geojson },
   layers: [
-    { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': palette.land, 'fill-antialias': false } },
-    {
-      id: 'coast',
-      type: 'line',
-      source: 'lines',
-      filter: ['==', ['get', 'kind'], 'coast'],
-      paint: { 'line-color': palette.coast, 'line-width': ['interpolate', ['linear'], ['zoom'], 2, 0.5, 8, 1.2] },
-    },
-    {
-      id: 'border',
-      type: 'line',
-      source: 'lines',
-      filter: ['==', ['get', 'kind'], 'border'],
-      layout: { 'line-join': 'round' },
-      paint: {
-        'line-color': palette.border,
-        'line-width': ['interpolate', ['linear'], ['zoom'], 2, 0.6, 8, 1.6],
-        'line-dasharray': [4, 2],
-      },
-    },
+    ...layersOf(palette, 'coarse'),
+    ...layersOf(palette, 'fine').map(layer => ({ ...layer, minzoom: FINE_ZOOM }) as LayerSpecification),
   ],
 })
 
+/** Has the map's workers fetch and unpack the atlas. */
+async function load(map: MapLibreMap, detail: Detail): Promise<void> {
+  atlasReady ??= importScriptInWorkers(atlasWorkerUrl)
+  await atlasReady
+  const source = map.getSource<GeoJSONSource>(`atlas-${detail}`)
+  await source?.setData(`atlas://${new URL(URLS[detail], import.meta.url).href}`)
+}
+
+function onDrawn({ map, alive }: MapHandle): () => void {
+  let shown = true
+  // Without it the map is plain water, and the fleet is still to be seen.
+  load(map, 'coarse').catch(() => undefined)
+
+  const onFine = (event: { sourceId?: string; isSourceLoaded?: boolean }): void => {
+    if (!shown || !alive() || event.sourceId !== 'atlas-fine' || event.isSourceLoaded !== true) return
+    map.off('sourcedata', onFine)
+    // The fine coast lies on top; the coarse land beneath must not stick out of it.
+    for (const { id } of layersOf(PALETTES.light, 'coarse')) map.setLayerZoomRange(id, 0, FINE_ZOOM)
+  }
+  const refine = (): void => {
+    if (map.getZoom() < FINE_ZOOM) return
+    map.off('zoomend', refine)
+    load(map, 'fine').then(
+      () => map.on('sourcedata', onFine),
+      () => undefined,
+    )
+  }
+  map.on('zoomend', refine)
+  refine()
+  return () => {
+    shown = false
+    map.off('zoomend', refine)
+    map.off('sourcedata', onFine)
+  }
+}
+
 /** Land, coasts and borders of the world, served by the platform itself: no internet is needed. */
 export function BasemapLayer() {
-  const loaded = useRef<{ coarse: Promise<Basemap> | null; fine: Promise<Basemap> | null }>({
-    coarse: null,
-    fine: null,
-  })
-
-  const onDrawn = useCallback(({ map, alive }: MapHandle) => {
-    let shown: 'none' | 'coarse' | 'fine' = 'none'
-    const show = (basemap: Basemap, detail: 'coarse' | 'fine'): void => {
-      if (!alive() || shown === 'fine') return
-      shown = detail
-      setSourceData(map, 'land', basemap.land)
-      setSourceData(map, 'lines', basemap.lines)
-    }
-    const { current } = loaded
-    current.coarse ??= loadBasemap(coarseUrl)
-    // Without it the map is plain water, and the fleet is still to be seen.
-    current.coarse.then(basemap => show(basemap, 'coarse')).catch(() => undefined)
-    const refine = (): void => {
-      if (map.getZoom() < FINE_ZOOM) return
-      map.off('zoomend', refine)
-      current.fine ??= loadBasemap(fineUrl)
-      current.fine.then(basemap => show(basemap, 'fine')).catch(() => undefined)
-    }
-    map.on('zoomend', refine)
-    refine()
-    return () => {
-      map.off('zoomend', refine)
-    }
-  }, [])
-
   useDrawing(draw, onDrawn)
   return null
 }

@@ -14,7 +14,15 @@ const CLOCK_MS = 5_000
 const label: NonNullable<SymbolLayerSpecification['layout']> = {
   'icon-image': ['get', 'label'],
   'icon-anchor': 'top',
-  'icon-offset': [0, 14],
+  // Below the marker, the halo of the selected one, or the ring of an SOS.
+  'icon-offset': [
+    'case',
+    ['get', 'sos'],
+    ['literal', [0, 32]],
+    ['get', 'selected'],
+    ['literal', [0, 25]],
+    ['literal', [0, 14]],
+  ],
 }
 
 const draw = (palette: Palette): Drawing => ({
@@ -100,6 +108,7 @@ function featuresOf({ live, selection, motion }: Console): GeoJSON.FeatureCollec
         id: device.id,
         ...markerOf(device, state, sos),
         selected,
+        sos,
         named: sos || device.id === hoveredId,
         label: labelImage(sos ? 'sos' : selected ? 'selected' : 'device', device.name),
         rank: sos ? 3 : selected ? 2 : state === 'moving' ? 1 : 0,
