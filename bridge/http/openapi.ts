@@ -9,7 +9,15 @@ import { SosAlert } from './routes/sos.ts'
 import { DOCS_POLICY } from './security-headers.ts'
 
 /** Schemas that routes refer to by name, and that generators of clients turn into types. */
-const SHARED = { Problem, LocationUpdate, FenceFeature, GeofenceEvent, SosEvent, Device, SosAlert }
+const SHARED = {
+  Problem,
+  LocationUpdate: { ...LocationUpdate, description: 'One fix of one device' },
+  FenceFeature: { ...FenceFeature, description: 'A fence as a GeoJSON Feature' },
+  GeofenceEvent: { ...GeofenceEvent, description: 'A crossing of a fence as announced' },
+  SosEvent: { ...SosEvent, description: 'A change of an SOS alert as announced' },
+  Device,
+  SosAlert,
+}
 
 /** The OpenAPI 3.1 document at `/api/openapi.json`, made from the routes' own schemas, and its page at `/api/docs`. Register before the routes. */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {

@@ -36,6 +36,12 @@ export function refusalOf(error: unknown): TrackwireError {
       { cause: error },
     )
   }
+  if (code === 'FST_ERR_BAD_URL') {
+    return new TrackwireError('request_invalid', 'the URL is not properly percent-encoded', { cause: error })
+  }
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') {
+    return new TrackwireError('request_invalid', 'an id in the URL is longer than any id', { cause: error })
+  }
   if (code?.startsWith('FST_') && statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new TrackwireError('request_invalid', message, { cause: error })
   }
@@ -60,6 +66,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const refusal = refusalOf(error)
   if (refusal.code === 'internal') request.log.error({ err: refusal.cause ?? refusal }, 'request failed unexpectedly')
   else if (refusal.status >= 500) request.log.warn({ code: refusal.code, err: refusal.cause }, 'request refused')
+  // Also where no hook has run yet: a URL that cannot be read is refused before all of them.
+  reply.header('x-request-id', request.id)
   if (refusal.status === 401) reply.header('www-authenticate', challengeOf(refusal))
   const retryAfterSeconds = refusal.details?.retryAfterSeconds ?? (refusal.status === 503 ? 1 : undefined)
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))

@@ -59,7 +59,8 @@ function attempt(check: () => unknown): Checked {
 }
 
 function checkBody(schema: TSchema, value: unknown): unknown {
-  if (value === null) throw new TrackwireError('payload_not_json', 'the request has no body; send a JSON value')
+  if (value === null)
+    throw new TrackwireError('payload_not_json', 'the request has no body, or null; send a JSON value')
   return checkSchema(schema, value)
 }
 

@@ -158,7 +158,8 @@ function deviceOf(principal: Principal, fix: unknown): string {
 }
 
 function readBatch(body: unknown): readonly unknown[] {
-  if (body === undefined) throw new TrackwireError('payload_not_json', 'the request has no body; send a JSON value')
+  if (body === undefined)
+    throw new TrackwireError('payload_not_json', 'the request has no body, or null; send a JSON value')
   const updates = Array.isArray(body) ? body : (body as { updates?: unknown } | null)?.updates
   if (!Array.isArray(updates) || updates.length === 0 || updates.length > MAX_BATCH) {
     throw new TrackwireError(
