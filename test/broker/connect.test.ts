@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { generate, type IConnectPacket } from 'mqtt-packet'
+import { createTokens, openSigningKeys } from '../../bridge/index.ts'
+import { metric, mint, startTestBroker } from '../support/broker.ts'
+import { connectPacket, openRaw } from '../support/raw-mqtt.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const DEVICE = { role: 'device', sub: 'truck-7' } as const
+const STATUS = 'demo/devices/truck-7/status'
+const OFFLINE = Buffer.from('{"state":"offline"}')
+
+interface Row {
+  readonly name: string
+  readonly expect: number
+  readonly packet: () => Promise<IConnectPacket> | IConnectPacket
+}
+
+const withWill = async (topic: string, payload: Buffer) =>
+  connectPacket(await mint(DEVICE), { will: { topic, payload, qos: 1, retain: true } })
+
+const ROWS: readonly Row[] = [
+  {
+    name: 'a valid token as the password is admitted',
+    expect: 0,
+    packet: async () => connectPacket(await mint(DEVICE)),
+  },
+  {
+    name: 'a valid token as the user name alone is admitted',
+    expect: 0,
+    packet: async () => {
+      const { password: _, ...packet } = connectPacket('', { username: await mint(DEVICE) })
+      return packet as IConnectPacket
+    },
+  },
+  {
+    name: 'no token at all is not authorized',
+    expect: 5,
+    packet: () => {
+      const { password: _p, username: _u, ...packet } = connectPacket('')
+      return packet as IConnectPacket
+    },
+  },
+  { name: 'a password that is no token is a bad credential', expect: 4, packet: () => connectPacket('hunter2') },
+  {
+    name: 'an expired token is a bad credential',
+    expect: 4,
+    packet: async () => connectPacket(await mint({ ...DEVICE, ttlSeconds: -60 })),
+  },
+  {
+    name: 'an empty client id with clean session is given one [MQTT-3.1.3-6]',
+    expect: 0,
+    packet: async () => connectPacket(await mint(DEVICE), { clientId: '' }),
+  },
+  {
+    name: 'MQTT 3.1 with a client id over 23 characters is admitted',
+    expect: 0,
+    packet: async () =>
+      connectPacket(await mint(DEVICE), {
+        protocolId: 'MQIsdp',
+        protocolVersion: 3,
+        clientId: 'a-client-id-of-more-than-23-characters',
+      }),
+  },
+  {
+    name: 'a client id over 256 characters is rejected',
+    expect: 2,
+    packet: async () => connectPacket(await mint(DEVICE), { clientId: 'x'.repeat(257) }),
+  },
+  {
+    name: 'a client id with NUL is rejected [MQTT-1.5.3-2]',
+    expect: 2,
+    packet: async () => connectPacket(await mint(DEVICE), { clientId: 'a\0b' }),
+  },
+  { name: 'a will on its own status is admitted', expect: 0, packet: () => withWill(STATUS, OFFLINE) },
+  {
+    name: "a will on another device's status is not authorized",
+    expect: 5,
+    packet: () => withWill('demo/devices/truck-8/status', OFFLINE),
+  },
+  {
+    name: 'a will in another organisation is not authorized',
+    expect: 5,
+    packet: () => withWill('rival/devices/truck-7/status', OFFLINE),
+  },
+  { name: 'a will on $SYS is not authorized', expect: 5, packet: () => withWill('$SYS/broker/load', OFFLINE) },
+  {
+    name: 'a will on a topic of no channel is not authorized',
+    expect: 5,
+    packet: () => withWill('demo/nonsense', OFFLINE),
+  },
+  { name: 'a will that is not JSON is not authorized', expect: 5, packet: () => withWill(STATUS, Buffer.from('gone')) },
+  {
+    name: 'a will that does not fit the schema is not authorized',
+    expect: 5,
+    packet: () => withWill(STATUS, Buffer.from('{"state":"asleep"}')),
+  },
+]
+
+for (const { name, expect, packet } of ROWS) {
+  test(`CONNECT: ${name}`, async t => {
+    const { port } = await startTestBroker(t)
+    const raw = await openRaw(t, port)
+    raw.send(await packet())
+    const connack = await raw.next('connack')
+    assert.equal(connack.returnCode, expect)
+    assert.equal(connack.sessionPresent, false)
+    if (expect === 0) await raw.ping()
+    else await raw.closed() // [MQTT-3.2.2-5]
+  })
+}
+
+test('CONNECT: a token signed with a foreign key is a bad credential', async t => {
+  const foreign = createTokens(await openSigningKeys(await tempFolder(t)))
+  const { port } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  const connack = await raw.connect(await foreign.mint({ ...DEVICE, org: 'demo', ttlSeconds: 60 }))
+  assert.equal(connack.returnCode, 4)
+  await raw.closed()
+})
+
+test('CONNECT: an empty client id asks for a clean session [MQTT-3.1.3-8]', async t => {
+  const { port } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  const bytes = generate(connectPacket(await mint(DEVICE), { clientId: '' }))
+  bytes[bytes.indexOf('MQTT') + 5]! &= ~0x02 // the generator refuses to write such a packet
+  raw.sendBytes(bytes)
+  assert.equal((await raw.next('connack')).returnCode, 2)
+  await raw.closed()
+})
+
+test('CONNECT: a client id that is not UTF-8 is rejected [MQTT-1.5.3-1]', async t => {
+  const { port } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  const bytes = generate(connectPacket(await mint(DEVICE), { clientId: 'abc' }))
+  bytes[bytes.indexOf('abc') + 1] = 0xff
+  raw.sendBytes(bytes)
+  assert.equal((await raw.next('connack')).returnCode, 2)
+  await raw.closed()
+})
+
+test('CONNECT: MQTT 5 is refused in its own format and closed', async t => {
+  const { port } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  raw.send(connectPacket(await mint(DEVICE), { protocolVersion: 5 }))
+  await raw.closed()
+  assert.equal(raw.bytes.toString('hex'), '2003008400')
+})
+
+test('CONNECT: a second one closes the connection [MQTT-3.1.0-2]', async t => {
+  const { port } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  const password = await mint(DEVICE)
+  await raw.connect(password)
+  raw.send(connectPacket(password))
+  await raw.closed()
+})
+
+test('CONNECT: another packet first closes the connection [MQTT-3.1.0-1]', async t => {
+  const { port } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  raw.send({ cmd: 'pingreq' })
+  await raw.closed()
+  assert.equal(raw.bytes.length, 0)
+})
+
+test('CONNECT: a socket that sends none is closed after the connect timeout', async t => {
+  const { port } = await startTestBroker(t, { connectTimeoutMs: 50 })
+  const raw = await openRaw(t, port)
+  await raw.closed()
+})
+
+test('CONNECT: refusals are counted by reason', async t => {
+  const { port, registry } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  await raw.connect('hunter2')
+  assert.equal(await metric(registry, 'trackwire_mqtt_connects_refused_total', { reason: 'token_invalid' }), 1)
+})
+
+test('CONNECT: sockets that are gone before they are admitted leave nothing behind', async t => {
+  const running = await startTestBroker(t)
+  const password = await mint(DEVICE)
+  for (let i = 0; i < 50; i += 1) {
+    const socket = connect({ host: '127.0.0.1', port: running.port })
+    await once(socket, 'connect')
+    socket.write(generate(connectPacket(password, { clientId: `short-${i}` })), () => socket.resetAndDestroy())
+    await once(socket, 'close')
+  }
+  const probe = await openRaw(t, running.port)
+  await probe.connect(password, { clientId: 'probe' })
+  await probe.ping()
+  assert.equal(running.broker.connectionCount, 1)
+})
+
+test('close() ends sockets that never sent CONNECT', async t => {
+  const { port, broker } = await startTestBroker(t)
+  const raw = await openRaw(t, port)
+  await broker.close()
+  await raw.closed()
+})
