@@ -3,34 +3,26 @@ import type { FenceFeature } from '../contract/index.ts'
 import { type CompiledFence, compileFence } from './compiled-fence.ts'
 import type { Bbox } from './geometry/bbox.ts'
 
-interface Entry extends Bbox {
+/** Named as rbush reads them without being told how. */
+interface Entry {
+  readonly minX: number
+  readonly minY: number
+  readonly maxX: number
+  readonly maxY: number
   readonly fence: CompiledFence
-}
-
-/** An R-tree over longitude and latitude. */
-class EntryTree extends RBush<Entry> {
-  override toBBox({ minLng, minLat, maxLng, maxLat }: Entry) {
-    return { minX: minLng, minY: minLat, maxX: maxLng, maxY: maxLat }
-  }
-  override compareMinX(a: Entry, b: Entry) {
-    return a.minLng - b.minLng
-  }
-  override compareMinY(a: Entry, b: Entry) {
-    return a.minLat - b.minLat
-  }
 }
 
 /** The fences of one organisation. Changing one costs microseconds, so it may happen at any time. */
 export class FenceIndex {
   readonly #fences = new Map<string, CompiledFence>()
   readonly #entries = new Map<string, readonly Entry[]>()
-  readonly #tree = new EntryTree()
+  readonly #tree = new RBush<Entry>()
 
   /** Adds or replaces a fence that {@link readFence} accepted. */
   put(feature: FenceFeature): CompiledFence {
     const fence = compileFence(feature)
     this.remove(feature.id)
-    const entries = fence.bboxes.map(box => ({ ...box, fence }))
+    const entries = fence.bboxes.map(box => entryOf(box, fence))
     this.#fences.set(feature.id, fence)
     this.#entries.set(feature.id, entries)
     this.#tree.load(entries)
@@ -57,9 +49,12 @@ export class FenceIndex {
     // 180 is the same meridian as -180.
     const entries =
       Math.abs(lng) === 180 ? [...this.#search(-180, lat), ...this.#search(180, lat)] : this.#search(lng, lat)
-    // One fence may have several boxes here.
-    const near = new Set(entries.map(({ fence }) => fence))
-    return [...near].filter(fence => fence.covers(lng, lat))
+    const found: CompiledFence[] = []
+    for (const { fence } of entries) {
+      // One fence may have several boxes here.
+      if (!found.includes(fence) && fence.covers(lng, lat)) found.push(fence)
+    }
+    return found
   }
 
   get size(): number {
@@ -69,4 +64,8 @@ export class FenceIndex {
   #search(lng: number, lat: number): Entry[] {
     return this.#tree.search({ minX: lng, minY: lat, maxX: lng, maxY: lat })
   }
+}
+
+function entryOf({ minLng, minLat, maxLng, maxLat }: Bbox, fence: CompiledFence): Entry {
+  return { minX: minLng, minY: minLat, maxX: maxLng, maxY: maxLat, fence }
 }

@@ -36,15 +36,15 @@ export function corridorArea(line: readonly (readonly [number, number])[], buffe
     bboxes: chunks.flatMap(chunk => chunkBoxes(chunk, bufferMeters)),
     covers(lng, lat) {
       const [x, y, z] = toEarthCentred(lng, lat)
-      for (const { from, to, centre, radiusMeters } of chunks) {
-        if (Math.hypot(x - centre[0], y - centre[1], z - centre[2]) - radiusMeters > bufferMeters) continue
-        for (let piece = from; piece < to; piece++) {
-          const [chord, footX, footY, footZ] = footOnPiece(path, piece, x, y, z)
-          if (chord - DIP_METERS > bufferMeters) continue
-          const longest = (chord + DIP_METERS) * CHORD_SLACK
+      const reach = (bufferMeters + DIP_METERS) ** 2
+      for (const chunk of chunks) {
+        if (isBeyond(chunk, x, y, z, bufferMeters)) continue
+        for (let piece = chunk.from; piece < chunk.to; piece++) {
+          const squared = squaredToPiece(path, piece, x, y, z)
+          if (squared > reach) continue
+          const longest = (Math.sqrt(squared) + DIP_METERS) * CHORD_SLACK
           if (longest <= bufferMeters && longest < SHORT_CHORD_METERS) return true
-          const [footLng, footLat] = fromEarthCentred(footX, footY, footZ)
-          if (geodesicMeters(lng, lat, footLng, footLat) <= bufferMeters) return true
+          if (metersToPiece(path, piece, lng, lat) <= bufferMeters) return true
         }
       }
       return false
@@ -52,13 +52,11 @@ export function corridorArea(line: readonly (readonly [number, number])[], buffe
     boundaryMeters(lng, lat) {
       const [x, y, z] = toEarthCentred(lng, lat)
       let nearest = Number.POSITIVE_INFINITY
-      for (const { from, to, centre, radiusMeters } of chunks) {
-        if (Math.hypot(x - centre[0], y - centre[1], z - centre[2]) - radiusMeters > nearest) continue
-        for (let piece = from; piece < to; piece++) {
-          const [chord, footX, footY, footZ] = footOnPiece(path, piece, x, y, z)
-          if (chord - DIP_METERS > nearest) continue
-          const [footLng, footLat] = fromEarthCentred(footX, footY, footZ)
-          nearest = Math.min(nearest, geodesicMeters(lng, lat, footLng, footLat))
+      for (const chunk of chunks) {
+        if (isBeyond(chunk, x, y, z, nearest)) continue
+        for (let piece = chunk.from; piece < chunk.to; piece++) {
+          if (squaredToPiece(path, piece, x, y, z) > (nearest + DIP_METERS) ** 2) continue
+          nearest = Math.min(nearest, metersToPiece(path, piece, lng, lat))
         }
       }
       return Math.abs(nearest - bufferMeters)
@@ -66,27 +64,41 @@ export function corridorArea(line: readonly (readonly [number, number])[], buffe
   }
 }
 
-/** Distance to the chord of a piece and the nearest point on it, all in earth-centred metres. */
-function footOnPiece(
-  path: Float64Array,
-  piece: number,
-  x: number,
-  y: number,
-  z: number,
-): [distance: number, x: number, y: number, z: number] {
+/** Whether no point of the chunk is within `meters`: a chord is never longer than the way along the surface. */
+function isBeyond({ centre, radiusMeters }: Chunk, x: number, y: number, z: number, meters: number): boolean {
+  const squared = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2
+  return squared > (radiusMeters + meters) ** 2
+}
+
+/** How far along the chord of a piece the nearest point to an earth-centred one is, from 0 to 1. */
+function alongPiece(path: Float64Array, at: number, x: number, y: number, z: number): number {
+  const dx = path[at + 3]! - path[at]!
+  const dy = path[at + 4]! - path[at + 1]!
+  const dz = path[at + 5]! - path[at + 2]!
+  const dot = (x - path[at]!) * dx + (y - path[at + 1]!) * dy + (z - path[at + 2]!) * dz
+  return dot > 0 ? Math.min(1, dot / (dx * dx + dy * dy + dz * dz)) : 0
+}
+
+/** Squared distance to the chord of a piece, earth-centred metres. */
+function squaredToPiece(path: Float64Array, piece: number, x: number, y: number, z: number): number {
   const at = piece * 3
-  const ax = path[at]!
-  const ay = path[at + 1]!
-  const az = path[at + 2]!
-  const dx = path[at + 3]! - ax
-  const dy = path[at + 4]! - ay
-  const dz = path[at + 5]! - az
-  const along = ((x - ax) * dx + (y - ay) * dy + (z - az) * dz) / (dx * dx + dy * dy + dz * dz)
-  const t = along > 0 ? Math.min(1, along) : 0
-  const footX = ax + t * dx
-  const footY = ay + t * dy
-  const footZ = az + t * dz
-  return [Math.hypot(x - footX, y - footY, z - footZ), footX, footY, footZ]
+  const t = alongPiece(path, at, x, y, z)
+  const offX = x - path[at]! - t * (path[at + 3]! - path[at]!)
+  const offY = y - path[at + 1]! - t * (path[at + 4]! - path[at + 1]!)
+  const offZ = z - path[at + 2]! - t * (path[at + 5]! - path[at + 2]!)
+  return offX * offX + offY * offY + offZ * offZ
+}
+
+/** Distance along the ellipsoid to the nearest point of a piece, in metres. */
+function metersToPiece(path: Float64Array, piece: number, lng: number, lat: number): number {
+  const at = piece * 3
+  const t = alongPiece(path, at, ...toEarthCentred(lng, lat))
+  const [footLng, footLat] = fromEarthCentred(
+    path[at]! + t * (path[at + 3]! - path[at]!),
+    path[at + 1]! + t * (path[at + 4]! - path[at + 1]!),
+    path[at + 2]! + t * (path[at + 5]! - path[at + 2]!),
+  )
+  return geodesicMeters(lng, lat, footLng, footLat)
 }
 
 function cutIntoChunks(path: Float64Array): Chunk[] {

@@ -31,8 +31,8 @@ interface Edge {
 type Point = readonly [number, number]
 type Meeting = { readonly kind: 'cross' | 'overlap' | 'touch'; readonly at: Point }
 
-/** Geometry whose edges lie so thick that this many pairs are near each other is not worth the time of everybody else. */
-const MAX_PAIRS = 50_000_000
+/** Real borders have three pairs per vertex; geometry with this many (two seconds of work) is not worth the time of everybody else. */
+const MAX_PAIRS = 25_000_000
 
 /**
  * Refuses what OGC Simple Features (06-103r4 §6.1.11, §6.1.14) calls invalid, as PostGIS `ST_IsValid` does: rings that cross or touch
