@@ -106,8 +106,8 @@ class PgliteDatabase implements Database {
       return Promise.reject(new DatabaseError('connection', 'the embedded database stopped'))
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject })
       worker.postMessage(request(id))
+      this.#pending.set(id, { resolve, reject })
     })
   }
 

@@ -23,10 +23,26 @@ async function answer(request: Exclude<WorkerRequest, { close: true }>): Promise
       say({ id: request.id, rows })
     }
   } catch (cause) {
+    if (isFatal(cause)) {
+      // PGlite would answer nothing ever again: end this thread, so that the other side opens the database anew.
+      queueMicrotask(() => {
+        throw cause
+      })
+      return
+    }
     const { code, message } = cause as { code?: string; message: string }
     // Without an SQLSTATE it was a parameter that does not fit its type: a fault of the data.
     say({ id: request.id, code: code ?? '22000', message })
   }
+}
+
+/** The session is over: a server's backend process would end here. */
+function isFatal(cause: unknown): boolean {
+  const { name, severity, message } = cause as { name?: string; severity?: string; message: string }
+  // The last one is what PostgreSQL panics with after a stack overflow; PGlite does not always give it its severity.
+  return (
+    severity === 'PANIC' || severity === 'FATAL' || name === 'RuntimeError' || message.startsWith('ERRORDATA_STACK')
+  )
 }
 
 // PGlite runs one statement at a time and keeps the order of the calls.

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DatabaseError, migrate, openDatabase } from '../../../bridge/index.ts'
+import { openPglite } from '../../../bridge/store/database-pglite.ts'
+import { tidyEmbedded } from '../../../bridge/store/embedded-upkeep.ts'
+import { storeSuite } from '../../suites/store-suite.ts'
+import { silent, withFolder, withPglite } from '../../support/databases.ts'
+
+storeSuite('PGlite in a folder', withPglite)
+
+storeSuite('PGlite in memory', async t => {
+  const db = await openPglite(null, silent)
+  t.after(() => db.close())
+  await migrate(db)
+  return db
+})
+
+test('the embedded database keeps what was committed when it is closed and opened again', async t => {
+  const dataDirectory = await withFolder(t)
+  const first = await openDatabase({ dataDirectory, logger: silent })
+  await migrate(first)
+  await first.query("insert into duties values ('kept', 7)")
+  await tidyEmbedded(first)
+  await first.close()
+  await assert.rejects(first.query('select 1'), { code: 'connection' })
+  const second = await openDatabase({ dataDirectory, logger: silent })
+  t.after(() => second.close())
+  assert.deepEqual(await migrate(second), [])
+  assert.deepEqual(await second.query('select ran_at from duties'), [{ ran_at: 7 }])
+})
+
+test('a crash of the database thread rejects what is pending; the next statement opens the database again', async t => {
+  const db = await withPglite(t)
+  await db.query("insert into duties values ('before', 1)")
+  await db.exec('create function endless(i int) returns int language sql volatile as $$ select endless(i + 1) $$')
+  // Its stack overflows; PGlite says so with a PANIC at the statement after.
+  await db.query('select endless(1)').catch(() => {})
+  const isLost = (error: unknown): boolean => error instanceof DatabaseError && error.code === 'connection'
+  const transaction = db.transaction(async tx => {
+    await assert.rejects(tx.query("insert into duties values ('lost', 1)"), isLost)
+    await tx.query("insert into duties values ('stray', 1)")
+  })
+  await assert.rejects(transaction, isLost, 'nothing of the transaction reaches the new session')
+  assert.deepEqual(await db.query('select duty from duties'), [{ duty: 'before' }])
+})

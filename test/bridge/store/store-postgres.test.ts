@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { migrate, openDatabase } from '../../../bridge/index.ts'
+import { storeSuite } from '../../suites/store-suite.ts'
+import { silent, withPostgres, withPostgresUrl } from '../../support/databases.ts'
+
+storeSuite('PostgreSQL', withPostgres)
+
+test('two processes that migrate a fresh database at once share the work', async t => {
+  const url = await withPostgresUrl(t)
+  if (url === undefined) return
+  const nodes = await Promise.all([1, 2].map(() => openDatabase({ url, dataDirectory: '', logger: silent })))
+  for (const db of nodes) t.after(() => db.close())
+  const applied = await Promise.all(nodes.map(db => migrate(db)))
+  assert.deepEqual(applied.map(names => names.length).sort(), [0, 1])
+})
+
+test('a server that is not there is said to be out of reach', async () => {
+  const opening = openDatabase({ url: 'postgres://nobody@127.0.0.1:9/none', dataDirectory: '', logger: silent })
+  await assert.rejects(opening, { code: 'connection', message: /cannot be reached: .*ECONNREFUSED/ })
+})

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Database, DatabaseError, migrate } from '../../bridge/index.ts'
+import { insertFixes } from '../../bridge/store/fixes.ts'
+import { createPartition, DAY_MS, dayOf, openDayPartitions } from '../../bridge/store/partitions.ts'
+import { claimCleanUp, cleanUp, lastCleanUp } from '../../bridge/store/retention.ts'
+import type { TestScope } from '../support/databases.ts'
+
+/** What every database has to do alike. */
+export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
+  describe(`the store on ${name}`, () => {
+    let db: Database
+    let missing = false
+    const releases: (() => Promise<void>)[] = []
+    before(async () => {
+      const opened = await openDatabase({ after: release => void releases.push(release) })
+      if (opened === undefined) missing = true
+      else db = opened
+    })
+    after(async () => {
+      for (const release of releases.reverse()) await release()
+    })
+
+    const it = (sentence: string, body: () => Promise<void>): void => {
+      test(sentence, async t => {
+        if (missing) t.skip(`no ${name}`)
+        else await body()
+      })
+    }
+
+    const partitionsOf = async (org: string): Promise<string[]> =>
+      (
+        await db.query<{ name: string }>(
+          'select distinct tableoid::regclass::text as name from fixes where org = $1 order by 1',
+          [org],
+        )
+      ).map(row => row.name)
+    const store = (org: string, ...timesMs: number[]): Promise<number[]> =>
+      insertFixes(
+        db,
+        timesMs.map(timestamp => ({
+          org,
+          deviceId: 'truck',
+          receivedAt: timestamp,
+          fix: { timestamp, location: { lat: 1, lng: 2 } },
+        })),
+      )
+
+    it('gives numbers, JSON and arrays as JavaScript has them', async () => {
+      const [row] = await db.query(
+        `select $1::bigint as big, $2::jsonb as json, $3::text[] as texts, $4::float8 as float, $5::boolean as yes, null as nothing,
+           array[1, null]::bigint[] as bigs, count(*) as n from (values (1), (2)) as t(x)`,
+        [8_640_000_000_000_000, JSON.stringify({ a: ['"\\{}'] }), ['a,b', '"', '', 'null'], 1e-7, true],
+      )
+      assert.deepEqual(row, {
+        big: 8_640_000_000_000_000,
+        json: { a: ['"\\{}'] },
+        texts: ['a,b', '"', '', 'null'],
+        float: 1e-7,
+        yes: true,
+        nothing: null,
+        bigs: row!.bigs,
+        n: 2,
+      })
+    })
+
+    for (const [sentence, code, sql, params] of [
+      ['a division by zero', '22012', 'select $1::int / 0', [1]],
+      ['a syntax error', '42601', 'selct 1', []],
+      ['a missing table', '42P01', 'select * from nowhere', []],
+      ['a NUL in JSON', '22P05', 'select $1::text::jsonb', ['{"a":"\\u0000"}']],
+      ['a repeated key', '23505', "insert into duties values ('twice', 1), ('twice', 1)", []],
+    ] as const) {
+      it(`${sentence} is SQLSTATE ${code}, and the next statement works`, async () => {
+        await assert.rejects(db.query(sql, params), error => error instanceof DatabaseError && error.code === code)
+        assert.deepEqual(await db.query('select $1::int as one', [1]), [{ one: 1 }])
+      })
+    }
+
+    it('a transaction that fails leaves nothing behind', async () => {
+      const failing = db.transaction(async tx => {
+        await tx.query("insert into duties values ('failed', 1)")
+        throw new Error('changed my mind')
+      })
+      await assert.rejects(failing, /changed my mind/)
+      assert.deepEqual(await db.query("select * from duties where duty = 'failed'"), [])
+    })
+
+    it('a transaction that swallows the error of a statement does not pass for committed', async () => {
+      const swallowing = db.transaction(async tx => {
+        await tx.query("insert into duties values ('swallowed', 1)")
+        await tx.query('select 1 / 0').catch(() => {})
+      })
+      await assert.rejects(swallowing, { code: '22012' })
+      assert.deepEqual(await db.query("select * from duties where duty = 'swallowed'"), [])
+    })
+
+    it('nobody sees a transaction before its commit, and many run side by side', async () => {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          i % 2
+            ? db.query("select count(*)::int as n from duties where duty like 'many-%'").then(([row]) => {
+                assert.equal((row!.n as number) % 2, 0)
+              })
+            : db.transaction(async tx => {
+                await tx.query('insert into duties values ($1, 1)', [`many-${i}-a`])
+                await tx.query('insert into duties values ($1, 1)', [`many-${i}-b`])
+              }),
+        ),
+      )
+      const [row] = await db.query("select count(*)::int as n from duties where duty like 'many-%'")
+      assert.equal(row!.n, 20)
+    })
+
+    it('migrating twice at once, or again, does nothing more', async () => {
+      assert.deepEqual(await Promise.all([migrate(db), migrate(db)]), [[], []])
+    })
+
+    it('refuses a database that a newer version has migrated', async () => {
+      await db.query("insert into migrations values ('9999-from-the-future.sql', 1)")
+      await assert.rejects(migrate(db), /start a newer Trackwire/)
+      await db.query("delete from migrations where name like '9999%'")
+    })
+
+    it('tells which fixes were there already', async () => {
+      const nowMs = Date.now()
+      assert.deepEqual(await store('repeats', nowMs - 2, nowMs), [])
+      assert.deepEqual(await store('repeats', nowMs - 2, nowMs - 1, nowMs), [0, 2])
+    })
+
+    it('days within the retention and tomorrow get a partition of their own, others share the default', async () => {
+      const nowMs = Date.UTC(2026, 4, 15, 12)
+      const partitions = await openDayPartitions(db, 30)
+      const times = [nowMs, nowMs + DAY_MS, nowMs - 30 * DAY_MS, nowMs - 31 * DAY_MS, nowMs + 2 * DAY_MS, 0]
+      await partitions.ensure(times, nowMs)
+      await store('days', ...times)
+      assert.deepEqual(await partitionsOf('days'), [
+        'fixes_20260415',
+        'fixes_20260515',
+        'fixes_20260516',
+        'fixes_default',
+      ])
+      assert.deepEqual((await openDayPartitions(db, 30)).days(), partitions.days(), 'they are found again')
+    })
+
+    it('a day whose fixes are in the default partition stays there', async () => {
+      const nowMs = Date.UTC(2026, 6, 1, 12)
+      await store('stays', nowMs - 1)
+      const partitions = await openDayPartitions(db, 30)
+      await partitions.ensure([nowMs], nowMs)
+      await partitions.ensure([nowMs], nowMs)
+      await store('stays', nowMs)
+      assert.deepEqual(await partitionsOf('stays'), ['fixes_default'])
+      await assert.rejects(createPartition(db, dayOf(nowMs)), { code: '23514' })
+    })
+
+    it('the clean-up drops whole days and clears the default partition, and runs once a day', async () => {
+      const nowMs = Date.UTC(2025, 1, 20, 12)
+      const partitions = await openDayPartitions(db, 10)
+      const kept = [nowMs, nowMs - 10 * DAY_MS]
+      const old = [nowMs - 11 * DAY_MS, nowMs - 100 * DAY_MS]
+      await createPartition(db, dayOf(old[0]!))
+      await partitions.ensure(kept, nowMs)
+      await store('clean-up', ...kept, ...old)
+      const again = await openDayPartitions(db, 10)
+      assert.deepEqual(await cleanUp(db, again, { rawDays: 0, nowMs }), { days: 0, rows: 0 }, '0 keeps everything')
+      const removed = await cleanUp(db, again, { rawDays: 10, nowMs })
+      assert.equal(removed.days, 1)
+      const left = await db.query<{ t: number }>(
+        "select fix_time as t from fixes where org = 'clean-up' order by 1 desc",
+      )
+      assert.deepEqual(
+        left.map(({ t }) => t),
+        kept,
+      )
+      assert.equal(await lastCleanUp(db), null)
+      assert.equal(await claimCleanUp(db, nowMs), true)
+      assert.equal(await claimCleanUp(db, nowMs + DAY_MS - 1), false)
+      assert.equal(await claimCleanUp(db, nowMs + DAY_MS), true)
+      assert.equal(await lastCleanUp(db), nowMs + DAY_MS)
+    })
+  })
+}
