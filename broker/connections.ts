@@ -1,5 +1,6 @@
 import type { Client } from 'aedes'
 import type { Principal } from '../contract/index.ts'
+import type { OrderedAnswers } from './delivery/ordered-answers.ts'
 
 export type Transport = 'tcp' | 'tls' | 'websocket'
 
@@ -19,6 +20,10 @@ export interface Connection {
   readonly receivable: Map<string, boolean>
   /** The last packet handed to it by the bus: two of its subscriptions may match the same one. */
   lastEmission: number
+  /** Filters that were granted and are on their way into Aedes' table: they count as held. */
+  readonly granting: Set<string>
+  /** QoS 1 and 2 publishes are answered in the order in which they came. [MQTT-4.6.0-2] */
+  readonly answers: OrderedAnswers
   /** Its will spoke for its status already. */
   willSpoke: boolean
 }

@@ -3,20 +3,20 @@ import type { Connection, Connections } from './connections.ts'
 import type { BrokerPersistence } from './persistence.ts'
 import type { Publish } from './publish.ts'
 
-/** How long devices that were online before a restart have to come back. */
-const RETURN_WITHIN_MS = 60_000
-
 /** Publishes `{org}/devices/{id}/status` of devices as their connections come and go. */
 export class DeviceStatusPublisher {
   readonly #publish: Publish
   readonly #connections: Connections
   readonly #now: () => number
+  readonly #returnWithinMs: number
   #settling: NodeJS.Timeout | undefined
 
-  constructor(options: { publish: Publish; connections: Connections; now: () => number }) {
+  /** @param options.returnWithinMs how long devices that were online before a restart have to come back */
+  constructor(options: { publish: Publish; connections: Connections; now: () => number; returnWithinMs: number }) {
     this.#publish = options.publish
     this.#connections = options.connections
     this.#now = options.now
+    this.#returnWithinMs = options.returnWithinMs
   }
 
   connected(connection: Connection): void {
@@ -50,7 +50,7 @@ export class DeviceStatusPublisher {
         if (this.#connections.ofPrincipal({ org, sub: deviceId }).size > 0) continue
         this.#announce(org, deviceId, { state: 'offline', since: startedAt })
       }
-    }, RETURN_WITHIN_MS)
+    }, this.#returnWithinMs)
     this.#settling.unref()
   }
 

@@ -5,24 +5,37 @@ import AsyncLevelPersistence, {
 } from 'aedes-persistence-level/asyncPersistence.js'
 import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
+import { SubscriptionIndex } from './subscription-index.ts'
+import { WriteQueue } from './write-queue.ts'
 
-type MaySubscribe = (client: { id: string }, filter: string) => boolean
+/** Whether a connection that stands or is being set up under this client id has a will of its own. */
+type HasWill = (clientId: string) => boolean
+
+const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
 
 /**
- * Sessions, queued and retained messages in LevelDB, with three changes to aedes-persistence-level:
- * retained messages are matched in memory (a subscription there reads and decodes every one of them from disk); filters
- * that were refused are not stored with the session (Aedes stores the whole SUBSCRIBE); and an update of a queued message
- * that is no longer queued, as happens when a subscription arrives while it is on its way, does not end the connection.
+ * Sessions, queued and retained messages in LevelDB: aedes-persistence-level, with these changes.
+ * - Writes keep their order (write-queue.ts), and so do the queued messages.
+ * - Retained messages are matched in memory; there, a subscription reads and decodes every one of them from disk.
+ * - Which session a message is queued for has an index of our own (subscription-index.ts).
+ * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
+ * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
+ *   does not end the connection.
+ * - A connection that is taken over does not delete the stored will of its successor, and no failing deletion of a will
+ *   ends the process: Aedes does not look at the result.
  */
 export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #db: ClassicLevel<string, unknown>
   readonly #retained = new Map<string, StoredPacket>()
-  readonly #maySubscribe: MaySubscribe
+  readonly #subscriptions = new SubscriptionIndex()
+  readonly #granted = new WeakSet<object>()
+  readonly #deletions = new Set<Promise<unknown>>()
+  readonly #hasWill: HasWill
 
-  constructor(db: ClassicLevel<string, unknown>, maySubscribe: MaySubscribe) {
-    super(db)
+  constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill) {
+    super(new WriteQueue(db))
     this.#db = db
-    this.#maySubscribe = maySubscribe
+    this.#hasWill = hasWill
   }
 
   override async setup(broker: unknown): Promise<void> {
@@ -30,7 +43,16 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     for await (const packet of super.createRetainedStream('#') as AsyncIterable<StoredPacket>) {
       this.#retained.set(packet.topic, packet)
     }
+    for (const id of await this.#storedClients()) {
+      for (const subscription of await this.subscriptionsByClient({ id })) this.#subscriptions.add(id, subscription)
+    }
     await super.setup(broker)
+  }
+
+  async #storedClients(): Promise<Set<string>> {
+    const ids = new Set<string>()
+    for await (const key of this.#db.keys(SUBSCRIPTIONS)) ids.add(decodeURIComponent(key.split(':', 2)[1]!))
+    return ids
   }
 
   override async storeRetained(packet: StoredPacket): Promise<void> {
@@ -60,9 +82,38 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return this.#retained.size
   }
 
+  /** Lets a subscription be stored; Aedes hands in the same object with its SUBSCRIBE. */
+  grant(subscription: object): void {
+    this.#granted.add(subscription)
+  }
+
   override async addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void> {
-    const granted = subscriptions.filter(({ topic }) => this.#maySubscribe(client, topic))
+    const granted = subscriptions.filter(subscription => this.#granted.delete(subscription))
+    for (const subscription of granted) this.#subscriptions.add(client.id, subscription)
     if (granted.length > 0) await super.addSubscriptions(client, granted)
+  }
+
+  override async removeSubscriptions(client: { id: string }, filters: string[]): Promise<void> {
+    for (const filter of filters) this.#subscriptions.remove(client.id, filter)
+    await super.removeSubscriptions(client, filters)
+  }
+
+  override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
+    return this.#subscriptions.matching(topic)
+  }
+
+  override async delWill(client: { id: string; conn?: unknown }): Promise<unknown> {
+    // Only a connection being set up comes as itself; one that ends comes as its id.
+    const ends = client.conn === undefined
+    if (ends && this.#hasWill(client.id)) return undefined
+    const deletion = super.delWill(client).catch(() => undefined)
+    this.#deletions.add(deletion)
+    return deletion.finally(() => this.#deletions.delete(deletion))
+  }
+
+  override async destroy(): Promise<void> {
+    await Promise.all(this.#deletions)
+    await super.destroy()
   }
 
   override async outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {

@@ -10,13 +10,16 @@ import { type Admission, admit, CONNACK, ConnectRefused, refuseProtocol5, type V
 import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
+import { fillAcl } from './auth/fill-acl.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Connection, Connections, type Transport } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
+import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-scanner.ts'
+import { handleQueuedPackets, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
 import type { Listener } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
@@ -41,6 +44,8 @@ export interface BrokerOptions {
   readonly connectTimeoutMs?: number
   /** How long a subscriber may leave its socket full before it is disconnected. */
   readonly drainTimeoutMs?: number
+  /** Four of these after a start, the wills of an earlier process are published and devices that have not come back are offline. */
+  readonly heartbeatMs?: number
 }
 
 export interface ListenOptions {
@@ -61,7 +66,6 @@ export interface Broker {
 
 const CONNECT_TIMEOUT_MS = 10_000
 const DRAIN_TIMEOUT_MS = 10_000
-/** Wills of an earlier process are published after four heartbeats. */
 const HEARTBEAT_MS = 15_000
 /** MQTT 3.1 cuts client ids at 23 characters, its clients (OwnTracks) do not; ours are longer by their namespace. */
 const MAX_CLIENT_ID_31 = 65_535
@@ -76,13 +80,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const metrics = brokerMetrics(options.registry, connections)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
   const admissions = new WeakMap<Client, Admission | ConnectRefused>()
-  /** Clients that are authenticated, but not yet in Aedes' table: restored subscriptions are checked in between. */
+  /** Clients that are authenticated, but not yet in Aedes' table. */
   const pending = new Map<string, Client>()
   const transports = new WeakMap<Duplex, Transport>()
-  const persistence = new BrokerPersistence(db, ({ id }, filter) => {
-    const connection = connections.of(clientById(id))
-    return connection !== undefined && decideFilter(connection.principal, filter).allowed
-  })
+  const streams = new Set<Duplex>()
+  const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
+  const persistence = new BrokerPersistence(db, hasWill)
 
   const bus = new Bus()
   let tell: Tell = () => {}
@@ -91,7 +94,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     id: `node-${now().toString(36).padStart(11, '0')}`,
     mq: bus,
     persistence,
-    heartbeatInterval: HEARTBEAT_MS,
+    heartbeatInterval: heartbeatMs,
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     drainTimeout: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,
     queueLimit: CONNECT_QUEUE,
@@ -100,9 +103,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     preConnect: (client, packet, done) => {
       if (packet.protocolVersion === 5) {
         metrics.connectRefused.inc({ reason: 'protocol_version' })
-        refuseProtocol5(client)
-        return done(new Error('MQTT 5 is not served yet'), false)
+        return refuseProtocol5(client, () => done(new Error('MQTT 5 is not served yet'), false))
       }
+      // Nothing more is read of a stranger; Aedes resumes after CONNACK.
+      readingOf(client).pause()
       admit(packet, options.verifyToken)
         .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
         .then(admission => {
@@ -122,6 +126,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
           false,
         )
       }
+      // Gone meanwhile: its 'close' will not come a second time.
+      if (client.conn.destroyed) return done(null, false)
       enter(client, admission)
       done(null, true)
     },
@@ -132,8 +138,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const publish = publishThrough(aedes)
   tell = createNotices(publish, metrics)
   const expiry = new TokenExpiry(tell, now)
-  const status = new DeviceStatusPublisher({ publish, connections, now })
-  const subscribePath = authorizeSubscribe({ connections, tell, limits })
+  const status = new DeviceStatusPublisher({ publish, connections, now, returnWithinMs: 4 * heartbeatMs })
+  const subscribePath = authorizeSubscribe({
+    connections,
+    tell,
+    limits,
+    grant: subscription => persistence.grant(subscription),
+    drop: forgetFilter,
+  })
   const publishPath = authorizePublish({
     connections,
     handlers: options.handlers,
@@ -144,8 +156,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     now,
   })
 
-  function clientById(id: string): Client {
-    return (aedes as unknown as { clients: Record<string, Client> }).clients[id] ?? pending.get(id)!
+  function hasWill(clientId: string): boolean {
+    // The one being set up comes first: it is the successor of the one in Aedes' table.
+    const { clients } = aedes as unknown as { clients: Record<string, Client> }
+    const client = (pending.get(clientId) ?? clients[clientId]) as { closed: boolean; will: object | null } | undefined
+    return client !== undefined && !client.closed && client.will !== null
+  }
+
+  function forgetFilter(client: Client, ...filters: string[]): void {
+    if (client.clean) return
+    persistence.removeSubscriptions(client, filters).catch(error => logger.error({ err: error }, 'session not stored'))
   }
 
   function enter(client: Client, admission: Admission): void {
@@ -156,6 +176,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       connectedAtMs: now(),
       forbiddenAtMs: [],
       receivable: new Map(),
+      granting: new Set(),
+      answers: new OrderedAnswers(readingOf(client)),
       lastEmission: 0,
       willSpoke: false,
     }
@@ -176,16 +198,26 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (renewed.org !== connection.principal.org || renewed.sub !== connection.principal.sub) {
       throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
     }
-    connection.principal = renewed
+    connection.principal = fillAcl(renewed, { clientId: connection.ownClientId, username: connection.username })
     connection.receivable.clear()
     expiry.watch(connection)
     const held = Object.keys((connection.client as unknown as { subscriptions: object }).subscriptions)
-    const lost = held.filter(filter => !decideFilter(renewed, filter).allowed)
-    if (lost.length > 0) connection.client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: lost } as never)
+    const lost = held.filter(filter => !decideFilter(connection.principal, filter).allowed)
+    if (lost.length > 0) {
+      forgetFilter(connection.client, ...lost)
+      connection.client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: lost } as never)
+    }
     for (const topic of lost)
       tell(renewed, { code: 'subscribe_forbidden', message: 'the renewed token does not allow it', topic })
   }
 
+  aedes.on('connackSent', ({ returnCode }, client) => {
+    if (returnCode === 0) handleQueuedPackets(client)
+  })
+  aedes.on('subscribe', (subscriptions, client) => {
+    const granting = connections.of(client)?.granting
+    for (const { topic } of subscriptions) granting?.delete(topic)
+  })
   aedes.on('clientReady', client => {
     pending.delete(client.id)
     const connection = connections.of(client)
@@ -209,6 +241,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const listeners: Listener[] = []
   const accept = (stream: Duplex, transport: Transport) => {
     transports.set(stream, transport)
+    streams.add(stream)
+    stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
     dropNoLatecomers(client)
     guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
@@ -240,6 +274,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         expiry.close()
         status.close()
         await new Promise<void>(resolve => aedes.close(resolve))
+        // Those that never got as far as CONNECT are in no table of Aedes.
+        for (const stream of streams) stream.destroy()
+        await aedes.idle()
         await persistence.destroy()
       })()
       return closing

@@ -7,6 +7,7 @@ interface Registry {
   connectedClients: number
 }
 interface Untyped {
+  registerClient(client: Client): void
   unregisterClient(client: Client): void
 }
 
@@ -18,14 +19,34 @@ export function swallow(packet: object): void {
   ;(packet as { [swallowed]?: true })[swallowed] = true
 }
 
-/** Aedes with two methods changed; everything else is set through its options. */
+/** Aedes with three methods changed; everything else is set through its options. */
 export class TrackwireAedes extends Aedes {
+  #publishing = 0
+  #whenIdle: (() => void)[] = []
+
   /** `publish(packet, done)` from outside, `publish(packet, client, done)` from Aedes' own packet handlers. */
   override publish(packet: PublishPacket, clientOrDone: Client | null | Done, done?: Done): void {
-    const callback = typeof clientOrDone === 'function' ? clientOrDone : done
-    if ((packet as { [swallowed]?: true })[swallowed]) return callback?.()
+    const answer = typeof clientOrDone === 'function' ? clientOrDone : done
+    this.#publishing += 1
+    const callback = (error?: Error) => {
+      this.#publishing -= 1
+      answer?.(error)
+      if (this.#publishing === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    }
+    if ((packet as { [swallowed]?: true })[swallowed]) return callback()
     const inner = super.publish as unknown as (packet: PublishPacket, client: Client | null, done: Done) => void
-    inner.call(this, packet, typeof clientOrDone === 'function' ? null : clientOrDone, callback ?? (() => {}))
+    inner.call(this, packet, typeof clientOrDone === 'function' ? null : clientOrDone, callback)
+  }
+
+  /** Resolves when nothing is on its way through the store, wills of the connections just closed included. */
+  idle(): Promise<void> {
+    return this.#publishing === 0 ? Promise.resolve() : new Promise(resolve => this.#whenIdle.push(resolve))
+  }
+
+  /** A connection that ended while its CONNECT was worked on is not entered: Aedes would keep it for ever. */
+  registerClient(client: Client): void {
+    if ((client as unknown as { closed: boolean }).closed) return
+    ;(Aedes.prototype as unknown as Untyped).registerClient.call(this, client)
   }
 
   /** Aedes deletes by client id: an old connection that closes late would delete its successor's entry. */

@@ -15,7 +15,6 @@ declare module 'qlobber' {
 
 declare module 'aedes-persistence-level/asyncPersistence.js' {
   import type { Readable } from 'node:stream'
-  import type { ClassicLevel } from 'classic-level'
 
   export interface StoredPacket {
     cmd: 'publish'
@@ -31,12 +30,15 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     clientId?: string
   }
   export default class AsyncLevelPersistence {
-    constructor(db: ClassicLevel<string, unknown>)
+    constructor(db: object)
     setup(broker: unknown): Promise<void>
     storeRetained(packet: StoredPacket): Promise<void>
     createRetainedStreamCombi(filters: string[]): Readable
     createRetainedStream(filter: string): Readable
     addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void>
+    removeSubscriptions(client: { id: string }, filters: string[]): Promise<void>
+    subscriptionsByTopic(topic: string): Promise<StoredSubscription[]>
+    delWill(client: { id: string }): Promise<unknown>
     subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>
     outgoingUpdate(client: { id: string }, packet: unknown): Promise<void>
     destroy(): Promise<void>

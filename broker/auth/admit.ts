@@ -1,5 +1,6 @@
 import type { Client, ConnectPacket } from 'aedes'
 import {
+  type AclRule,
   CHANNELS,
   decideTopic,
   decodePayload,
@@ -8,6 +9,7 @@ import {
   TrackwireError,
 } from '../../contract/index.ts'
 import { namespacedClientId } from '../client-namespace.ts'
+import { fillAcl } from './fill-acl.ts'
 
 export type VerifyToken = (token: string) => Promise<Principal>
 
@@ -38,6 +40,7 @@ export interface WillSender {
   readonly sub: string
   readonly role: Principal['role']
   readonly devices: readonly string[]
+  readonly acl: readonly AclRule[]
 }
 
 const MAX_CLIENT_ID_LENGTH = 256
@@ -48,7 +51,8 @@ const MAX_CLIENT_ID_LENGTH = 256
  */
 export async function admit(packet: ConnectPacket, verifyToken: VerifyToken): Promise<Admission> {
   const ownClientId = checkClientId(packet)
-  const principal = await checkToken(packet, verifyToken)
+  const verified = await checkToken(packet, verifyToken)
+  const principal = fillAcl(verified, { clientId: ownClientId, username: packet.username })
   if (packet.will) checkWill(packet.will, principal)
   ;(packet as { clientId: string }).clientId = namespacedClientId(principal, ownClientId)
   return { principal, ownClientId, username: packet.username }
@@ -106,6 +110,7 @@ function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principa
     sub: principal.sub,
     role: principal.role,
     devices: [...principal.devices],
+    acl: principal.acl,
   }
   ;(will as { sender?: WillSender }).sender = sender
 }
@@ -113,6 +118,7 @@ function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principa
 /** MQTT 5 is refused in its own format, so that its clients say why: CONNACK, reason code 0x84, no properties. MQTT 5 §3.2.2.2 */
 const CONNACK_UNSUPPORTED_V5 = Buffer.from([0x20, 0x03, 0x00, 0x84, 0x00])
 
-export function refuseProtocol5(client: Client): void {
-  client.conn.write(CONNACK_UNSUPPORTED_V5)
+/** Calls `done` when the answer has left. */
+export function refuseProtocol5(client: Client, done: () => void): void {
+  client.conn.write(CONNACK_UNSUPPORTED_V5, () => done())
 }

@@ -28,8 +28,10 @@ export function authorizeForward(options: {
     const lane = laneFor(client, packet.qos)
     if (lane === 'deliver') return packet
     metrics.slowConsumers.inc({ lane })
-    if (lane === 'close') client.conn.destroy()
-    return null
+    if (lane === 'drop') return null
+    client.conn.destroy()
+    // Refusing a queued message deletes it from the session; this one waits there for the next connection.
+    return packet.qos > 0 ? packet : null
   }
 }
 

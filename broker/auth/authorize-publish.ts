@@ -100,8 +100,9 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (!(error instanceof TrackwireError) || error.code !== 'timestamp_future') throw error
       fault = error
     }
+    const storing = path.handlers.location(message)
     unstored += 1
-    stored(sender, path.handlers.location(message), packet)
+    stored(sender, storing, packet)
       .catch(error => refuse(sender, packet, error))
       .finally(() => {
         unstored -= 1
@@ -175,16 +176,20 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     // [MQTT-1.5.3-1], [MQTT-1.5.3-2], [MQTT-3.3.2-2]: not well-formed UTF-8, NUL or a wildcard in a topic name.
     if (/[\0\uFFFD#+]/.test(packet.topic)) return done(new Error('protocol violation: malformed topic name'))
     const sender = senderOf(client, packet, path.connections)
-    if (sender === null) return done(new Error('no such sender'))
+    if (sender === null) {
+      // The will of an earlier process that nobody can answer for: an error here would keep all other wills from going out.
+      swallow(packet)
+      return done(null)
+    }
+    const inTurn = packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take() : undefined
+    const answer = (error: Error | null) => (inTurn ? inTurn(() => done(error)) : done(error))
     const finish = (verdict: Verdict) => {
-      // A will that goes no further must not be published at all: swallowing is for what is acknowledged.
-      if (verdict === 'swallow' && sender.isWill) return done(new Error('the will goes no further'))
       if (verdict === 'swallow') swallow(packet)
-      done(null)
+      answer(null)
     }
     const fail = (error: unknown) => {
       const fatal = refuse(sender, packet, error)
-      if (fatal !== null) done(fatal)
+      if (fatal !== null) answer(fatal)
       else finish('swallow')
     }
     try {

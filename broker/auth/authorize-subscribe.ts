@@ -1,4 +1,4 @@
-import type { AedesOptions } from 'aedes'
+import type { AedesOptions, Client } from 'aedes'
 import { decideFilter, isFilter } from '../../contract/index.ts'
 import type { Connections } from '../connections.ts'
 import type { Tell } from '../notices.ts'
@@ -16,8 +16,12 @@ export function authorizeSubscribe(options: {
   connections: Connections
   tell: Tell
   limits: boolean
+  /** Takes a granted subscription: only these are stored with the session. */
+  grant: (subscription: object) => void
+  /** Takes a filter that the session may not hold any more. */
+  drop: (client: Client, filter: string) => void
 }): AuthorizeSubscribe {
-  const { connections, tell, limits } = options
+  const { connections, tell, limits, grant, drop } = options
   return (client, subscription, done) => {
     const filter = subscription.topic
     const connection = connections.of(client)
@@ -26,11 +30,14 @@ export function authorizeSubscribe(options: {
       return done(new Error('protocol violation: malformed topic filter'))
     }
     const refuse = (code: string, message: string) => {
+      drop(client, filter)
       tell(connection.principal, { code, message, topic: filter })
       done(null, null)
     }
     const held = (client as unknown as { subscriptions: Record<string, unknown> }).subscriptions
-    if (limits && held[filter] === undefined && Object.keys(held).length >= MAX_SUBSCRIPTIONS) {
+    const { granting } = connection
+    const isNew = held[filter] === undefined && !granting.has(filter)
+    if (limits && isNew && new Set([...Object.keys(held), ...granting]).size >= MAX_SUBSCRIPTIONS) {
       return refuse(
         'subscription_limit',
         `a connection holds at most ${MAX_SUBSCRIPTIONS} subscriptions; use a wildcard`,
@@ -38,6 +45,8 @@ export function authorizeSubscribe(options: {
     }
     const decision = decideFilter(connection.principal, filter)
     if (!decision.allowed) return refuse('subscribe_forbidden', `not allowed: ${decision.reason}`)
+    granting.add(filter)
+    grant(subscription)
     done(null, subscription)
   }
 }

@@ -25,6 +25,10 @@ export function senderOf(client: Client | null, packet: PublishPacket, connectio
   if (sender === undefined || clientId === undefined) return null
   const owner = ownerOf(clientId)
   if (owner === null || owner.org !== sender.org || owner.sub !== sender.sub) return null
-  const { org, sub, role, devices } = sender
-  return { principal: principalOf({ org, sub, role, devices: [...devices], exp: 0 }), connection: null, isWill: true }
+  const { org, sub, role, devices, acl } = sender
+  return {
+    principal: principalOf({ org, sub, role, devices: [...devices], acl: [...acl], exp: 0 }),
+    connection: null,
+    isWill: true,
+  }
 }

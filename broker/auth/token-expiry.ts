@@ -1,6 +1,8 @@
 import type { Connection } from '../connections.ts'
 import type { Tell } from '../notices.ts'
 
+/** A token that has expired by a little is admitted, since clocks differ; it is good for that little. */
+const CLOCK_LEEWAY_MS = 30_000
 /** setTimeout takes no more than 2^31 - 1 ms; longer waits are taken in steps. */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
@@ -17,14 +19,18 @@ export class TokenExpiry {
 
   /** Starts the timer, or starts it anew after the token was renewed. */
   watch(connection: Connection): void {
+    const { expiresAtMs } = connection.principal
+    this.#wait(connection, expiresAtMs > this.#now() ? expiresAtMs : expiresAtMs + CLOCK_LEEWAY_MS)
+  }
+
+  #wait(connection: Connection, endsAtMs: number): void {
     this.forget(connection)
-    const remainingMs = connection.principal.expiresAtMs - this.#now()
     const timer = setTimeout(
       () => {
-        if (connection.principal.expiresAtMs > this.#now()) this.watch(connection)
+        if (endsAtMs > this.#now()) this.#wait(connection, endsAtMs)
         else this.#end(connection)
       },
-      Math.min(Math.max(remainingMs, 0), MAX_TIMEOUT_MS),
+      Math.min(Math.max(endsAtMs - this.#now(), 0), MAX_TIMEOUT_MS),
     )
     timer.unref()
     this.#timers.set(connection, timer)

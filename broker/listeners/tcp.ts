@@ -10,6 +10,7 @@ export interface TcpOptions {
 }
 
 const KEEP_ALIVE_PROBE_MS = 60_000
+const TLS_HANDSHAKE_TIMEOUT_MS = 10_000
 
 /** MQTT over TCP, or over TLS 1.2/1.3 when a certificate is given. Rejects when the port is taken. */
 export async function listenTcp(options: TcpOptions, accept: Accept): Promise<Listener> {
@@ -20,13 +21,17 @@ export async function listenTcp(options: TcpOptions, accept: Accept): Promise<Li
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS)
     accept(socket, tls ? 'tls' : 'tcp')
   }
-  const server: Server = tls ? createTlsServer({ ...tls, minVersion: 'TLSv1.2' }, onSocket) : createServer(onSocket)
+  const server: Server = tls
+    ? createTlsServer({ ...tls, minVersion: 'TLSv1.2', handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS }, onSocket)
+    : createServer(onSocket)
   // A failed TLS handshake is the peer's fault; nothing of ours is broken by it.
   server.on('tlsClientError', () => {})
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
       server.off('error', reject)
+      // From here on an error is one connection that could not be accepted (out of file descriptors): the others live on.
+      server.on('error', () => {})
       resolve()
     })
   })

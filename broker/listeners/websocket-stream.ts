@@ -21,10 +21,8 @@ export class WebSocketStream extends Duplex {
         socket.pause()
       }
     })
-    socket.on('close', () => {
-      this.push(null)
-      this.destroy()
-    })
+    // No destroy: what the peer sent before it left is still read, as on a TCP connection.
+    socket.on('close', () => this.push(null))
     socket.on('error', error => this.destroy(error))
   }
 

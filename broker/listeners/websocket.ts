@@ -26,6 +26,8 @@ export function listenWebSocket(options: WebSocketOptions, accept: Accept): List
   })
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // The HTTP server has let go of the socket: a peer that resets it now would end the process.
+    socket.on('error', () => socket.destroy())
     const pathname = (request.url ?? '').split('?', 1)[0]
     if (pathname !== path) return refuse(socket, 404, `MQTT over WebSocket is at ${path}`)
     if (!offersSubprotocol(request)) return refuse(socket, 400, 'offer the subprotocol mqtt') // [MQTT-6.0.0-3]
@@ -57,6 +59,7 @@ function originAllowed({ headers }: IncomingMessage, allowed: readonly string[])
 }
 
 function refuse(socket: Duplex, status: number, message: string): void {
+  socket.once('finish', () => socket.destroy())
   const reason = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' }[status]
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
