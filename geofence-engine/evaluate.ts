@@ -18,7 +18,7 @@ export interface Evaluation {
 
 /**
  * What one fix means for the fences of the device's organisation (contract §4). A fix of the newest one's time changes nothing;
- * one that is older changes nothing here either. Inputs are never changed; when nothing happens the same state comes back.
+ * one that is older changes nothing here either; both give back the same state. Inputs are never changed.
  */
 export function evaluateFix(device: Device, state: DeviceState, fix: Fix, fences: FenceIndex): Evaluation {
   if (state.newest !== null && fix.timestamp <= state.newest.timestamp) return { state, events: [] }

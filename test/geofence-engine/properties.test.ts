@@ -111,7 +111,7 @@ test('the index finds exactly the fences that a test of every fence finds, also 
         }
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 60 },
   )
 })
 

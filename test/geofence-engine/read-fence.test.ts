@@ -263,7 +263,7 @@ const refused: { name: string; fence: unknown; message: RegExp; path: string; po
     position: [10, 4.5],
   },
   {
-    name: 'a hole that leaves through a vertex',
+    name: 'a hole that leaves through a vertex of the outer ring',
     fence: polygon(
       [
         [0, 0],
@@ -274,16 +274,16 @@ const refused: { name: string; fence: unknown; message: RegExp; path: string; po
         [0, 0],
       ],
       [
-        [8, 5],
+        [8, 4],
         [10, 5],
         [12, 6],
-        [12, 4],
-        [10, 5],
-        [8, 5],
+        [8, 6],
+        [8, 4],
       ],
     ),
-    message: /folds back|touches itself/,
-    path: '/geometry/coordinates/1/0',
+    message: /the outer ring crosses hole 1 at \[10, 6\]/,
+    path: '/geometry/coordinates/0/2',
+    position: [10, 6],
   },
   {
     name: 'a hole larger than its shell',
@@ -357,7 +357,7 @@ const refused: { name: string; fence: unknown; message: RegExp; path: string; po
         [10, 5],
       ],
     ),
-    message: /crosses|cuts/,
+    message: /hole 2 .*cuts the area in two/,
     path: '/geometry/coordinates/',
   },
   {
@@ -378,7 +378,7 @@ const refused: { name: string; fence: unknown; message: RegExp; path: string; po
         [10, 0],
       ],
     ),
-    message: /lies outside|touches|crosses|cuts/,
+    message: /hole 1 lies outside/,
     path: '/geometry/coordinates/1',
   },
   {
@@ -409,15 +409,11 @@ const refused: { name: string; fence: unknown; message: RegExp; path: string; po
   {
     name: 'a ring wider than the earth',
     fence: polygon([
-      [-200, 0],
-      [-20, 0],
-      [161, 0],
-      [161, 10],
-      [-20, 10],
-      [-200, 10],
+      ...[-200, -100, -20, 50, 100, 161].map(x => [x, 0]),
+      ...[161, 100, 50, -20, -100, -200].map(x => [x, 10]),
       [-200, 0],
     ]),
-    message: /wide|itself/,
+    message: /361° wide/,
     path: '/geometry/coordinates/0',
   },
   {
@@ -431,7 +427,7 @@ const refused: { name: string; fence: unknown; message: RegExp; path: string; po
       [-170, 10],
       [-180, 10],
     ]),
-    message: /crosses itself|which pole|folds/,
+    message: /which pole/,
     path: '/geometry/coordinates/0',
   },
   {
