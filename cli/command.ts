@@ -10,8 +10,6 @@ export interface CommandContext {
 }
 
 export interface Command {
-  readonly name: string
-  readonly summary: string
   readonly help: string
   /** Resolves with the exit code: 0 done, 1 failed, 2 called wrongly. */
   run(args: string[], context: CommandContext): Promise<number>

@@ -1,25 +1,53 @@
 import { parseArgs } from 'node:util'
 import { TrackwireError } from '../contract/index.ts'
 import { type Command, UsageError } from './command.ts'
-import { demoCommand } from './commands/demo.ts'
-import { deviceCommand } from './commands/device.ts'
-import { doctorCommand } from './commands/doctor.ts'
-import { migrateCommand } from './commands/migrate.ts'
-import { serveCommand } from './commands/serve.ts'
-import { simulatorCommand } from './commands/sim.ts'
-import { tokenCommand } from './commands/token.ts'
 import { ConfigError } from './config.ts'
 import { gatherEnvironment } from './environment.ts'
 import { VERSION } from './version.ts'
 
-const COMMANDS: readonly Command[] = [
-  serveCommand,
-  demoCommand,
-  tokenCommand,
-  deviceCommand,
-  simulatorCommand,
-  migrateCommand,
-  doctorCommand,
+interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  /** Loaded when it is called: minting a token does not wait for the broker's code. */
+  load(): Promise<Command>
+}
+
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'serve',
+    summary: 'run the platform: MQTT, HTTP API, dashboard, geofence and SOS engine',
+    load: async () => (await import('./commands/serve.ts')).serveCommand,
+  },
+  {
+    name: 'demo',
+    summary: 'the platform with a simulated fleet in a real city',
+    load: async () => (await import('./commands/demo.ts')).demoCommand,
+  },
+  {
+    name: 'token',
+    summary: 'mint a token with the local signing key',
+    load: async () => (await import('./commands/token.ts')).tokenCommand,
+  },
+  {
+    name: 'device',
+    summary: 'register a device and print its token',
+    load: async () => (await import('./commands/device.ts')).deviceCommand,
+  },
+  {
+    name: 'sim',
+    summary: 'simulate devices that behave like firmware, against any broker',
+    load: async () => (await import('./commands/sim.ts')).simulatorCommand,
+  },
+  {
+    name: 'migrate',
+    summary: 'bring the database up to this version',
+    load: async () => (await import('./commands/migrate.ts')).migrateCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'check the installation',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
 ]
 
 const HELP = `Trackwire ${VERSION}: live GPS tracking around an MQTT broker.
@@ -46,8 +74,9 @@ async function main([name, ...args]: string[]): Promise<number> {
     process.stdout.write(`${VERSION}\n`)
     return 0
   }
-  const command = COMMANDS.find(known => known.name === name)
-  if (command === undefined) return fail(`there is no command "${name}"; see trackwire --help`, 2)
+  const entry = COMMANDS.find(known => known.name === name)
+  if (entry === undefined) return fail(`there is no command "${name}"; see trackwire --help`, 2)
+  const command = await entry.load()
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(command.help)
     return 0

@@ -13,8 +13,6 @@ const ORG = 'demo'
 const DEMO_TOKEN_SECONDS = 86_400
 
 export const demoCommand: Command = {
-  name: 'demo',
-  summary: 'the platform with a simulated fleet in a real city',
   help: `Usage: trackwire demo [--seed SEED] [--config FILE]
 
 Runs the platform as "trackwire serve" does, with a simulated fleet that drives through a real city over MQTT/TCP. Prints the

@@ -16,8 +16,6 @@ import { readDuration } from '../duration.ts'
 import { createLogger } from '../logger.ts'
 
 export const deviceCommand: Command = {
-  name: 'device',
-  summary: 'register a device and print its token',
   help: `Usage: trackwire device add ID --org ORG [options]
 
 Registers a device and prints its token, alone, on standard output. Works beside a running platform and without one.

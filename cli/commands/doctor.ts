@@ -35,8 +35,6 @@ const CHECKS: readonly Check[] = [
 ]
 
 export const doctorCommand: Command = {
-  name: 'doctor',
-  summary: 'check the installation',
   help: `Usage: trackwire doctor [--config FILE]
 
 Checks the installation and says, for each failure, how to mend it. Exit code 0 when all is well, 1 otherwise.

@@ -5,8 +5,6 @@ import { readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
 
 export const migrateCommand: Command = {
-  name: 'migrate',
-  summary: 'bring the database up to this version',
   help: `Usage: trackwire migrate [--config FILE]
 
 Brings the database (DATABASE_URL, or the embedded one in TRACKWIRE_DATA) up to this version and says what it did.

@@ -16,8 +16,6 @@ export const SETTINGS_HELP = Object.values(SETTINGS)
   .join('\n')
 
 export const serveCommand: Command = {
-  name: 'serve',
-  summary: 'run the platform: MQTT, HTTP API, dashboard, geofence and SOS engine',
   help: `Usage: trackwire serve [--config FILE]
 
 Runs the whole platform in one process until SIGINT or SIGTERM. The first signal drains: it stops accepting, commits what

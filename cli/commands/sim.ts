@@ -7,8 +7,6 @@ const TOKEN_SECONDS = 86_400
 
 /** The firmware simulator, with tokens from the local signing key where none is given. */
 export const simulatorCommand: Command = {
-  name: simCommand.name,
-  summary: simCommand.summary,
   help: simCommand.help,
   run(args, { environment, stdout, stderr, signal }) {
     const mintToken = async (deviceId: string, org: string): Promise<string> => {

@@ -6,8 +6,6 @@ import { readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
 
 export const tokenCommand: Command = {
-  name: 'token',
-  summary: 'mint a token with the local signing key',
   help: `Usage: trackwire token --org ORG --role ROLE --sub ID [options]
 
 Prints a JWT, alone, on standard output. It is signed with the key in TRACKWIRE_DATA, which is made when there is none.
