@@ -27,7 +27,8 @@ export async function serveDashboard(
           'cache-control',
           HASHED_FOLDER.test(path.slice(join(directory).length)) ? 'public, max-age=31536000, immutable' : 'no-cache',
         )
-        if (path.endsWith('.html')) reply.header('content-security-policy', policy)
+        // Scripts too: a worker is ruled by the policy of its own file, and the map's workers load tiles.
+        reply.header('content-security-policy', policy)
       },
     })
   })

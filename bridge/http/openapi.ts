@@ -8,6 +8,13 @@ import { Device } from './routes/devices.ts'
 import { SosAlert } from './routes/sos.ts'
 import { DOCS_POLICY } from './security-headers.ts'
 
+const LOGO = Buffer.from(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 40"><text x="0" y="28" font-family="system-ui,sans-serif" font-size="26" font-weight="700" fill="#fff">Trackwire</text></svg>',
+)
+
+const FAVICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0d7a68"/><path d="M16 6l8 20-8-5-8 5z" fill="#fff"/></svg>'
+
 /** Schemas that routes refer to by name, and that generators of clients turn into types. */
 const SHARED = {
   Problem,
@@ -58,7 +65,11 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
     await scope.register(swaggerUi, {
       routePrefix: '/api/docs',
       uiConfig: { deepLinking: true, tryItOutEnabled: false },
-      theme: { title: 'Trackwire API' },
+      theme: {
+        title: 'Trackwire API',
+        favicon: [{ filename: 'favicon.svg', rel: 'icon', type: 'image/svg+xml', sizes: 'any', content: FAVICON }],
+      },
+      logo: { type: 'image/svg+xml', content: LOGO, href: '/', target: '_self' },
     })
   })
   app.get('/api/openapi.json', { config: { access: PUBLIC }, schema: { hide: true } }, async () => app.swagger())

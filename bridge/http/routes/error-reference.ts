@@ -11,7 +11,7 @@ export function errorReferenceRoutes(app: Api): void {
   )
   const page = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Trackwire errors</title>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Trackwire errors</title><link rel="icon" href="data:,">
 <style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}
 td,th{text-align:left;padding:.3rem .6rem;vertical-align:top}tr:target{background:Highlight;color:HighlightText}</style></head>
 <body><h1>Error codes</h1><table><thead><tr><th>Code</th><th>HTTP</th><th>Try again</th><th>Meaning</th></tr></thead>

@@ -10,6 +10,7 @@ import {
   createTokens,
   type HttpAppOptions,
   type Ingest,
+  openDatabase,
   openSigningKeys,
   startIngest,
   type Tokens,
@@ -52,13 +53,17 @@ export interface HttpPlatform {
   close(): Promise<void>
 }
 
-export async function startHttpPlatform(options: Partial<HttpAppOptions> = {}): Promise<HttpPlatform> {
+/** @param databaseUrl of a fresh, empty database on a PostgreSQL server; the embedded one in memory when left out */
+export async function startHttpPlatform(
+  options: Partial<HttpAppOptions> = {},
+  databaseUrl?: string,
+): Promise<HttpPlatform> {
   const releases: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const release of releases.splice(0).reverse()) await release()
   }
   try {
-    return await start(options, releases, close)
+    return await start(options, databaseUrl, releases, close)
   } catch (error) {
     await close()
     throw error
@@ -67,6 +72,7 @@ export async function startHttpPlatform(options: Partial<HttpAppOptions> = {}): 
 
 async function start(
   options: Partial<HttpAppOptions>,
+  databaseUrl: string | undefined,
   releases: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<HttpPlatform> {
@@ -75,7 +81,10 @@ async function start(
   const logger = pino({ level: 'info' }, { write: line => void log.push(line) })
   const folder = await mkdtemp(join(tmpdir(), 'trackwire-http-'))
   releases.push(() => rm(folder, { recursive: true, force: true }))
-  const db = await openPglite(null, logger)
+  const db =
+    databaseUrl === undefined
+      ? await openPglite(null, logger)
+      : await openDatabase({ url: databaseUrl, dataDirectory: folder, logger })
   releases.push(() => db.close())
   await migrate(db)
   const keys = await openSigningKeys(folder)

@@ -49,6 +49,12 @@ describe('pages and operations', () => {
 
     test('the page runs own scripts and MapLibre only, and loads tiles of the configured host', async () => {
       const { headers } = await platform.call('GET', '/', { headers: HTML })
+      const script = await platform.call('GET', '/assets/index-abc123.js')
+      assert.equal(
+        script.headers['content-security-policy'],
+        headers['content-security-policy'],
+        'a worker is ruled by its own file',
+      )
       const policy = new Map(
         String(headers['content-security-policy'])
           .split('; ')

@@ -6,10 +6,11 @@ import { ADMIN, DISPATCHER, fixAt, GATEWAY, type HttpPlatform, square, startHttp
 const T0 = Date.UTC(2026, 0, 1)
 const FENCES = '/api/v1/fences'
 
-describe('fences, alerts and SOS', () => {
+/** What has to hold on every database. */
+export function fencesAlertsSosSuite(databaseUrl?: string): void {
   let platform: HttpPlatform
   before(async () => {
-    platform = await startHttpPlatform()
+    platform = await startHttpPlatform({}, databaseUrl)
     for (const id of ['truck-1', 'truck-2'])
       await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body: { id } })
   })
@@ -347,4 +348,4 @@ describe('fences, alerts and SOS', () => {
       )
     })
   })
-})
+}

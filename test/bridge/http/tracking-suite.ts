@@ -7,10 +7,11 @@ const HOUR_MS = 3_600_000
 const FIX_URL = '/api/tracking/location'
 const BATCH_URL = '/api/tracking/batch'
 
-describe('tracking', () => {
+/** What has to hold on every database. */
+export function trackingSuite(databaseUrl?: string): void {
   let platform: HttpPlatform
   before(async () => {
-    platform = await startHttpPlatform()
+    platform = await startHttpPlatform({}, databaseUrl)
     for (const id of ['truck-1', 'truck-2', 'truck-3']) {
       await platform.call('POST', '/api/v1/devices', {
         caller: ADMIN,
@@ -302,4 +303,4 @@ describe('tracking', () => {
       assert.equal(new Set(seen).size, seen.length)
     })
   })
-})
+}

@@ -1,0 +1,17 @@
+import { after, describe } from 'node:test'
+import { withPostgresUrl } from '../../support/databases.ts'
+import { fencesAlertsSosSuite } from './fences-alerts-sos-suite.ts'
+import { trackingSuite } from './tracking-suite.ts'
+
+const releases: (() => Promise<void>)[] = []
+const scope = { after: (release: () => Promise<void>) => void releases.push(release) }
+after(async () => {
+  for (const release of releases) await release()
+})
+
+const first = await withPostgresUrl(scope)
+const second = await withPostgresUrl(scope)
+const skip = first === undefined && 'no PostgreSQL: set TRACKWIRE_TEST_POSTGRES_URL, or install its server programs'
+
+describe('tracking on PostgreSQL', { skip }, () => trackingSuite(first))
+describe('fences, alerts and SOS on PostgreSQL', { skip }, () => fencesAlertsSosSuite(second))
