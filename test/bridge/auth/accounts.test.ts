@@ -1,21 +1,39 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import pino from 'pino'
-import { type Accounts, createAccounts, createUser, ensureFirstAccount, setPassword } from '../../../bridge/index.ts'
-import type { Database } from '../../../bridge/store/database.ts'
+import {
+  type Accounts,
+  createAccounts,
+  createUser,
+  type Database,
+  ensureFirstAccount,
+  migrate,
+  openDatabase,
+  setPassword,
+} from '../../../bridge/index.ts'
 import { openPglite } from '../../../bridge/store/database-pglite.ts'
-import { migrate } from '../../../bridge/store/migrate.ts'
+import { silent, withPostgresUrl } from '../../support/databases.ts'
 
 const DAY_MS = 86_400_000
 
-describe('accounts', () => {
+const releases: (() => Promise<void>)[] = []
+const url = await withPostgresUrl({ after: release => void releases.push(release) })
+after(async () => {
+  for (const release of releases) await release()
+})
+
+describe('accounts on PGlite', () => accountsSuite(() => openPglite(null, silent)))
+describe('accounts on PostgreSQL', { skip: url === undefined && 'no PostgreSQL server programs' }, () =>
+  accountsSuite(() => openDatabase({ url, dataDirectory: '', logger: silent })),
+)
+
+function accountsSuite(open: () => Promise<Database>): void {
   let db: Database
   let accounts: Accounts
   let nowMs = Date.UTC(2026, 0, 1)
   const address = '192.0.2.1'
 
   before(async () => {
-    db = await openPglite(null, pino({ level: 'silent' }))
+    db = await open()
     await migrate(db)
     accounts = createAccounts(db, { now: () => nowMs })
   })
@@ -143,4 +161,4 @@ describe('accounts', () => {
     assert.ok(await accounts.login({ username: 'ben', password: 'other words', address }))
     assert.equal(await setPassword(db, 'nobody', 'x'), false)
   })
-})
+}
