@@ -212,19 +212,18 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 
   aedes.on('connackSent', ({ returnCode }, client) => {
-    if (returnCode === 0) handleQueuedPackets(client)
+    const connection = connections.of(client)
+    if (returnCode !== 0 || connection === undefined) return
+    logger.debug({ client: client.id, transport: connection.transport }, 'connected')
+    // First of all, so that what the device says of itself comes after it.
+    status.connected(connection)
+    handleQueuedPackets(client)
   })
   aedes.on('subscribe', (subscriptions, client) => {
     const granting = connections.of(client)?.granting
     for (const { topic } of subscriptions) granting?.delete(topic)
   })
-  aedes.on('clientReady', client => {
-    pending.delete(client.id)
-    const connection = connections.of(client)
-    if (connection === undefined) return
-    logger.debug({ client: client.id, transport: connection.transport }, 'connected')
-    status.connected(connection)
-  })
+  aedes.on('clientReady', client => pending.delete(client.id))
   aedes.on('clientError', (client, error) =>
     logger.debug({ client: client.id, reason: error.message }, 'connection ended'),
   )
