@@ -1,12 +1,11 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
-/** Where `npm run dev:dashboard` finds a running platform. */
+/** Where the development server (`npx vite --config web-client/dashboard/vite.config.ts`) finds a running platform. */
 const PLATFORM = 'http://127.0.0.1:8080'
 
 export default defineConfig({
   root: import.meta.dirname,
-  base: './',
   plugins: [react()],
   server: { proxy: { '/api': PLATFORM, '/mqtt': { target: PLATFORM, ws: true } } },
   worker: { format: 'es' },

@@ -14,7 +14,7 @@ export interface KnownDevice {
 
 type Token = () => Promise<string>
 
-/** A gap of more events than this is not filled further: the list shows its newest 500 anyway. */
+/** No list is read further: the alerts show their newest 500, and an hour of fixes every second is four pages. */
 const MAX_PAGES = 10
 
 /**
@@ -34,30 +34,36 @@ export async function fetchAlerts(api: Api, token: Token, known: ReadonlySet<str
   return events
 }
 
+/** An alert as the API lists it: `newest` is its newest event. */
+interface ListedAlert {
+  readonly alertId: string
+  readonly deviceId: string
+  readonly state: string
+  readonly openedAt: number
+  readonly newest: SosEvent | null
+}
+
 /** Open alerts. When the list is not `complete`, nothing may be concluded from an absence. */
 export async function fetchOpenSos(api: Api, token: Token): Promise<{ open: SosEvent[]; complete: boolean }> {
-  const answer = await api.request<Page<SosEvent>>('/sos?state=open&limit=1000', { token: await token() })
-  return { open: answer.items.filter(({ alertId }) => typeof alertId === 'string'), complete: answer.next === null }
+  const answer = await api.request<Page<ListedAlert>>('/sos?state=open&limit=1000', { token: await token() })
+  return { open: answer.items.map(eventOf), complete: answer.next === null }
+}
+
+function eventOf({ alertId, deviceId, state, openedAt, newest }: ListedAlert): SosEvent {
+  const event = newest ?? { id: alertId, alertId, deviceId, event: 'triggered', timestamp: openedAt, openedAt }
+  return state === 'acknowledged' ? { ...event, event: 'acknowledged' } : event
 }
 
 export async function fetchFences(api: Api, token: Token): Promise<{ fences: FenceFeature[]; complete: boolean }> {
-  const answer = await api.request<Partial<Page<FenceFeature>> & { features?: FenceFeature[] }>('/fences?limit=1000', {
-    token: await token(),
-  })
-  return { fences: [...(answer.items ?? answer.features ?? [])], complete: (answer.next ?? null) === null }
+  const { items, next } = await api.request<Page<FenceFeature>>('/fences?limit=1000', { token: await token() })
+  return { fences: [...items], complete: next === null }
 }
 
 export async function fetchDevices(api: Api, token: Token): Promise<KnownDevice[]> {
-  interface Row {
-    readonly id?: string
-    readonly deviceId?: string
-    readonly name?: string | null
-  }
-  const { items } = await api.request<Page<Row>>('/devices?limit=1000', { token: await token() })
-  return items.flatMap(({ id, deviceId, name }) => {
-    const known = id ?? deviceId
-    return known === undefined ? [] : [{ id: known, name: name ?? undefined }]
+  const { items } = await api.request<Page<{ id: string; name: string | null }>>('/devices?limit=1000', {
+    token: await token(),
   })
+  return items.map(({ id, name }) => ({ id, name: name ?? undefined }))
 }
 
 /** The fixes of a device in a window of time, oldest first. */
@@ -69,8 +75,16 @@ export async function fetchHistory(
 ): Promise<LocationUpdate[]> {
   const query = `from=${Math.round(window.fromMs)}&to=${Math.round(window.toMs)}&limit=1000`
   const path = `/devices/${encodeURIComponent(deviceId)}/history?${query}`
-  const { items } = await api.request<Page<LocationUpdate>>(path, { token: await token() })
-  return items.filter(isFix).sort((a, b) => a.timestamp - b.timestamp)
+  const fixes: LocationUpdate[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const more: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+    const answer: Page<LocationUpdate> = await api.request(path + more, { token: await token() })
+    fixes.push(...answer.items.filter(isFix))
+    cursor = answer.next
+    if (cursor === null) break
+  }
+  return fixes
 }
 
 export interface PlatformConfig {

@@ -37,7 +37,8 @@ export function applySos(state: SosState, event: SosEvent, nowMs: number): SosSt
     timestamp: Math.max(event.timestamp, before?.timestamp ?? 0),
     location: newest ? (event.location ?? before?.location) : (before.location ?? event.location),
     message: newest ? (event.message ?? before?.message) : (before.message ?? event.message),
-    acknowledged: acknowledgementOf(event) ?? before?.acknowledged ?? null,
+    // The first one stands: while an alert is open its newest event is told again with every new position.
+    acknowledged: before?.acknowledged ?? acknowledgementOf(event),
     seenAtMs: nowMs,
   }
   return { ...state, open: new Map(state.open).set(alert.alertId, alert) }

@@ -4,12 +4,12 @@ import type { GeometryCollection, Topology } from 'topojson-specification'
 
 /**
  * Runs in the map's own workers: unpacking the fine atlas takes seconds on a small machine, which the page must not
- * feel. `atlas://<url of a world-atlas file>` answers GeoJSON: countries (`land`), and their lines (`coast`, `border`).
+ * feel. `atlas://world/<path of a world-atlas file>` answers GeoJSON: countries (`land`), and their lines (`coast`, `border`).
  */
 const scope = self as unknown as { addProtocol(name: string, load: AddProtocolAction): void }
 
 scope.addProtocol('atlas', async ({ url }) => {
-  const response = await fetch(url.slice('atlas://'.length))
+  const response = await fetch(new URL(new URL(url).pathname, location.origin))
   if (!response.ok) throw new Error(`the basemap answered ${response.status}`)
   return { data: unpack(await response.json()) }
 })

@@ -12,9 +12,13 @@ import { PALETTES, type Palette } from './palette.ts'
 
 /** From this zoom on the finer coast is worth its 3.7 MB. */
 const FINE_ZOOM = 6
+/** The fleet first: the fine coast comes when the map has rested for a while. */
+const FINE_AFTER_MS = 1_500
 type Detail = 'coarse' | 'fine'
 const URLS: Readonly<Record<Detail, string>> = { coarse: coarseUrl, fine: fineUrl }
 
+/** The map imports what ends in `.mjs` as a module, and would evaluate anything else, which no good CSP allows. */
+const ATLAS_MODULE = `${new URL(atlasWorkerUrl, import.meta.url).href}#.mjs`
 let atlasReady: Promise<void> | null = null
 
 /**
@@ -62,10 +66,10 @@ const draw = (palette: Palette): Drawing => ({
 
 /** Has the map's workers fetch and unpack the atlas. */
 async function load(map: MapLibreMap, detail: Detail): Promise<void> {
-  atlasReady ??= importScriptInWorkers(atlasWorkerUrl)
+  atlasReady ??= importScriptInWorkers(ATLAS_MODULE)
   await atlasReady
   const source = map.getSource<GeoJSONSource>(`atlas-${detail}`)
-  await source?.setData(`atlas://${new URL(URLS[detail], import.meta.url).href}`)
+  await source?.setData(`atlas://world${new URL(URLS[detail], import.meta.url).pathname}`)
 }
 
 function onDrawn({ map, alive }: MapHandle): () => void {
@@ -79,18 +83,23 @@ function onDrawn({ map, alive }: MapHandle): () => void {
     // The fine coast lies on top; the coarse land beneath must not stick out of it.
     for (const { id } of layersOf(PALETTES.light, 'coarse')) map.setLayerZoomRange(id, 0, FINE_ZOOM)
   }
+  let timer: ReturnType<typeof setTimeout> | undefined
   const refine = (): void => {
+    clearTimeout(timer)
     if (map.getZoom() < FINE_ZOOM) return
-    map.off('zoomend', refine)
-    load(map, 'fine').then(
-      () => map.on('sourcedata', onFine),
-      () => undefined,
-    )
+    timer = setTimeout(() => {
+      map.off('zoomend', refine)
+      load(map, 'fine').then(
+        () => map.on('sourcedata', onFine),
+        () => undefined,
+      )
+    }, FINE_AFTER_MS)
   }
   map.on('zoomend', refine)
   refine()
   return () => {
     shown = false
+    clearTimeout(timer)
     map.off('zoomend', refine)
     map.off('sourcedata', onFine)
   }

@@ -1,4 +1,4 @@
-import { AttributionControl, Map as MapLibreMap, ScaleControl, setWorkerUrl } from 'maplibre-gl'
+import { AttributionControl, Map as MapLibreMap, ScaleControl, setWorkerCount, setWorkerUrl } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import 'maplibre-gl/dist/maplibre-gl.css'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
@@ -8,6 +8,8 @@ import type { Theme } from './palette.ts'
 import { drawSprites } from './sprites.ts'
 
 setWorkerUrl(workerUrl)
+// Two at least, on a small machine too: unpacking the basemap shall not hold up the fleet.
+setWorkerCount(Math.max(2, Math.min(4, Math.floor(navigator.hardwareConcurrency / 2))))
 
 interface Props {
   readonly theme: Theme

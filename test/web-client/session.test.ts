@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  loadSession,
+  renewInMs,
+  type Session,
+  saveSession,
+  sessionOf,
+  sessionOfToken,
+  tokenInFragment,
+} from '../../web-client/dashboard/src/live/session.ts'
+
+const tokenOf = (claims: unknown): string =>
+  `e30.${Buffer.from(typeof claims === 'string' ? claims : JSON.stringify(claims)).toString('base64url')}.signature`
+const CLAIMS = { sub: 'ana', org: 'demo', role: 'dispatcher', exp: 2_000 }
+
+test('a link carries its token in the fragment', () => {
+  assert.equal(tokenInFragment('#token=a.b.c'), 'a.b.c')
+  assert.equal(tokenInFragment('#other=1&token=a.b.c'), 'a.b.c')
+  for (const fragment of ['', '#', '#token=', '#tokens=x']) assert.equal(tokenInFragment(fragment), null, fragment)
+})
+
+test('a token tells whose it is and when it ends', () => {
+  const token = tokenOf(CLAIMS)
+  assert.deepEqual(sessionOfToken(token), {
+    org: 'demo',
+    sub: 'ana',
+    role: 'dispatcher',
+    accessToken: token,
+    expiresAtMs: 2_000_000,
+    refreshToken: null,
+  })
+})
+
+const bad: [string, string][] = [
+  ['no token at all', 'hello'],
+  ['a body that is not JSON', tokenOf('{')],
+  ['a body that is no object', tokenOf('null')],
+  ['no organisation', tokenOf({ ...CLAIMS, org: undefined })],
+  ['an organisation that would break a topic', tokenOf({ ...CLAIMS, org: 'a/#' })],
+  ['an unknown role', tokenOf({ ...CLAIMS, role: 'king' })],
+  ['no end', tokenOf({ ...CLAIMS, exp: undefined })],
+]
+for (const [name, token] of bad) {
+  test(`is no session: ${name}`, () => assert.equal(sessionOfToken(token), null))
+}
+
+const answer = {
+  accessToken: 'a',
+  refreshToken: 'r',
+  expiresIn: 900,
+  user: { sub: 'ana', org: 'demo', role: 'dispatcher' as const },
+}
+
+test('a session is renewed well before it ends', () => {
+  const session = sessionOf(answer, 1_000)
+  assert.equal(session.expiresAtMs, 901_000)
+  assert.equal(renewInMs(session, 1_000), 720_000)
+  assert.equal(renewInMs(session, 901_000), 1_000, 'an ended one at once, but not in a tight loop')
+  assert.equal(renewInMs({ ...session, expiresAtMs: 61_000 }, 1_000), 30_000, 'a short one half a minute before')
+})
+
+function memory(): { map: Map<string, string> } & Parameters<typeof loadSession>[0] {
+  const map = new Map<string, string>()
+  return {
+    map,
+    getItem: key => map.get(key) ?? null,
+    setItem: (key, value) => map.set(key, value),
+    removeItem: key => map.delete(key),
+  }
+}
+
+test('a session outlives a reload, not its end, and not a logout', () => {
+  const storage = memory()
+  const session = sessionOf(answer, 0)
+  saveSession(storage, session)
+  assert.deepEqual(loadSession(storage, 1), session)
+  assert.deepEqual(loadSession(storage, 10 ** 9), session, 'one that can be renewed is renewed')
+  const linked: Session = { ...session, refreshToken: null }
+  saveSession(storage, linked)
+  assert.equal(loadSession(storage, linked.expiresAtMs), null, 'one that cannot is over')
+  saveSession(storage, null)
+  assert.equal(loadSession(storage, 1), null)
+})
+
+test('what is stored and broken is no session', () => {
+  const storage = memory()
+  saveSession(storage, sessionOf(answer, 0))
+  for (const text of ['{', '7', '{}', '{"org":"a/b","sub":"x"}']) {
+    storage.map.set([...storage.map.keys()][0]!, text)
+    assert.equal(loadSession(storage, 1), null, text)
+  }
+})
