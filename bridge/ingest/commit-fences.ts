@@ -1,4 +1,4 @@
-import { buildTopic, type LocationUpdate } from '../../contract/index.ts'
+import { buildTopic, type FenceFeature, type LocationUpdate } from '../../contract/index.ts'
 import { type DeviceState, evaluateFenceChange, FenceIndex, readFence } from '../../geofence-engine/index.ts'
 import type { Queryable } from '../store/database.ts'
 import { pageDeviceStates, saveDeviceStates } from '../store/device-states.ts'
@@ -9,6 +9,7 @@ import { storeEvents } from './commit-fixes.ts'
 import type { Evaluation } from './evaluate.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
+import { inSlices } from './slices.ts'
 import { type CommittedState, keyOf } from './state-cache.ts'
 
 const PAGE = 500
@@ -26,9 +27,14 @@ interface Changed {
 export async function commitFences(pipeline: Pipeline, org: string, values: readonly unknown[]): Promise<number> {
   const { db, fences, now } = pipeline
   // Of two features with one id the last one stays.
-  const features = [...new Map(values.map(readFence).map(feature => [feature.id, feature])).values()]
+  const byId = new Map<string, FenceFeature>()
+  await inSlices(values, value => {
+    const feature = readFence(value)
+    byId.set(feature.id, feature)
+  })
+  const features = [...byId.values()]
   const changed = new FenceIndex()
-  for (const feature of features) changed.put(feature)
+  await inSlices(features, feature => void changed.put(feature))
   const committed = await persist(
     () =>
       db.transaction(async tx => {
@@ -41,7 +47,7 @@ export async function commitFences(pipeline: Pipeline, org: string, values: read
   )
   const index = fences.of(org)
   const created = features.filter(({ id }) => index.get(id) === undefined).length
-  for (const feature of features) index.put(feature)
+  await inSlices(features, feature => void index.put(feature))
   applyToMemory(pipeline, committed)
   return created
 }

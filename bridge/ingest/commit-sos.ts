@@ -58,12 +58,17 @@ export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promi
  */
 export async function commitSosAnswer(pipeline: Pipeline, reply: SosReply): Promise<SosEvent> {
   const { org, alertId, action, by, note, receivedAt, principal } = reply
+  const { alerts } = pipeline
   const { step, event } = await persist(
     () =>
       transactionOnAlert(pipeline, async tx => {
         const row = await lockAlert(tx, org, alertId)
         if (row === undefined) throw new TrackwireError('alert_unknown', `there is no SOS alert ${alertId}`)
         const before = row.body as SosAlert
+        if (!isOpen(before)) alerts.delete(row)
+        const repeated =
+          isSameAnswer(before, reply) && (await findSosEvent(tx, org, sosEventId(org, alertId, 'resolved')))
+        if (repeated) return { step: { alert: before, events: [], outbox: [] }, event: repeated }
         const given = { action, by, timestamp: receivedAt, ...(note === undefined ? {} : { note }) }
         const { alert, events } = answerSos(org, before, given)
         const newest = await newestFix(pipeline, row, tx)
@@ -76,6 +81,11 @@ export async function commitSosAnswer(pipeline: Pipeline, reply: SosReply): Prom
   )
   applyToMemory(pipeline, org, step)
   return event
+}
+
+/** An earlier attempt at this very answer was stored, though its commit failed to say so. */
+function isSameAnswer({ state, latest }: SosAlert, { action, by, receivedAt }: SosReply): boolean {
+  return action === 'resolve' && state === 'resolved' && latest.by === by && latest.timestamp === receivedAt
 }
 
 /** Two nodes that open an alert of one device meet in the unique index: the second one reads again and joins. */

@@ -1,11 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GeofenceEvent, LocationUpdate } from '../../contract/index.ts'
 import { evaluateFix, type FenceIndex } from '../../geofence-engine/index.ts'
 import type { DeviceKey } from '../store/device-states.ts'
+import { inSlices } from './slices.ts'
 import type { CommittedState } from './state-cache.ts'
-
-/** The event loop gets a turn after so much evaluation. */
-const SLICE_MS = 5
 
 export interface EvaluatedFix extends DeviceKey {
   readonly key: string
@@ -32,19 +29,14 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const states = new Map<string, CommittedState>()
   const events: Evaluation['events'] = []
-  let sliceEnd = performance.now() + SLICE_MS
-  for (const { key, org, deviceId, fix } of fixes) {
+  await inSlices(fixes, ({ key, org, deviceId, fix }) => {
     const before = states.get(key) ?? committed.get(key)!
-    if (before.newest !== null && fix.timestamp <= before.newest.timestamp) continue
+    if (before.newest !== null && fix.timestamp <= before.newest.timestamp) return
     const device = { org, deviceId, groups: groupsOf(org, deviceId) }
     const { timestamp, location } = fix
     const evaluated = evaluateFix(device, before.engine, { timestamp, location }, fencesOf(org))
     states.set(key, { ...before, newest: fix, engine: evaluated.state })
     for (const event of evaluated.events) events.push({ org, event })
-    if (performance.now() > sliceEnd) {
-      await nextTurn()
-      sliceEnd = performance.now() + SLICE_MS
-    }
-  }
+  })
   return { states, events }
 }

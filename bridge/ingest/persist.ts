@@ -15,8 +15,8 @@ export interface PersistOptions {
   readonly closing: AbortSignal
   /** Runs before every attempt but the first. */
   readonly beforeRetry?: () => Promise<void>
-  /** A commit's outcome was unknown: it may be stored though it failed. */
-  readonly onUnknownOutcome?: () => void
+  /** Runs after success when an earlier attempt may have been stored though it failed: its messages are in no one's hands. */
+  readonly afterUnknownOutcome?: () => Promise<void>
 }
 
 const FIRST_PAUSE_MS = 20
@@ -32,11 +32,14 @@ const MAX_CONFLICTS = 25
  * @throws storage_unavailable once `closing` is aborted; whatever `work` fails with otherwise
  */
 export async function persist<T>(work: () => Promise<T>, options: PersistOptions): Promise<T> {
-  const { logger, closing, beforeRetry, onUnknownOutcome } = options
+  const { logger, closing, beforeRetry, afterUnknownOutcome } = options
+  let unknownOutcome = false
   let conflicts = 0
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
-      return await work()
+      const result = await work()
+      if (unknownOutcome) await afterUnknownOutcome?.()
+      return result
     } catch (error) {
       const code = error instanceof VersionConflict ? SERIALIZATION : error instanceof DatabaseError ? error.code : ''
       if (!isTransient(code)) throw error
@@ -47,7 +50,7 @@ export async function persist<T>(work: () => Promise<T>, options: PersistOptions
           })
         }
       } else {
-        if (isConnectionLoss(code)) onUnknownOutcome?.()
+        unknownOutcome ||= isConnectionLoss(code)
         if (closing.aborted) throw new TrackwireError('storage_unavailable', undefined, { cause: error })
         logger.warn({ err: error, retryInMs: pauseMs }, 'the database failed; trying again')
         await delay(pauseMs, undefined, { signal: closing }).catch(() => {})

@@ -18,7 +18,8 @@ export interface Pipeline {
   readonly metrics: IngestMetrics
   readonly now: () => number
   readonly closing: AbortSignal
-  readonly onUnknownOutcome: () => void
+  /** Takes what an attempt may have left in the outbox, before anything younger of the same device is announced. Never rejects. */
+  readonly afterUnknownOutcome: () => Promise<void>
   readonly partitions: DayPartitions
   readonly devices: DeviceRegistry
   readonly states: StateCache

@@ -36,7 +36,6 @@ export async function startIngest({
   const closing = new AbortController()
   const announcer = new Announcer({ db, logger, now })
   const positions = new LivePositions({ announcer, alerts })
-  let sweepAsked = false
   const pipeline: Pipeline = {
     db,
     logger,
@@ -54,17 +53,10 @@ export async function startIngest({
       waiting: () => committer.waiting,
       unannounced: () => announcer.unannounced,
     }),
-    onUnknownOutcome: () => {
-      // Stored or not, its messages are in no one's hands: they are looked for once the database answers again.
-      if (sweepAsked || closing.signal.aborted) return
-      sweepAsked = true
-      void committer
-        .change(() => persist(() => announcer.sweepAll(), { logger, closing: closing.signal }))
-        .catch(error => logger.warn({ err: error }, 'the outbox could not be read'))
-        .finally(() => {
-          sweepAsked = false
-        })
-    },
+    afterUnknownOutcome: () =>
+      persist(() => announcer.sweepAll(), { logger, closing: closing.signal }).catch(error =>
+        logger.warn({ err: error }, 'the outbox could not be read; the next start announces what is in it'),
+      ),
   }
   const committer = new Committer<QueuedFix>(items => commitFixes(pipeline, items), logger)
   const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })
