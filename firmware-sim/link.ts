@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { type BackOffPlan, backOffMs } from './back-off.ts'
 import { sleep } from './clock.ts'
@@ -74,6 +75,9 @@ export function startLink(options: LinkOptions): Link {
       const current = mqtt.connect(options.url, clientOptions(options))
       client = current
       current.on('connect', () => {
+        // Small packets now: with Nagle's algorithm an SOS would wait for the acknowledgement of the fix before it.
+        const { stream } = current
+        if (stream instanceof Socket) stream.setNoDelay(true)
         wasUp = true
         for (const filter of options.subscriptions) {
           current.subscribe(filter, { qos: 1 }, error => {

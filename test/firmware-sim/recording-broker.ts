@@ -49,7 +49,7 @@ export async function startRecordingBroker(t: TestContext): Promise<RecordingBro
   })
 
   async function listen() {
-    server = createServer(socket => {
+    server = createServer({ noDelay: true }, socket => {
       sockets.add(socket)
       socket.on('close', () => sockets.delete(socket))
       aedes.handle(socket)
