@@ -61,10 +61,19 @@ export function checkStorable(value: unknown, path: string, depth: number): void
   if (depth > MAX_DEPTH) {
     throw new TrackwireError('payload_invalid', `${path} is nested more than ${MAX_DEPTH} deep`, { details: { path } })
   }
+  if (Array.isArray(value)) {
+    for (const [i, inner] of value.entries()) if (holdsText(inner)) checkStorable(inner, `${path}/${i}`, depth + 1)
+    return
+  }
   for (const [key, inner] of Object.entries(value)) {
     checkText(key, path)
-    checkStorable(inner, `${path}/${key}`, depth + 1)
+    if (holdsText(inner)) checkStorable(inner, `${path}/${key}`, depth + 1)
   }
+}
+
+/** Numbers need no look, and in a geometry almost everything is one. */
+function holdsText(value: unknown): boolean {
+  return typeof value === 'string' || (typeof value === 'object' && value !== null)
 }
 
 function checkText(text: string, path: string): void {
