@@ -18,7 +18,7 @@ export interface QueuedFix {
 
 /**
  * Judges the fixes of a batch one by one: a refused one does not cost the rest.
- * @returns what is to be committed, and the results in order once all of it is
+ * @returns what is to be committed, oldest first, and the results in order once all of it is
  */
 export function queueBatch(
   batch: FixBatch,
@@ -56,6 +56,8 @@ export function queueBatch(
       fail: reject,
     })
   }
+  // A batch may come in any order; sorted, its own fixes are not late to each other.
+  items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
   return { items, results: promise }
 }
 

@@ -6,6 +6,8 @@ import type { OpenAlerts } from './open-alerts.ts'
 
 /** A device's `last` (and, while it has an open alert, its alert's position) is published once in so long at the most. */
 const INTERVAL_MS = 1_000
+/** Those that are due within so long go together: with thousands of devices a timer for each would cost more than publishing. */
+const TICK_MS = 20
 
 interface Track {
   readonly org: string
@@ -102,7 +104,7 @@ export class LivePositions {
         this.#publishDue()
         this.#schedule()
       },
-      Math.max(1, next.dueAt - performance.now()),
+      Math.max(TICK_MS, next.dueAt - performance.now()),
     )
     this.#timer.unref()
   }

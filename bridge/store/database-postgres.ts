@@ -24,6 +24,8 @@ export async function openPostgres(url: string, logger: Logger): Promise<Databas
     max: 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'trackwire',
+    // A server that vanished without a word is noticed by the operating system.
+    keepAlive: true,
   })
   // An idle connection that breaks; the pool replaces it, so it is only worth a line.
   pool.on('error', error => logger.warn({ err: error }, 'a database connection broke'))

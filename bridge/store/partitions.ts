@@ -6,6 +6,8 @@ export const DAY_MS = 86_400_000
 const FOREVER_DAYS = 400
 /** A reader that holds the table for longer must not hold up the fixes: they go to the default partition instead. */
 const LOCK_TIMEOUT = '2s'
+/** And is not waited for again with every group. */
+const TRY_AGAIN_MS = 60_000
 
 const PARTITION_NAME = /^fixes_(\d{4})(\d{2})(\d{2})$/
 
@@ -41,15 +43,18 @@ export async function createPartition(db: Database, day: number): Promise<void> 
   )
 }
 
+/** Drops the partition of a day with all its fixes. Errors: 55P03 when the table is in use for long. */
 export async function dropPartition(db: Database, day: number): Promise<void> {
-  await db.exec(`drop table if exists ${partitionName(day)}`)
+  await db.transaction(tx =>
+    tx.exec(`set local lock_timeout = '${LOCK_TIMEOUT}'; drop table if exists ${partitionName(day)}`),
+  )
 }
 
 export interface DayPartitions {
   /** Makes what these times need, outside any transaction of the caller's. Errors are those of the connection only. */
   ensure(timesMs: Iterable<number>, nowMs: number): Promise<void>
-  /** Drops a day with all its fixes. */
-  drop(day: number): Promise<void>
+  /** Drops a day with all its fixes; false when the table is in use for long. */
+  drop(day: number): Promise<boolean>
   /** The days that have a partition, oldest first. */
   days(): number[]
 }
@@ -60,8 +65,8 @@ export interface DayPartitions {
  */
 export async function openDayPartitions(db: Database, retentionDays: number): Promise<DayPartitions> {
   const existing = new Set(await loadPartitionDays(db))
-  /** Days that have to stay in the default partition. */
-  const inDefault = new Set<number>()
+  /** Days that stay in the default partition, and until when (milliseconds since the Unix epoch) nothing else is tried. */
+  const inDefault = new Map<number, number>()
   const windowDays = retentionDays === 0 ? FOREVER_DAYS : retentionDays
 
   return {
@@ -69,22 +74,30 @@ export async function openDayPartitions(db: Database, retentionDays: number): Pr
       const today = dayOf(nowMs)
       for (const timeMs of timesMs) {
         const day = dayOf(timeMs)
-        if (existing.has(day) || inDefault.has(day) || day < today - windowDays || day > today + 1) continue
+        if (existing.has(day) || day < today - windowDays || day > today + 1) continue
+        if ((inDefault.get(day) ?? 0) > nowMs) continue
         try {
           await createPartition(db, day)
           existing.add(day)
         } catch (error) {
           const code = error instanceof DatabaseError ? error.code : ''
-          if (code === CHECK_VIOLATION) inDefault.add(day)
-          // Another process made it, or a reader is in the way: the fixes find their place either way.
+          // Whichever it is, the fixes find their place: in the default partition, or in the one another process made.
+          if (code === CHECK_VIOLATION) inDefault.set(day, Number.POSITIVE_INFINITY)
+          else if (code === LOCK_NOT_AVAILABLE) inDefault.set(day, nowMs + TRY_AGAIN_MS)
           else if (code === DUPLICATE_TABLE) existing.add(day)
-          else if (code !== LOCK_NOT_AVAILABLE) throw error
+          else throw error
         }
       }
     },
     async drop(day) {
-      await dropPartition(db, day)
-      existing.delete(day)
+      try {
+        await dropPartition(db, day)
+        existing.delete(day)
+        return true
+      } catch (error) {
+        if (error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE) return false
+        throw error
+      }
     },
     days: () => [...existing].sort((a, b) => a - b),
   }

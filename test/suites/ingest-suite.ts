@@ -150,6 +150,18 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
       assert.deepEqual(await events(org), [])
     })
 
+    it('evaluates a batch in the order of its times, and answers in the order it was sent', async (t, org) => {
+      const { ingest, send } = await withIngest(t, db, org)
+      await ingest.putFence(org, FENCE)
+      const batch = [fixAt(4, OUTSIDE), { nonsense: true }, fixAt(2, INSIDE), fixAt(3, INSIDE), fixAt(1, OUTSIDE)]
+      const results = await send('truck', ...batch)
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['stored', 'refused', 'stored', 'stored', 'stored'],
+      )
+      assert.deepEqual(await events(org), ['enter 2', 'exit 4'])
+    })
+
     it('sets a fix of the future aside: kept, told, not where the device is', async (t, org) => {
       const { ingest, recorder, send } = await withIngest(t, db, org)
       await ingest.putFence(org, FENCE)
