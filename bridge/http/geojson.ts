@@ -4,8 +4,10 @@ import type { LocationUpdate } from '../../contract/index.ts'
 /** RFC 7946 §12 */
 export const GEOJSON_TYPE = 'application/geo+json'
 
-/** Whether the client asks for GeoJSON before plain JSON. */
-export function wantsGeoJson(request: FastifyRequest): boolean {
+/** Whether the client asks for GeoJSON before plain JSON; caches are told that the answer depends on it. */
+export function wantsGeoJson(request: FastifyRequest, reply: FastifyReply): boolean {
+  const vary = reply.getHeader('vary')
+  reply.header('vary', vary === undefined ? 'accept' : `${vary}, accept`)
   const weights = new Map<string, number>()
   for (const part of (request.headers.accept ?? '').split(',')) {
     const [type, ...parameters] = part.split(';').map(text => text.trim().toLowerCase())

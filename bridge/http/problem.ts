@@ -5,6 +5,7 @@ import { DatabaseError } from '../store/database.ts'
 import { isTransient } from '../store/sqlstate.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
+const TOO_LARGE = 'the body is larger than 256 KiB (20 MiB for an import of fences); send it in parts'
 
 /** RFC 9457 §3, with our stable `code` and the machine-readable extras of the refusal (`path`, `position`, `index`, …). */
 export const Problem = Type.Object(
@@ -28,7 +29,7 @@ export function refusalOf(error: unknown): TrackwireError {
     return new TrackwireError('storage_unavailable', undefined, { cause: error })
   }
   const { code, statusCode, message } = error as Partial<FastifyError>
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new TrackwireError('payload_too_large', undefined, { cause: error })
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new TrackwireError('payload_too_large', TOO_LARGE, { cause: error })
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new TrackwireError(
       'media_type_unsupported',

@@ -178,8 +178,7 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
         row => [row.fix_time],
         row => fixOf(deviceId, row),
       )
-      reply.header('vary', 'accept')
-      return wantsGeoJson(request) ? sendFeatures(reply, page.items.map(fixFeature), page.next) : page
+      return wantsGeoJson(request, reply) ? sendFeatures(reply, page.items.map(fixFeature), page.next) : page
     },
   )
 

@@ -55,8 +55,7 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
         fence => [fence.id],
         fence => fence,
       )
-      reply.header('vary', 'accept')
-      return wantsGeoJson(request) ? sendFeatures(reply, page.items, page.next) : page
+      return wantsGeoJson(request, reply) ? sendFeatures(reply, page.items, page.next) : page
     },
   )
 

@@ -153,6 +153,14 @@ describe('pages and operations', () => {
       }
     })
 
+    test('an answer that depends on Origin and Accept says both', async () => {
+      const answer = await platform.call('GET', '/api/v1/fences', {
+        caller: ADMIN,
+        headers: { origin: 'https://app.example' },
+      })
+      assert.equal(answer.headers.vary, 'origin, accept')
+    })
+
     test('another origin gets its answer without leave to read it', async () => {
       const answer = await platform.call('GET', '/api/v1/devices', {
         caller: ADMIN,
