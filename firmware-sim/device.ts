@@ -62,6 +62,9 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     errors: buildTopic('errors', { org, userId: subjectOf(plan.token) ?? deviceId }),
   }
   const stopping = new AbortController()
+  /** Aborted when the track ends: the planned trouble with the link ends with it. */
+  const travelling = new AbortController()
+  const underWay = AbortSignal.any([stopping.signal, travelling.signal])
   const buffer = createFixBuffer(options.bufferSize)
   const counters = zeroCounters()
   /** Live fixes sent and not yet acknowledged. */
@@ -70,7 +73,6 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
   let session: Session | undefined
   let connections = 0
   let newest: LocationUpdate | undefined
-  let trackEnded = false
   /** Called when something was acknowledged, stored or stopped: whoever waits looks again. */
   let waiting: (() => void)[] = []
 
@@ -209,7 +211,7 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
       // Faster than real time the receiver can outrun the network: wait rather than lose what a real device would not.
       while (session !== undefined && buffer.size > options.bufferSize / 2 && !stopping.signal.aborted) await progress()
     }
-    trackEnded = true
+    travelling.abort()
     if (!stopping.signal.aborted) onEvent({ type: 'track-ended', deviceId })
     progressed()
   }
@@ -218,19 +220,19 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     const { link: linkPlan } = plan
     if (linkPlan === undefined) return
     let cutAtMs = clock.now() + linkPlan.firstCutAfterSeconds * 1_000
-    while (!stopping.signal.aborted) {
-      await clock.sleepUntil(cutAtMs, stopping.signal)
-      if (stopping.signal.aborted) return
-      await cut(linkPlan.cutForSeconds)
+    while (!underWay.aborted) {
+      await clock.sleepUntil(cutAtMs, underWay)
+      if (underWay.aborted) return
+      await cut(linkPlan.cutForSeconds, underWay)
       if (linkPlan.everySeconds === undefined) return
       cutAtMs += linkPlan.everySeconds * 1_000
     }
   }
 
-  async function cut(seconds: number) {
+  async function cut(seconds: number, signal: AbortSignal) {
     onEvent({ type: 'link-cut', deviceId, seconds })
     link.cut()
-    await clock.sleepUntil(clock.now() + seconds * 1_000, stopping.signal)
+    await clock.sleepUntil(clock.now() + seconds * 1_000, signal)
     link.restore()
   }
 
@@ -262,13 +264,14 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     }
   }
 
-  const following = Promise.all([followTrack(), followLinkPlan(), followSosPlan()])
+  const travel = followTrack()
+  const following = Promise.all([travel, followLinkPlan(), followSosPlan()])
   // The failure is met by whoever awaits `finished` or `close`; without this it would end the process before that.
   following.catch(() => undefined)
 
   const finished = (async () => {
-    await following
-    while (!trackEnded || !isDrained()) await progress()
+    await travel
+    while (!isDrained()) await progress()
   })()
   finished.catch(() => undefined)
 
@@ -296,7 +299,7 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     counters: () => ({ ...counters, buffered: buffer.size + batchInFlight, dropped: buffer.dropped }),
     pressSos,
     cancelSos,
-    cutLink: seconds => void cut(seconds),
+    cutLink: seconds => void cut(seconds, stopping.signal),
     finished,
     close(drainMs = 3_000) {
       closed ??= shutDown(drainMs)
