@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SosEvent } from '../../contract/index.ts'
+import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
+import { Ear } from '../support/wire.ts'
+
+const DESK = { role: 'dispatcher', sub: 'desk' } as const
+const DEVICE = { role: 'device', sub: 'phone-1' } as const
+const SOS_TOPIC = 'demo/devices/phone-1/sos'
+const OPEN_TOPIC = 'demo/sos/phone-1'
+
+async function listen(
+  platform: RunningPlatform,
+): Promise<{ ear: Ear; publish(topic: string, payload: object): Promise<unknown> }> {
+  const client = await platform.connect(DESK)
+  const ear = new Ear(client)
+  await client.subscribeAsync(['demo/notifications/sos/#', OPEN_TOPIC], { qos: 1 })
+  return { ear, publish: (topic, payload) => client.publishAsync(topic, JSON.stringify(payload), { qos: 1 }) }
+}
+
+test('an SOS is triggered, survives kill -9, is acknowledged over MQTT and resolved over HTTP', async t => {
+  const first = await startTestPlatform(t)
+  const before = await listen(first)
+  const phone = await first.connect(DEVICE)
+  const timestamp = Date.now() - 5_000
+  const fix = { timestamp: timestamp - 1_000, location: { lat: 60.17, lng: 24.94, accuracy: 8 } }
+  await phone.publishAsync('demo/devices/phone-1/location', JSON.stringify(fix), { qos: 1 })
+  const request = JSON.stringify({ action: 'trigger', id: 'press-1', timestamp, message: 'fell from a ladder' })
+  await phone.publishAsync(SOS_TOPIC, request, { qos: 1 })
+
+  const triggered = await before.ear.hear<SosEvent>(
+    'the SOS',
+    ({ topic }) => topic === 'demo/notifications/sos/triggered/phone-1',
+  )
+  const { alertId, location, message, openedAt, event } = triggered.payload
+  assert.deepEqual(
+    { location, message, openedAt, event },
+    { location: fix.location, message: 'fell from a ladder', openedAt: timestamp, event: 'triggered' },
+  )
+
+  // A repeat, and another press while it is open, are one alert.
+  await phone.publishAsync(SOS_TOPIC, request, { qos: 1 })
+  await phone.publishAsync(
+    SOS_TOPIC,
+    JSON.stringify({ action: 'trigger', id: 'press-2', timestamp: timestamp + 1_000 }),
+    { qos: 1 },
+  )
+  // While it is open, its topic follows the device.
+  const moved = { timestamp: timestamp + 2_000, location: { lat: 60.18, lng: 24.95 } }
+  await phone.publishAsync('demo/devices/phone-1/location', JSON.stringify(moved), { qos: 1 })
+  await before.ear.hear<SosEvent>(
+    'the new position',
+    ({ topic, payload }) => topic === OPEN_TOPIC && payload?.location?.lat === 60.18,
+  )
+  await first.stop('SIGKILL')
+  assert.equal(before.ear.heard.filter(({ topic }) => topic.includes('/triggered/')).length, 1)
+
+  const second = await startTestPlatform(t, { dataDirectory: first.dataDirectory })
+  const after = await listen(second)
+  const retained = await after.ear.hear<SosEvent>(
+    'the retained alert',
+    ({ topic, retain }) => topic === OPEN_TOPIC && retain,
+  )
+  assert.equal(retained.payload.alertId, alertId)
+  const open = (await (await second.request('/api/v1/sos?state=open', DESK)).json()) as { items: { alertId: string }[] }
+  assert.deepEqual(
+    open.items.map(item => item.alertId),
+    [alertId],
+  )
+
+  await after.publish(`demo/sos/${alertId}/acknowledge`, { note: 'on my way' })
+  const acknowledged = await after.ear.hear<SosEvent>(
+    'the acknowledgement',
+    ({ topic }) => topic === 'demo/notifications/sos/acknowledged/phone-1',
+  )
+  assert.deepEqual({ by: acknowledged.payload.by, note: acknowledged.payload.note }, { by: 'desk', note: 'on my way' })
+  const resolve = await second.request(`/api/v1/sos/${alertId}/resolve`, { ...DESK, body: { note: 'all well' } })
+  assert.equal(resolve.status, 200)
+  await after.ear.hear<SosEvent>('the end', ({ topic }) => topic === 'demo/notifications/sos/resolved/phone-1')
+  await after.ear.hear<null>('the emptied topic', ({ topic, payload }) => topic === OPEN_TOPIC && payload === null)
+  assert.equal((await second.request(`/api/v1/sos/${alertId}/resolve`, { ...DESK, body: {} })).status, 409)
+
+  // The first press sent once more, after all is over: still the same alert, and nothing opens.
+  const again = await second.connect(DEVICE)
+  await again.publishAsync(SOS_TOPIC, request, { qos: 1 })
+  const still = (await (await second.request('/api/v1/sos?state=open', DESK)).json()) as { items: unknown[] }
+  assert.deepEqual(still.items, [])
+  assert.equal(await second.stop(), 0)
+})
+
+test('its sender cancels an SOS; a device cannot acknowledge one', async t => {
+  const platform = await startTestPlatform(t)
+  const { ear } = await listen(platform)
+  const phone = await platform.connect(DEVICE)
+  const told = new Ear(phone)
+  await phone.subscribeAsync('demo/users/phone-1/errors')
+  const timestamp = Date.now()
+  await phone.publishAsync(SOS_TOPIC, JSON.stringify({ action: 'trigger', id: 'press-1', timestamp }), { qos: 1 })
+  const { payload } = await ear.hear<SosEvent>('the SOS', ({ topic }) => topic.includes('/triggered/'))
+  await phone.publishAsync(`demo/sos/${payload.alertId}/resolve`, '{}', { qos: 1 })
+  await told.hear('the refusal', ({ payload }) => (payload as { code: string }).code === 'publish_forbidden')
+  await phone.publishAsync(
+    SOS_TOPIC,
+    JSON.stringify({ action: 'cancel', id: 'press-1', timestamp: timestamp + 1_000 }),
+    { qos: 1 },
+  )
+  await ear.hear<SosEvent>('the cancellation', ({ topic }) => topic.includes('/cancelled/'))
+})
