@@ -205,7 +205,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const lost = held.filter(filter => !decideFilter(connection.principal, filter).allowed)
     if (lost.length > 0) {
       forgetFilter(connection.client, ...lost)
-      connection.client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: lost } as never)
+      connection.client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: lost } as never, () => {})
     }
     for (const topic of lost)
       tell(renewed, { code: 'subscribe_forbidden', message: 'the renewed token does not allow it', topic })

@@ -7,6 +7,10 @@ import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
 const DEVICE: Who = { role: 'device', sub: 'truck-7' }
 const DESK: Who = { role: 'dispatcher', sub: 'desk' }
 const REFUSED = 0x80
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: placeholders of the acl claim
+const BY_CLIENT_ID = 'demo/devices/${clientid}/location'
+const BY_USERNAME = 'demo/devices/${username}/location'
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: placeholders of the acl claim
 
 async function connected(t: TestContext, { port }: TestBroker, who: Who, clientId = 'raw'): Promise<RawClient> {
   const raw = await openRaw(t, port)
@@ -54,9 +58,9 @@ const FILTERS: readonly Row[] = [
   { who: acl({ sub: ['demo/devices/truck-9/location'] }), filter: 'demo/devices/truck-9/location', granted: true },
   { who: acl({ all: ['rival/#'] }), filter: 'rival/devices/truck-9/location', granted: false },
   { who: acl({ sub: ['#'] }), filter: '$SYS/#', granted: false },
-  { who: acl({ sub: ['demo/devices/${username}/location'] }), filter: 'demo/devices/any/location', granted: true },
-  { who: acl({ sub: ['demo/devices/${clientid}/location'] }), filter: 'demo/devices/raw/location', granted: true },
-  { who: acl({ sub: ['demo/devices/${clientid}/location'] }), filter: 'demo/devices/else/location', granted: false },
+  { who: acl({ sub: [BY_USERNAME] }), filter: 'demo/devices/any/location', granted: true },
+  { who: acl({ sub: [BY_CLIENT_ID] }), filter: 'demo/devices/raw/location', granted: true },
+  { who: acl({ sub: [BY_CLIENT_ID] }), filter: 'demo/devices/else/location', granted: false },
   {
     who: acl([
       { permission: 'deny', action: 'subscribe', topic: 'demo/devices/truck-9/#' },
@@ -163,7 +167,7 @@ test('an acl claim that denies a device is held to also under a wildcard', async
 
 test('a client id that is a wildcard does not widen an acl placeholder', async t => {
   const running = await startTestBroker(t)
-  const who = { ...DEVICE, acl: { sub: ['demo/devices/${clientid}/location'] } }
+  const who = { ...DEVICE, acl: { sub: [BY_CLIENT_ID] } }
   const raw = await connected(t, running, who, '+')
   assert.deepEqual(await raw.subscribe('demo/devices/+/location', 'demo/devices/truck-8/location'), [REFUSED, REFUSED])
 })
@@ -279,7 +283,7 @@ test('a token that expires ends the connection, and its will is published [MQTT-
     qos: 1,
     retain: true,
   } as const
-  await device.connect(await mint({ ...DEVICE, ttlSeconds: 1 }), { will })
+  await device.connect(await mint({ ...DEVICE, ttlSeconds: 2 }), { will })
   await device.subscribe('demo/users/truck-7/errors')
   await device.closed()
   const offline = await desk.find('publish', ({ payload }) => payload.toString().includes('offline'))
@@ -289,10 +293,10 @@ test('a token that expires ends the connection, and its will is published [MQTT-
 
 test('a token renewed in time does not end the connection', async t => {
   const running = await startTestBroker(t)
-  const desk = await connected(t, running, { ...DESK, ttlSeconds: 1 })
+  const desk = await connected(t, running, { ...DESK, ttlSeconds: 2 })
   desk.publish('$auth/token', await mint(DESK), 1)
   await desk.next('puback')
-  const witness = await connected(t, running, { ...DEVICE, ttlSeconds: 1 })
+  const witness = await connected(t, running, { ...DEVICE, ttlSeconds: 2 })
   await witness.closed()
   await desk.ping()
 })
