@@ -1,4 +1,4 @@
-import swagger from '@fastify/swagger'
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { FenceFeature, GeofenceEvent, LocationUpdate, SosEvent } from '../../contract/index.ts'
@@ -52,6 +52,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       security: [{ bearer: [] }],
     },
+    transformObject: document => withOptionalBodies(document),
     refResolver: { buildLocalReference: (schema, _base, _fragment, index) => String(schema.$id ?? `def-${index}`) },
   })
   await app.register(async scope => {
@@ -73,4 +74,20 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
     })
   })
   app.get('/api/openapi.json', { config: { access: PUBLIC }, schema: { hide: true } }, async () => app.swagger())
+}
+
+/** Routes whose body may be left out; the plugin marks every body as required. */
+const OPTIONAL_BODY = /\/sos\/\{alertId\}\/(acknowledge|resolve)$/
+
+type Documented =
+  Extract<SwaggerTransformObject, (...args: never) => unknown> extends (argument: infer A) => unknown ? A : never
+
+function withOptionalBodies(documented: Documented) {
+  if (!('openapiObject' in documented)) return documented.swaggerObject
+  const { openapiObject } = documented
+  for (const [path, methods] of Object.entries(openapiObject.paths ?? {})) {
+    const body = methods?.post?.requestBody
+    if (OPTIONAL_BODY.test(path) && body !== undefined && 'content' in body) body.required = false
+  }
+  return openapiObject
 }
