@@ -27,8 +27,8 @@ import { SosBanner } from './panels/sos-banner.tsx'
 import { TopBar } from './panels/top-bar.tsx'
 
 /** What the panels cover of the map, in pixels; see `--side` in `styles/tokens.css`. */
-const DESKTOP_PADDING = { top: 16, bottom: 16, left: 360, right: 360 }
-const PHONE_PADDING = { top: 8, bottom: 300, left: 0, right: 0 }
+const DESKTOP_PADDING = { top: 16, bottom: 16, left: 360, right: 412 }
+const PHONE_PADDING = { top: 16, bottom: 300, left: 0, right: 44 }
 
 interface Props {
   readonly theme: Theme

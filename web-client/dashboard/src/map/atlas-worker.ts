@@ -8,6 +8,8 @@ import type { GeometryCollection, Topology } from 'topojson-specification'
  */
 const scope = self as unknown as { addProtocol(name: string, load: AddProtocolAction): void }
 
+const PIECE = 2_000
+
 scope.addProtocol('atlas', async ({ url }) => {
   const response = await fetch(new URL(new URL(url).pathname, location.origin))
   if (!response.ok) throw new Error(`the basemap answered ${response.status}`)
@@ -27,14 +29,18 @@ function unpack(topology: Topology<{ countries: GeometryCollection }>): GeoJSON.
       ...(feature(topology, countries) as GeoJSON.FeatureCollection).features.map(({ geometry }) =>
         of('land', geometry),
       ),
-      of(
-        'coast',
-        mesh(topology, countries, (a, b) => a === b),
-      ),
-      of(
-        'border',
-        mesh(topology, countries, (a, b) => a !== b),
-      ),
+      of('coast', inPieces(mesh(topology, countries, (a, b) => a === b))),
+      of('border', inPieces(mesh(topology, countries, (a, b) => a !== b))),
     ],
   }
+}
+
+/** The map draws a line with 16-bit indices, ten to a point: a continent's whole coast is too long for one. */
+function inPieces({ coordinates }: GeoJSON.MultiLineString): GeoJSON.MultiLineString {
+  const pieces = coordinates.flatMap(line => {
+    const parts: GeoJSON.Position[][] = []
+    for (let from = 0; from < line.length - 1; from += PIECE) parts.push(line.slice(from, from + PIECE + 1))
+    return parts
+  })
+  return { type: 'MultiLineString', coordinates: pieces }
 }

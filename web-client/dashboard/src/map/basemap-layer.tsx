@@ -40,7 +40,12 @@ const layersOf = (palette: Palette, detail: Detail): LayerSpecification[] => [
     type: 'line',
     source: `atlas-${detail}`,
     filter: ['==', ['get', 'kind'], 'coast'],
-    paint: { 'line-color': palette.coast, 'line-width': ['interpolate', ['linear'], ['zoom'], 2, 0.5, 8, 1.2] },
+    paint: {
+      'line-color': palette.coast,
+      'line-width': ['interpolate', ['linear'], ['zoom'], 2, 0.5, 8, 1.2],
+      // True to about a kilometre: in a city a sharp line would promise more.
+      'line-opacity': ['interpolate', ['linear'], ['zoom'], 9, 1, 12, 0.35],
+    },
   },
   {
     id: `border-${detail}`,

@@ -49,7 +49,10 @@ export function MapView({ theme, outdated, label, children }: Props) {
     map.keyboard.disableRotation()
     map.getCanvas().setAttribute('aria-label', label)
     map.addControl(new ScaleControl({ maxWidth: 110, unit: 'metric' }), 'bottom-left')
-    map.addControl(new AttributionControl({ compact: false, customAttribution: 'Natural Earth' }), 'bottom-left')
+    map.addControl(
+      new AttributionControl({ compact: false, customAttribution: 'Natural Earth, coast ± 1 km' }),
+      'bottom-left',
+    )
     drawSprites(map, () => themeNow.current)
     map.once('style.load', () => {
       if (alive) setHandle({ map, theme: () => themeNow.current, alive: () => alive })

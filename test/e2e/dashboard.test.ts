@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import type { GeofenceEvent } from '../../contract/index.ts'
+import { withBrowser } from '../support/chromium.ts'
+import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
+
+/** What the test reads of `window.__trackwire`, see `web-client/dashboard/src/snapshot.ts`. */
+interface Seen {
+  readonly connection: { readonly phase: string }
+  readonly devices: readonly {
+    readonly id: string
+    readonly state: string
+    readonly position: readonly [number, number] | null
+    readonly drawn: readonly [number, number] | null
+  }[]
+  readonly fences: readonly string[]
+  readonly alerts: readonly GeofenceEvent[]
+  readonly sos: readonly { readonly deviceId: string; readonly acknowledged: { readonly by: string } | null }[]
+  readonly selected: string | null
+}
+
+const WITHIN_MS = 30_000
+const ADMIN = { role: 'admin', sub: 'ana' } as const
+const DEPOT = {
+  name: 'Depot',
+  west: -8.62,
+  east: -8.61,
+  south: 41.14,
+  north: 41.15,
+}
+const OUTSIDE = { lat: 41.145, lng: -8.625 }
+const INSIDE = { lat: 41.145, lng: -8.615 }
+
+interface Dashboard {
+  readonly page: Page
+  /** Waits until what the dashboard shows fits, and returns it. */
+  until(what: string, condition: (state: Seen) => boolean): Promise<Seen>
+}
+
+async function openDashboard(t: TestContext, platform: RunningPlatform, more = {}): Promise<Dashboard | null> {
+  const browser = await withBrowser(t, more)
+  if (browser === null) return null
+  const page = browser.pages()[0] ?? (await browser.newPage())
+  const faults: string[] = []
+  page.on('pageerror', error => faults.push(error.message))
+  page.on('console', message => message.text().includes('Content Security Policy') && faults.push(message.text()))
+  page.on('request', request => {
+    const { protocol, host } = new URL(request.url())
+    if (!['blob:', 'data:'].includes(protocol) && host !== new URL(platform.httpUrl).host) {
+      faults.push(`asked ${host} for something`)
+    }
+  })
+  t.after(() => assert.deepEqual(faults, [], 'no fault on the page and no request to the outside'))
+
+  return {
+    page,
+    async until(what, condition) {
+      const deadlineMs = Date.now() + WITHIN_MS
+      while (Date.now() < deadlineMs) {
+        const state = await nextFrame(page)
+        if (state !== null && condition(state)) return state
+      }
+      throw new Error(`the dashboard does not show ${what}; it shows ${JSON.stringify(await nextFrame(page))}`)
+    },
+  }
+}
+
+/** What the dashboard shows when it draws next; null while nobody is logged in. */
+function nextFrame(page: Page): Promise<Seen | null> {
+  return page.evaluate(
+    () =>
+      new Promise(resolve => {
+        const view = globalThis as unknown as {
+          requestAnimationFrame(run: () => void): void
+          __trackwire?: { snapshot(): Seen }
+        }
+        view.requestAnimationFrame(() => resolve(view.__trackwire?.snapshot() ?? null))
+      }),
+  ) as Promise<Seen | null>
+}
+
+async function putDepot(platform: RunningPlatform): Promise<void> {
+  const { name, west, east, south, north } = DEPOT
+  const ring = [
+    [west, south],
+    [east, south],
+    [east, north],
+    [west, north],
+    [west, south],
+  ]
+  const response = await platform.request('/api/v1/fences/depot', {
+    ...ADMIN,
+    method: 'PUT',
+    body: { type: 'Feature', id: 'depot', geometry: { type: 'Polygon', coordinates: [ring] }, properties: { name } },
+  })
+  assert.ok(response.ok, `${response.status} ${await response.text()}`)
+}
+
+test('a person logs in and sees a dot cross a line, the alert, and an SOS that she answers', async t => {
+  const platform = await startTestPlatform(t)
+  const dashboard = await openDashboard(t, platform)
+  if (dashboard === null) return
+  const { page, until } = dashboard
+  await putDepot(platform)
+
+  await page.goto(platform.httpUrl)
+  const [, username, password] = /^Administrator\s+(\S+), password (\S+)/m.exec(platform.output()) ?? []
+  assert.ok(username && password, platform.output())
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Password').fill('not it')
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByText('User name or password is wrong.').waitFor()
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await until('a live connection', state => state.connection.phase === 'online')
+  await page.getByText('No device has reported yet').waitFor()
+
+  const truck = await platform.connect({ role: 'device', sub: 'truck-7' }, { clientId: 'truck-7' })
+  const report = (location: object, timestamp = Date.now()): Promise<unknown> =>
+    truck.publishAsync('demo/devices/truck-7/location', JSON.stringify({ timestamp, location }), { qos: 1 })
+  const startMs = Date.now()
+  await report({ ...OUTSIDE, speed: 12, heading: 90 }, startMs)
+  await until('the first position', state => state.devices[0]?.position?.[0] === -8.625)
+
+  await report({ ...INSIDE, speed: 12, heading: 90 }, startMs + 1_000)
+  const crossed = await until('the crossing', state => state.alerts.length === 1)
+  assert.equal(crossed.alerts[0]?.event, 'enter')
+  assert.equal(crossed.alerts[0]?.fenceName, DEPOT.name)
+  assert.deepEqual(crossed.fences, ['depot'])
+  await until('the dot where the truck is', state => state.devices[0]?.drawn?.[0] === -8.615)
+  await page.getByRole('button', { name: 'truck-7 entered Depot' }).waitFor()
+
+  await report({ ...OUTSIDE, speed: 12, heading: 90 }, startMs + 500)
+  await report({ ...INSIDE, lat: 41.1451, speed: 12 }, startMs + 2_000)
+  const later = await until('the newest position', state => state.devices[0]?.position?.[1] === 41.1451)
+  assert.equal(later.devices[0]?.position?.[0], INSIDE.lng, 'a late fix does not move the dot back')
+
+  await page.keyboard.press('/')
+  await page.keyboard.type('truck')
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await until('the selected device', state => state.selected === 'truck-7')
+  await page.getByRole('region', { name: 'Device truck-7' }).getByText('43 km/h', { exact: true }).waitFor()
+
+  const cry = { action: 'trigger', id: 'sos-1', timestamp: Date.now(), message: 'Brakes failed' }
+  await truck.publishAsync('demo/devices/truck-7/sos', JSON.stringify(cry), { qos: 1 })
+  await until('the SOS', state => state.sos.length === 1)
+  assert.match(await page.title(), /1 SOS/)
+  await page.getByText('Brakes failed').last().waitFor()
+  await page.getByRole('button', { name: 'Acknowledge' }).click()
+  const answered = await until('who acknowledged', state => state.sos[0]?.acknowledged != null)
+  assert.equal(answered.sos[0]?.acknowledged?.by, username)
+  await page.getByRole('button', { name: 'Resolve…' }).click()
+  await page.getByLabel('Note').fill('Towed')
+  await page.keyboard.press('Enter')
+  await until('the end of the SOS', state => state.sos.length === 0)
+  assert.equal(await page.title(), 'Trackwire')
+
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await page.getByRole('button', { name: 'Log in' }).waitFor()
+  assert.equal(await page.evaluate(() => '__trackwire' in globalThis), false, 'nothing of it stays on the page')
+})
+
+test('a one-click link logs in and leaves no token in the address', async t => {
+  const platform = await startTestPlatform(t)
+  const dashboard = await openDashboard(t, platform, { colorScheme: 'dark', viewport: { width: 390, height: 844 } })
+  if (dashboard === null) return
+  const { page, until } = dashboard
+  const token = await platform.token({ role: 'user', sub: 'guest', devices: ['truck-7'] })
+  await page.goto(`${platform.httpUrl}/#token=${token}`)
+  await until('a live connection', state => state.connection.phase === 'online')
+  assert.equal(new URL(page.url()).hash, '')
+
+  const van = await platform.connect({ role: 'device', sub: 'van-1' })
+  const truck = await platform.connect({ role: 'device', sub: 'truck-7' })
+  const fix = JSON.stringify({ timestamp: Date.now(), location: OUTSIDE })
+  await van.publishAsync('demo/devices/van-1/location', fix, { qos: 1 })
+  await truck.publishAsync('demo/devices/truck-7/location', fix, { qos: 1 })
+  const state = await until('the granted device', ({ devices }) => devices.some(({ position }) => position))
+  assert.deepEqual(
+    state.devices.map(({ id }) => id),
+    ['truck-7'],
+    'and no other',
+  )
+})
+
+test('a lost connection shows, heals, and leaves no hole in the alerts', async t => {
+  const platform = await startTestPlatform(t)
+  const dashboard = await openDashboard(t, platform)
+  if (dashboard === null) return
+  const { page, until } = dashboard
+  await putDepot(platform)
+  await page.goto(`${platform.httpUrl}/#token=${await platform.token(ADMIN)}`)
+  await until('a live connection', state => state.connection.phase === 'online')
+
+  await page.context().setOffline(true)
+  await until('that it is offline', state => state.connection.phase === 'offline')
+  await page.getByText('Positions may be old').waitFor()
+  const truck = await platform.connect({ role: 'device', sub: 'truck-7' })
+  const fix = { timestamp: Date.now(), location: INSIDE }
+  await truck.publishAsync('demo/devices/truck-7/location', JSON.stringify(fix), { qos: 1 })
+
+  await page.context().setOffline(false)
+  await until('a live connection again', state => state.connection.phase === 'online')
+  const healed = await until('what happened meanwhile', state => state.alerts.length === 1)
+  assert.equal(healed.alerts[0]?.initial, true)
+  await until('the position of meanwhile', state => state.devices[0]?.position?.[0] === -8.615)
+})
