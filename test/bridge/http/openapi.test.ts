@@ -100,6 +100,11 @@ describe('the OpenAPI document', () => {
     assert.ok(named > 100)
   })
 
+  test('a body that may be left out is documented so', () => {
+    assert.equal(document.paths['/api/v1/sos/{alertId}/resolve'].post.requestBody.required, false)
+    assert.equal(document.paths['/api/v1/fences'].post.requestBody.required, true)
+  })
+
   test('every path parameter is declared, every reference leads somewhere', () => {
     for (const [name, { parameters = [] }] of operations) {
       const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(match => match[1])
