@@ -13,6 +13,8 @@ import { inSlices } from './slices.ts'
 import { type CommittedState, keyOf } from './state-cache.ts'
 
 const PAGE = 500
+/** Features in one statement: their text is copied on this thread. */
+const WRITTEN_AT_ONCE = 100
 
 interface Changed {
   readonly states: readonly string[]
@@ -20,13 +22,14 @@ interface Changed {
   readonly outbox: readonly OutboxRow[]
 }
 
-/**
- * Creates or replaces fences, all or nothing: the features, what they mean for every device's newest position, and the messages
- * are one transaction. @returns how many of them are new @throws TrackwireError fence_invalid
- */
-export async function commitFences(pipeline: Pipeline, org: string, values: readonly unknown[]): Promise<number> {
-  const { db, fences, now } = pipeline
-  // Of two features with one id the last one stays.
+/** Features of one organisation, checked and compiled before they take their turn. */
+export interface PreparedFences {
+  readonly features: readonly FenceFeature[]
+  readonly changed: FenceIndex
+}
+
+/** Reads fences from outside; of two features with one id the last one stays. @throws TrackwireError fence_invalid */
+export async function prepareFences(values: readonly unknown[]): Promise<PreparedFences> {
   const byId = new Map<string, FenceFeature>()
   await inSlices(values, value => {
     const feature = readFence(value)
@@ -35,13 +38,29 @@ export async function commitFences(pipeline: Pipeline, org: string, values: read
   const features = [...byId.values()]
   const changed = new FenceIndex()
   await inSlices(features, feature => void changed.put(feature))
+  return { features, changed }
+}
+
+/**
+ * Creates or replaces fences, all or nothing: the features, what they mean for every device's newest position, and the messages
+ * are one transaction. @returns how many of them are new
+ */
+export async function commitFences(pipeline: Pipeline, org: string, prepared: PreparedFences): Promise<number> {
+  const { db, fences, now } = pipeline
+  const { features, changed } = prepared
   const committed = await persist(
     () =>
       db.transaction(async tx => {
         await ensureOrganisations(tx, [org], now())
-        await upsertFences(tx, org, features, now())
-        const messages = features.map(feature => fenceMessage(org, feature.id, JSON.stringify(feature)))
-        return evaluateDevices(pipeline, tx, { org, changed, ids: new Set(features.map(({ id }) => id)), messages })
+        const outbox: OutboxRow[] = []
+        for (let start = 0; start < features.length; start += WRITTEN_AT_ONCE) {
+          const part = features.slice(start, start + WRITTEN_AT_ONCE)
+          await upsertFences(tx, org, part, now())
+          const messages = part.map(feature => fenceMessage(org, feature.id, JSON.stringify(feature)))
+          outbox.push(...(await insertOutbox(tx, messages, now())))
+        }
+        const ids = new Set(features.map(({ id }) => id))
+        return evaluateDevices(pipeline, tx, { org, changed, ids, outbox })
       }),
     pipeline,
   )
@@ -54,13 +73,13 @@ export async function commitFences(pipeline: Pipeline, org: string, values: read
 
 /** Deletes a fence; devices forget it, nothing is announced but the empty retained message. */
 export async function commitFenceDeletion(pipeline: Pipeline, org: string, fenceId: string): Promise<boolean> {
-  const { db, fences } = pipeline
+  const { db, fences, now } = pipeline
   const committed = await persist(
     () =>
       db.transaction(async tx => {
         if (!(await deleteFence(tx, org, fenceId))) return null
-        const messages = [fenceMessage(org, fenceId, '')]
-        return evaluateDevices(pipeline, tx, { org, changed: new FenceIndex(), ids: new Set([fenceId]), messages })
+        const outbox = await insertOutbox(tx, [fenceMessage(org, fenceId, '')], now())
+        return evaluateDevices(pipeline, tx, { org, changed: new FenceIndex(), ids: new Set([fenceId]), outbox })
       }),
     pipeline,
   )
@@ -78,10 +97,8 @@ export function fenceMessage(org: string, fenceId: string, payload: string): Out
 async function evaluateDevices(
   { devices, now }: Pipeline,
   tx: Queryable,
-  change: { org: string; changed: FenceIndex; ids: ReadonlySet<string>; messages: readonly OutgoingMessage[] },
+  { org, changed, ids, outbox }: { org: string; changed: FenceIndex; ids: ReadonlySet<string>; outbox: OutboxRow[] },
 ): Promise<Changed> {
-  const { org, changed, ids, messages } = change
-  const outbox = await insertOutbox(tx, messages, now())
   const states: string[] = []
   const events: Evaluation['events'] = []
   let after: CommittedState | null = null

@@ -2,7 +2,7 @@ import { TrackwireError } from '../../contract/index.ts'
 import { registerDevice } from '../store/devices.ts'
 import { openDayPartitions } from '../store/partitions.ts'
 import { Announcer } from './announcer.ts'
-import { commitFenceDeletion, commitFences } from './commit-fences.ts'
+import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
 import { commitFixes } from './commit-fixes.ts'
 import { commitSosAnswer, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
@@ -103,12 +103,14 @@ class RunningIngest implements Ingest {
   answerSos: Ingest['answerSos'] = reply => this.#committer.urgent(() => commitSosAnswer(this.#pipeline, reply))
 
   async putFence(...[org, feature]: Parameters<Ingest['putFence']>): Promise<{ created: boolean }> {
-    const created = await this.#committer.change(() => commitFences(this.#pipeline, org, [feature]))
+    const prepared = await prepareFences([feature])
+    const created = await this.#committer.change(() => commitFences(this.#pipeline, org, prepared))
     return { created: created === 1 }
   }
 
   async importFences(...[org, features]: Parameters<Ingest['importFences']>): Promise<number> {
-    await this.#committer.change(() => commitFences(this.#pipeline, org, features))
+    const prepared = await prepareFences(features)
+    await this.#committer.change(() => commitFences(this.#pipeline, org, prepared))
     return features.length
   }
 

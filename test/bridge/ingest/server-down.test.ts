@@ -74,7 +74,9 @@ test('closing while the server is away tells the senders that nothing was stored
   await send('truck', fixAt(1, INSIDE))
   await cluster.stop()
   const fixes = assert.rejects(send('truck', fixAt(2, INSIDE)), { code: 'storage_unavailable' })
-  const fence = assert.rejects(ingest.putFence('demo', FENCE), { code: 'storage_unavailable' })
+  const device = assert.rejects(ingest.registerDevice({ org: 'demo', deviceId: 'van' }), {
+    code: 'storage_unavailable',
+  })
   await ingest.close()
-  await Promise.all([fixes, fence])
+  await Promise.all([fixes, device])
 })
