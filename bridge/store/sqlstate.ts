@@ -5,8 +5,8 @@ export const LOCK_NOT_AVAILABLE = '55P03'
 export const DUPLICATE_TABLE = '42P07'
 
 /**
- * Classes of failure that pass by themselves: connection (08), serialisation and deadlock (40), resources (53),
- * operator intervention such as a server that stops or starts (57), and our own `connection`.
+ * Classes of failure that pass by themselves: connection (08), a server that only reads for now (25), serialisation and
+ * deadlock (40), resources (53), a lock (55), a server that stops or starts (57), its disk (58), and our own `connection`.
  */
 export function isTransient(code: string): boolean {
   return code === 'connection' || /^(08|25|40|53|55|57|58)/.test(code)
