@@ -24,6 +24,8 @@ export interface Connection {
   readonly granting: Set<string>
   /** QoS 1 and 2 publishes are answered in the order in which they came. [MQTT-4.6.0-2] */
   readonly answers: OrderedAnswers
+  /** Payload bytes handed to it in this turn of the event loop, not yet in its socket buffer. */
+  handedBytes: number
   /** Its will spoke for its status already. */
   willSpoke: boolean
 }

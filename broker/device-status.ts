@@ -1,4 +1,4 @@
-import { buildTopic, type DeviceStatus, parseTopic } from '../contract/index.ts'
+import { buildFilter, buildTopic, type DeviceStatus, parseTopic } from '../contract/index.ts'
 import type { Connection, Connections } from './connections.ts'
 import type { BrokerPersistence } from './persistence.ts'
 import type { Publish } from './publish.ts'
@@ -40,7 +40,7 @@ export class DeviceStatusPublisher {
   settleAfterRestart(persistence: BrokerPersistence): void {
     const startedAt = this.#now()
     const online = persistence
-      .retainedUnder('+/devices/+/status')
+      .retainedUnder(buildFilter('status'))
       .filter(({ payload }) => stateOf(payload) !== 'offline')
     if (online.length === 0) return
     this.#settling = setTimeout(() => {

@@ -179,6 +179,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       granting: new Set(),
       answers: new OrderedAnswers(readingOf(client)),
       lastEmission: 0,
+      handedBytes: 0,
       willSpoke: false,
     }
     connections.add(connection)

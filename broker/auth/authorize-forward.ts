@@ -25,14 +25,26 @@ export function authorizeForward(options: {
     if (connection === undefined || !(client as unknown as { connackSent: boolean }).connackSent) return null
     if (alreadyHanded(connection, bus.emission)) return null
     if (!mayReceive(connection, packet.topic)) return null
-    const lane = laneFor(client, packet.qos)
-    if (lane === 'deliver') return packet
+    const lane = laneFor(client, packet.qos, connection.handedBytes)
+    if (lane === 'deliver') {
+      countHanded(connection, packet.payload.length)
+      return packet
+    }
     metrics.slowConsumers.inc({ lane })
     if (lane === 'drop') return null
     client.conn.destroy()
     // Refusing a queued message deletes it from the session; this one waits there for the next connection.
     return packet.qos > 0 ? packet : null
   }
+}
+
+function countHanded(connection: Connection, bytes: number): void {
+  if (connection.handedBytes === 0) {
+    setImmediate(() => {
+      connection.handedBytes = 0
+    })
+  }
+  connection.handedBytes += bytes
 }
 
 /** One packet goes to a connection once, however many of its subscriptions match. [MQTT-3.3.5-1] */

@@ -7,9 +7,12 @@ export const CLOSE_ABOVE_BYTES = 16_777_216
 
 export type Lane = 'deliver' | 'drop' | 'close'
 
-/** What to do with the next message to a connection, by how much it has left unread. */
-export function laneFor(client: Client, qos: number): Lane {
-  const waiting = client.conn.writableLength
+/**
+ * What to do with the next message to a connection, by how much it has left unread.
+ * @param handedBytes given to it in this turn of the event loop: Aedes writes them in the next one
+ */
+export function laneFor(client: Client, qos: number, handedBytes: number): Lane {
+  const waiting = client.conn.writableLength + handedBytes
   if (waiting > CLOSE_ABOVE_BYTES) return 'close'
   return qos === 0 && waiting > DROP_ABOVE_BYTES ? 'drop' : 'deliver'
 }

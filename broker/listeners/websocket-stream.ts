@@ -52,7 +52,8 @@ export class WebSocketStream extends Duplex {
   }
 
   #send(bytes: Buffer, done: (error?: Error | null) => void): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return done(new Error('the WebSocket is closed'))
+    // Nobody is there to read it. No error: what the peer sent before it left may not have been handled yet.
+    if (this.#socket.readyState !== this.#socket.OPEN) return done()
     this.#socket.send(bytes, { binary: true }, done)
   }
 }
