@@ -1,6 +1,7 @@
 import { useCallback } from 'react'
 import type { LocationUpdate } from '../../../../contract/index.ts'
 import { useConsole } from '../hooks/live-context.ts'
+import { TRAIL_GAP_MS } from '../live/devices.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
 import type { Palette } from './palette.ts'
 
@@ -42,6 +43,18 @@ const draw = (palette: Palette): Drawing => ({
   ],
 })
 
+/** The way of a device, cut where it was silent for long. */
+function inStretches(fixes: readonly LocationUpdate[]): GeoJSON.Position[][] {
+  const stretches: GeoJSON.Position[][] = []
+  let before = Number.NEGATIVE_INFINITY
+  for (const { timestamp, location } of fixes) {
+    if (timestamp - before > TRAIL_GAP_MS) stretches.push([])
+    stretches.at(-1)!.push([location.lng, location.lat])
+    before = timestamp
+  }
+  return stretches.filter(stretch => stretch.length > 1)
+}
+
 interface Props {
   /** What the history tells of the selected device, oldest first. */
   readonly recent: readonly LocationUpdate[]
@@ -76,13 +89,13 @@ export function TrailLayer({ recent }: Props) {
         drawnEmpty = features.length === 0
         setSourceData(map, 'trails', { type: 'FeatureCollection', features })
       }
-      const coordinates = recent.map(({ location }) => [location.lng, location.lat])
+      const coordinates = inStretches(recent)
       setSourceData(map, 'recent-trail', {
         type: 'FeatureCollection',
         features:
-          coordinates.length < 2
+          coordinates.length === 0
             ? []
-            : [{ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates } }],
+            : [{ type: 'Feature', properties: {}, geometry: { type: 'MultiLineString', coordinates } }],
       })
       return motion.onFrame(update)
     },

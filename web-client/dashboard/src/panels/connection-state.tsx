@@ -5,6 +5,8 @@ import { agoText, durationText } from '../live/time-text.ts'
 
 /** A connection that comes back within this is not worth a banner. */
 const BANNER_AFTER_MS = 1_500
+/** Connected, but nothing has come for a while: a quiet fleet, or a network that died without a word. */
+const QUIET_AFTER_MS = 10_000
 
 /** In the top bar, always: whether what you see is live, and how old the last message is. */
 export function ConnectionPill() {
@@ -12,15 +14,16 @@ export function ConnectionPill() {
   const { phase, lastMessageAtMs } = useStore(live.connection.store)
   const nowMs = useNow(Date.now)
   const age = lastMessageAtMs === null ? '' : agoText(nowMs - lastMessageAtMs)
+  const quiet = phase === 'online' && nowMs - (lastMessageAtMs ?? 0) > QUIET_AFTER_MS
   const text = {
     connecting: 'Connecting…',
-    online: age === '' ? 'Live, no data yet' : `Live · ${age}`,
+    online: age === '' ? 'Live, no data yet' : `${quiet ? 'Quiet' : 'Live'} · ${age}`,
     offline: 'Offline',
   }[phase]
   return (
     <span
       className="pill"
-      data-phase={phase}
+      data-phase={quiet ? 'quiet' : phase}
       title={age === '' ? 'Nothing has been received yet' : `Last data: ${age}`}
     >
       <i aria-hidden="true" />
