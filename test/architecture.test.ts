@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 /*
- * The shape of the code, as docs/architecture.md draws it: who may import whom, and where the process, the environment and the
+ * The shape of the code: who may import whom, and where the process, the environment and the
  * topics are spoken of. Type imports count as imports.
  */
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -121,7 +121,7 @@ test('folders import only what the import table allows', () => {
       })
       .map(target => `imports ${target}`),
   )
-  none(found, 'A folder imports one that it may not know (see the table in docs/architecture.md):')
+  none(found, 'A folder imports one that it may not know (see MAY_IMPORT in this test):')
 })
 
 test('other folders are imported by their front door alone', () => {
