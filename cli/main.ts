@@ -60,6 +60,9 @@ Every command has --help. Settings are environment variables, a .env file in the
 "trackwire serve --help" lists them.
 `
 
+/** What the file system says when TRACKWIRE_DATA is no folder, or not ours. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['EEXIST', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS'])
+
 /** Exit code of a run that a second signal stopped at once. */
 const STOPPED_AT_ONCE = 130
 
@@ -123,10 +126,15 @@ function isParseArgsError(error: unknown): error is Error {
 }
 
 function describe(error: unknown): string {
-  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string }
+  const { code, port, address, path } = error as NodeJS.ErrnoException & { port?: number; address?: string }
   if (code === 'EADDRINUSE') return `port ${port} on ${address} is taken; choose another one or 0 for any free port`
   if (code === 'EACCES' && port !== undefined) return `port ${port} needs more rights; choose one above 1023`
+  if (path !== undefined && code !== undefined && UNWRITABLE.has(code)) {
+    return `${path} cannot be written (${code}); change its owner, or set TRACKWIRE_DATA to a folder of yours`
+  }
+  if (code === 'ENOSPC') return 'the disk is full; make room, or set TRACKWIRE_DATA to a folder on another one'
   if (code === 'EADDRNOTAVAIL') return `${address} is no address of this machine; check TRACKWIRE_HOST`
+  if (code === 'ENOTFOUND') return `${(error as { hostname?: string }).hostname} has no address; check TRACKWIRE_HOST`
   return error instanceof Error ? error.message || String(error) : String(error)
 }
 
