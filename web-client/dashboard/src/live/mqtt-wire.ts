@@ -23,8 +23,8 @@ export interface WireOptions {
 
 export type OpenWire = (options: WireOptions, events: WireEvents) => Promise<Wire>
 
-/** Short, so that a dead network shows within 15 s instead of as a silently old map. */
-const KEEPALIVE_SECONDS = 10
+/** Short, so that a dead network shows within 25 s instead of as a silently old map; a busy page must not look dead. */
+const KEEPALIVE_SECONDS = 15
 /** CONNACK 4 and 5 of MQTT 3.1.1: bad user name or password, not authorized. */
 const UNAUTHORIZED_CODES: readonly unknown[] = [4, 5]
 

@@ -9,11 +9,16 @@ export const heightMarker = (height: Height): string => `height:${height}`
 
 /** An empty map of water; every layer is a component that adds itself. */
 export function baseStyle(theme: Theme): StyleSpecification {
+  const { water, waterNear } = PALETTES[theme]
   return {
     version: 8,
     sources: {},
     layers: [
-      { id: 'water', type: 'background', paint: { 'background-color': PALETTES[theme].water } },
+      {
+        id: 'water',
+        type: 'background',
+        paint: { 'background-color': ['interpolate', ['linear'], ['zoom'], 9, water, 12, waterNear] },
+      },
       ...HEIGHTS.map(height => ({
         id: heightMarker(height),
         type: 'background' as const,

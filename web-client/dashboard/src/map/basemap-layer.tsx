@@ -19,8 +19,6 @@ const URLS: Readonly<Record<Detail, string>> = { coarse: coarseUrl, fine: fineUr
 
 /** The map imports what ends in `.mjs` as a module, and would evaluate anything else, which no good CSP allows. */
 const ATLAS_MODULE = `${new URL(atlasWorkerUrl, import.meta.url).href}#.mjs`
-let atlasReady: Promise<void> | null = null
-
 /**
  * `tolerance: 0`: simplified by default, large polygons lose corners and seas fill with land.
  * `maxzoom`: a unit of such a tile is 10 m, finer than the data; cutting it further would only cost time.
@@ -71,8 +69,8 @@ const draw = (palette: Palette): Drawing => ({
 
 /** Has the map's workers fetch and unpack the atlas. */
 async function load(map: MapLibreMap, detail: Detail): Promise<void> {
-  atlasReady ??= importScriptInWorkers(ATLAS_MODULE)
-  await atlasReady
+  // Imported once, however often it is asked for.
+  await importScriptInWorkers(ATLAS_MODULE)
   const source = map.getSource<GeoJSONSource>(`atlas-${detail}`)
   await source?.setData(`atlas://world${new URL(URLS[detail], import.meta.url).pathname}`)
 }

@@ -31,6 +31,7 @@ export function Camera({ padding }: Props) {
     const { map } = handle
     let seen = selection.store.get()
     let fitted = false
+    let fittedToFences = false
     let followedTo = ''
     const timers = new Set<ReturnType<typeof setTimeout>>()
 
@@ -47,7 +48,9 @@ export function Camera({ padding }: Props) {
       })
       const seenAs = positions.length > 0 ? positions : corners
       if (seenAs.length === 0) return
-      fitted = true
+      // Fences come first; the fleet still gets its turn.
+      fitted = positions.length > 0
+      fittedToFences = true
       const [west, south, east, north] = boxOf(seenAs)
       const bounds: LngLatBoundsLike = [
         [west, south],
@@ -58,7 +61,7 @@ export function Camera({ padding }: Props) {
 
     const fitFirst = (): void => {
       if (fitted || timers.size > 0) return
-      if (live.devices.get().size === 0 && live.fences.get().size === 0) return
+      if (live.devices.get().size === 0 && (fittedToFences || live.fences.get().size === 0)) return
       const timer = setTimeout(() => {
         timers.delete(timer)
         if (!fitted) fit(false)

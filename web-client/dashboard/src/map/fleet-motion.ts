@@ -13,9 +13,10 @@ export interface FleetMotion {
   close(): void
 }
 
-const FRAME_MS = 100
 /** Above this many devices markers jump from fix to fix: then the eye follows the swarm, and the drawing must keep up. */
-const GLIDING_DEVICES = 400
+export const GLIDING_DEVICES = 400
+const FRAME_MS = 100
+const LARGE_FLEET_FRAME_MS = 500
 
 export function startFleetMotion(devices: Store<Devices>, reducedMotion: MediaQueryList): FleetMotion {
   const glides = new Map<string, Glide>()
@@ -25,6 +26,8 @@ export function startFleetMotion(devices: Store<Devices>, reducedMotion: MediaQu
   let timer: ReturnType<typeof setTimeout> | undefined
   let waiting = false
   let lastFrameMs = 0
+
+  const frameMs = (): number => (devices.get().size > GLIDING_DEVICES ? LARGE_FLEET_FRAME_MS : FRAME_MS)
 
   const takeFixes = (): void => {
     const nowMs = performance.now()
@@ -44,7 +47,7 @@ export function startFleetMotion(devices: Store<Devices>, reducedMotion: MediaQu
       () => {
         frame = requestAnimationFrame(draw)
       },
-      Math.max(0, lastFrameMs + FRAME_MS - performance.now()),
+      Math.max(0, lastFrameMs + frameMs() - performance.now()),
     )
   }
 

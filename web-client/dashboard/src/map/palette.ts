@@ -3,6 +3,8 @@ export type Theme = 'light' | 'dark'
 /** The colours of the map; those of the panels are custom properties in `styles/tokens.css`. */
 export interface Palette {
   readonly water: string
+  /** In a city: nearer to the land's colour, because the coast is only true to a kilometre. */
+  readonly waterNear: string
   readonly land: string
   readonly coast: string
   readonly border: string
@@ -24,6 +26,7 @@ export interface Palette {
 export const PALETTES: Readonly<Record<Theme, Palette>> = {
   light: {
     water: '#d3e0e6',
+    waterNear: '#e7ecec',
     land: '#f5f4ef',
     coast: '#a9bcc5',
     border: '#cbc8bd',
@@ -43,6 +46,7 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
   },
   dark: {
     water: '#0c1318',
+    waterNear: '#131a20',
     land: '#182026',
     coast: '#3a4a54',
     border: '#344049',

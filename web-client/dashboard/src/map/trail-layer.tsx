@@ -2,11 +2,13 @@ import { useCallback } from 'react'
 import type { LocationUpdate } from '../../../../contract/index.ts'
 import { useConsole } from '../hooks/live-context.ts'
 import { TRAIL_GAP_MS } from '../live/devices.ts'
+import { GLIDING_DEVICES } from './fleet-motion.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
 import type { Palette } from './palette.ts'
 
 /** Trails are redrawn less often than markers: their far end does not move. */
 const PERIOD_MS = 250
+const LARGE_FLEET_PERIOD_MS = 2_000
 
 const fading = (color: string): ['interpolate', ['linear'], ['line-progress'], number, string, number, string] => [
   'interpolate',
@@ -70,7 +72,8 @@ export function TrailLayer({ recent }: Props) {
       let drawnEmpty = false
       const update = (): void => {
         const nowMs = performance.now()
-        if (nowMs - drawnAtMs < PERIOD_MS) return
+        const large = live.devices.get().size > GLIDING_DEVICES
+        if (nowMs - drawnAtMs < (large ? LARGE_FLEET_PERIOD_MS : PERIOD_MS)) return
         drawnAtMs = nowMs
         const selectedId = selection.store.get().deviceId
         const features: GeoJSON.Feature[] = []
