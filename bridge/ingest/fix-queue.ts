@@ -4,6 +4,8 @@ import { keyOf } from './state-cache.ts'
 
 /** One fix on its way to the database. */
 export interface QueuedFix {
+  /** Its place in the batch as sent. */
+  readonly index: number
   readonly key: string
   readonly org: string
   readonly deviceId: string
@@ -45,6 +47,7 @@ export function queueBatch(
     }
     const { fix, setAside } = judged
     items.push({
+      index,
       key,
       org,
       deviceId,

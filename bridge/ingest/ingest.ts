@@ -32,6 +32,11 @@ export interface FixBatch {
   readonly receivedAt: number
   /** The sender is the device itself: it is registered on first use. */
   readonly registers: boolean
+  /**
+   * Pass what is stored on to the subscribers of the device's location topic. For fixes that did not come through the broker,
+   * which forwards its own.
+   */
+  readonly forward?: boolean
 }
 
 export interface SosCall {

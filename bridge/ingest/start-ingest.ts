@@ -1,4 +1,4 @@
-import { TrackwireError } from '../../contract/index.ts'
+import { buildTopic, TrackwireError } from '../../contract/index.ts'
 import { registerDevice } from '../store/devices.ts'
 import { openDayPartitions } from '../store/partitions.ts'
 import { Announcer } from './announcer.ts'
@@ -88,7 +88,17 @@ class RunningIngest implements Ingest {
     if (!registers && !devices.has(org, deviceId)) await this.#lookUp(batch)
     const { items, results } = queueBatch(batch, now(), code => metrics.fixes.inc({ result: code }))
     if (items.length > 0) this.#committer.add(items)
+    if (batch.forward) void results.then(settled => this.#forward(items, settled)).catch(() => {})
     return results
+  }
+
+  /** A repeat was forwarded before, and what is set aside is not to be seen. */
+  #forward(items: readonly QueuedFix[], results: readonly FixResult[]): void {
+    for (const { index, org, deviceId, fix } of items) {
+      if (results[index]?.status !== 'stored') continue
+      const topic = buildTopic('location', { org, deviceId })
+      void this.#pipeline.announcer.live(topic, () => ({ topic, payload: JSON.stringify(fix), qos: 1, retain: false }))
+    }
   }
 
   /** Another node or process may have registered it since. */

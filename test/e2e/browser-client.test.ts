@@ -40,6 +40,11 @@ test('what a browser does: log in, get a socket token, hear a crossing over MQTT
   const update = { deviceId: 'van-1', timestamp, location: { lat: 0.01, lng: 0.01 } }
   const accepted = await platform.request('/api/tracking/location', { role: 'device', sub: 'van-1', body: update })
   assert.equal(accepted.status, 202)
+  const seen = await ear.hear<{ timestamp: number }>(
+    'the position',
+    ({ topic }) => topic === 'demo/devices/van-1/location',
+  )
+  assert.equal(seen.payload.timestamp, timestamp, 'what came over HTTP is seen by subscribers too')
   const { payload } = await ear.hear<GeofenceEvent>(
     'the crossing',
     ({ topic }) => topic === 'demo/notifications/geofence/enter/van-1',

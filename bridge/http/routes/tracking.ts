@@ -85,6 +85,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
         fixes: [request.body],
         receivedAt: Date.now(),
         registers: registers(principal, deviceId),
+        forward: true,
       })
       if (result === undefined) throw new TypeError('ingest answered one fix with no result')
       if (result.status === 'refused') throw new TrackwireError(result.code, result.message)
