@@ -50,14 +50,14 @@ export function warnOfUnknown({ environment }: CommandContext, logger: Logger): 
   }
 }
 
-/** One line a listener, and the administrator's password the only time it is known. */
+/** One line a listener, and the administrator's password the only time it is known; written at once, so that they stay together. */
 export function printAddresses({ listeners, firstAccount }: Platform, { stdout }: CommandContext): void {
-  for (const { name, address } of listeners) stdout.write(`${name.padEnd(23)} ${address}\n`)
+  const lines = listeners.map(({ name, address }) => `${name.padEnd(23)} ${address}`)
   if (firstAccount) {
-    stdout.write(
-      `Administrator           ${firstAccount.username}, password ${firstAccount.password} (printed this once; keep it)\n`,
-    )
+    const { username, password } = firstAccount
+    lines.push(`Administrator           ${username}, password ${password} (printed this once; keep it)`)
   }
+  stdout.write(`${lines.join('\n')}\n`)
 }
 
 export function untilStopped(signal: AbortSignal): Promise<void> {
