@@ -45,6 +45,8 @@ export class DeviceStatusPublisher {
     if (online.length === 0) return
     this.#settling = setTimeout(() => {
       for (const { topic } of online) {
+        // Its will, published shortly before, knows more than we do.
+        if (persistence.retainedUnder(topic).every(({ payload }) => stateOf(payload) === 'offline')) continue
         const { org, deviceId } = parseTopic(topic)?.params ?? {}
         if (org === undefined || deviceId === undefined) continue
         if (this.#connections.ofPrincipal({ org, sub: deviceId }).size > 0) continue

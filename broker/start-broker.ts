@@ -44,7 +44,7 @@ export interface BrokerOptions {
   readonly connectTimeoutMs?: number
   /** How long a subscriber may leave its socket full before it is disconnected. */
   readonly drainTimeoutMs?: number
-  /** Four of these after a start, the wills of an earlier process are published and devices that have not come back are offline. */
+  /** Four of these after a start, the wills of an earlier process are published; after five, devices that have not come back are offline. */
   readonly heartbeatMs?: number
 }
 
@@ -138,7 +138,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const publish = publishThrough(aedes)
   tell = createNotices(publish, metrics)
   const expiry = new TokenExpiry(tell, now)
-  const status = new DeviceStatusPublisher({ publish, connections, now, returnWithinMs: 4 * heartbeatMs })
+  const status = new DeviceStatusPublisher({ publish, connections, now, returnWithinMs: 5 * heartbeatMs })
   const subscribePath = authorizeSubscribe({
     connections,
     tell,
