@@ -11,6 +11,7 @@ import { drain, printAddresses, SETTINGS_HELP, untilStopped, warnOfUnknown } fro
 
 const ORG = 'demo'
 const DEMO_TOKEN_SECONDS = 86_400
+const ALREADY_REGISTERED = 409
 
 export const demoCommand: Command = {
   help: `Usage: trackwire demo [--seed SEED] [--config FILE]
@@ -58,6 +59,7 @@ async function startDemo(
   const city = demoCity()
   const admin = await tokens.mint({ org: ORG, sub: 'admin', role: 'admin', ttlSeconds: DEMO_TOKEN_SECONDS })
   await importFences(httpUrl!, admin, city)
+  await registerVehicles(httpUrl!, admin, city)
 
   printAddresses(platform, context)
   context.stdout.write(`\nOpen the dashboard:     ${httpUrl}/#token=${admin}\n\n`)
@@ -88,6 +90,19 @@ async function importFences(httpUrl: string, token: string, city: DemoCity): Pro
     body: JSON.stringify({ type: 'FeatureCollection', features: city.fences }),
   })
   if (!response.ok) throw new Error(`the demo's fences were refused: ${await response.text()}`)
+}
+
+/** Devices register themselves on first use; the demo does it before, so that they have names. */
+async function registerVehicles(httpUrl: string, token: string, city: DemoCity): Promise<void> {
+  for (const { deviceId, name } of city.vehicles) {
+    const response = await fetch(`${httpUrl}/api/v1/devices`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ id: deviceId, name }),
+    })
+    if (!response.ok && response.status !== ALREADY_REGISTERED)
+      throw new Error(`${deviceId} was refused: ${await response.text()}`)
+  }
 }
 
 async function printAlerts(url: string, token: string, city: DemoCity, { stdout }: CommandContext) {
