@@ -29,7 +29,8 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #retained = new Map<string, StoredPacket>()
   readonly #subscriptions = new SubscriptionIndex()
   readonly #granted = new WeakSet<object>()
-  readonly #deletions = new Set<Promise<unknown>>()
+  /** Reads that a write follows: the store closes after the write. */
+  readonly #underWay = new Set<Promise<unknown>>()
   readonly #hasWill: HasWill
 
   constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill) {
@@ -106,21 +107,28 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     // Only a connection being set up comes as itself; one that ends comes as its id.
     const ends = client.conn === undefined
     if (ends && this.#hasWill(client.id)) return undefined
-    const deletion = super.delWill(client).catch(() => undefined)
-    this.#deletions.add(deletion)
-    return deletion.finally(() => this.#deletions.delete(deletion))
+    return this.#finish(super.delWill(client).catch(() => undefined))
+  }
+
+  override async outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown> {
+    return this.#finish(super.outgoingClearMessageId(client, packet))
   }
 
   override async destroy(): Promise<void> {
-    await Promise.all(this.#deletions)
+    await Promise.allSettled(this.#underWay)
     await super.destroy()
   }
 
   override async outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
     try {
-      await super.outgoingUpdate(client, packet)
+      await this.#finish(super.outgoingUpdate(client, packet))
     } catch (error) {
       if ((error as Error).message !== 'no such packet') throw error
     }
+  }
+
+  #finish<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work)
+    return work.finally(() => this.#underWay.delete(work))
   }
 }

@@ -17,7 +17,7 @@ for (const city of ['helsinki-phones', 'aracaju-gotrack'] as const) {
     const { announced, stored } = await sendCity(platform, truth)
     const { matched, missing, extra, repeated, samples } = scoreCity(truth, announced)
     assert.deepEqual({ missing, extra, repeated }, { missing: 0, extra: 0, repeated: 0 }, samples.join('\n'))
-    assert.ok(matched > 1_000, `${matched} crossings were compared`)
+    assert.ok(matched > 500, `${matched} crossings were compared`)
     const ids = (events: readonly { id: string }[]) => events.map(({ id }) => id).sort()
     assert.deepEqual(ids(announced), ids(stored), 'what is stored is what was announced')
     assert.equal(await platform.stop(), 0)
