@@ -11,7 +11,8 @@ import { parseArgs } from 'node:util'
 import { Registry } from 'prom-client'
 import { type Database, type Ingest, startIngest } from '../bridge/index.ts'
 import type { FenceFeature, LocationUpdate } from '../contract/index.ts'
-import { silent, type TestScope, withPglite, withPostgres } from '../test/support/databases.ts'
+import { silent, withPglite, withPostgres } from '../test/support/databases.ts'
+import { openScope } from '../test/support/scope.ts'
 
 const ORG = 'bench'
 const FENCES = 200
@@ -174,13 +175,12 @@ async function run(db: Database): Promise<void> {
   console.log(`${db.kind}: ${sample('_count')} transactions, ${perGroup} fixes each`)
 }
 
-const releases: (() => Promise<void>)[] = []
-const scope: TestScope = { after: release => void releases.push(release), skip: reason => console.log(reason) }
+const scope = openScope()
 console.log(`${seconds} s a phase, ${devices} devices, ${FENCES} fences, seed ${values.seed}, Node ${process.version}`)
 try {
   if (values.database !== 'postgres') await run(await withPglite(scope))
   const server = values.database === 'pglite' ? undefined : await withPostgres(scope)
   if (server !== undefined) await run(server)
 } finally {
-  for (const release of releases.reverse()) await release()
+  await scope.release()
 }

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import type { MqttClient } from 'mqtt'
 import { buildTopic } from '../contract/index.ts'
 import { type RunningPlatform, startTestPlatform } from '../test/support/platform.ts'
+import { openScope } from '../test/support/scope.ts'
 import { SQUARE, walkFix } from '../test/support/square-walk.ts'
 
 const TICK_MS = 10
@@ -27,11 +28,11 @@ const { values } = parseArgs({
 const rate = Number(values.rate)
 const seconds = Number(values.seconds)
 
-const releases: (() => Promise<void> | void)[] = []
+const scope = openScope()
 try {
   const { DATABASE_URL } = process.env
   const environment = { TRACKWIRE_LIMITS: 'off', ...(DATABASE_URL === undefined ? {} : { DATABASE_URL }) }
-  const platform = await startTestPlatform({ after: release => releases.unshift(release) }, { environment })
+  const platform = await startTestPlatform(scope, { environment })
   await platform.request('/api/v1/fences', { role: 'admin', sub: 'bench', body: SQUARE })
   const ids = Array.from({ length: Number(values.devices) }, (_, i) => `bench-${i}`)
   const clients = await Promise.all(ids.map(sub => platform.connect({ role: 'device', sub })))
@@ -43,7 +44,7 @@ try {
   report(await scrape(platform), load.latenciesMs)
   await platform.stop()
 } finally {
-  for (const release of releases) await release()
+  await scope.release()
 }
 
 function startLoad(ids: readonly string[], clients: readonly MqttClient[]) {

@@ -6,7 +6,7 @@ import { generate, type IConnectPacket } from 'mqtt-packet'
 import { createTokens, openSigningKeys } from '../../bridge/index.ts'
 import { metric, mint, startTestBroker } from '../support/broker.ts'
 import { connectPacket, openRaw } from '../support/raw-mqtt.ts'
-import { tempFolder } from '../support/temp-folder.ts'
+import { temporaryFolder } from '../support/scope.ts'
 
 const DEVICE = { role: 'device', sub: 'truck-7' } as const
 const STATUS = 'demo/devices/truck-7/status'
@@ -113,7 +113,7 @@ for (const { name, expect, packet } of ROWS) {
 }
 
 test('CONNECT: a token signed with a foreign key is a bad credential', async t => {
-  const foreign = createTokens(await openSigningKeys(await tempFolder(t)))
+  const foreign = createTokens(await openSigningKeys(await temporaryFolder(t)))
   const { port } = await startTestBroker(t)
   const raw = await openRaw(t, port)
   const connack = await raw.connect(await foreign.mint({ ...DEVICE, org: 'demo', ttlSeconds: 60 }))

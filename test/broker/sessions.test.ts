@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { IConnectPacket } from 'mqtt-packet'
 import { fix, mint, startTestBroker, type TestBroker, type Who } from '../support/broker.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
-import { tempFolder } from '../support/temp-folder.ts'
+import { temporaryFolder } from '../support/scope.ts'
 
 const DEVICE: Who = { role: 'device', sub: 'truck-7' }
 const DESK: Who = { role: 'dispatcher', sub: 'desk' }
@@ -272,7 +272,7 @@ async function killed({ process }: CrashedBroker): Promise<void> {
 }
 
 test('kill -9: the will of a device that does not come back is published after the restart', async t => {
-  const dataDirectory = await tempFolder(t)
+  const dataDirectory = await temporaryFolder(t)
   const doomed = await brokerProcess(t, dataDirectory)
   const first = await connected(t, doomed, { ...DEVICE, sub: 'truck-8' }, { clientId: 'm' })
   await connected(t, doomed, DEVICE, { will: WILL })
@@ -298,7 +298,7 @@ test('kill -9: the will of a device that does not come back is published after t
 })
 
 test('kill -9: a will outlives the takeover of the connection before it', async t => {
-  const dataDirectory = await tempFolder(t)
+  const dataDirectory = await temporaryFolder(t)
   const doomed = await brokerProcess(t, dataDirectory)
   const first = await connected(t, doomed, DEVICE, { will: WILL })
   const second = await connected(t, doomed, DEVICE, { will: WILL })
@@ -312,7 +312,7 @@ test('kill -9: a will outlives the takeover of the connection before it', async 
 })
 
 test('kill -9: what a stored session was promised is there after it', async t => {
-  const dataDirectory = await tempFolder(t)
+  const dataDirectory = await temporaryFolder(t)
   const doomed = await brokerProcess(t, dataDirectory)
   const first = await connected(t, doomed, DESK, { clean: false })
   await first.subscribe('demo/devices/+/location')

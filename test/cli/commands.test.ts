@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startTestPlatform, type Teardown, TRACKWIRE, temporaryFolder } from '../support/platform.ts'
+import { startTestPlatform, TRACKWIRE } from '../support/platform.ts'
+import { type TestScope, temporaryFolder } from '../support/scope.ts'
 
 interface Outcome {
   readonly code: number
@@ -12,7 +13,7 @@ interface Outcome {
 }
 
 async function trackwire(
-  t: Teardown,
+  t: TestScope,
   args: string[],
   environment: Record<string, string> = {},
   folder?: string,

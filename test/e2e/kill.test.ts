@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import mqtt, { type MqttClient } from 'mqtt'
 import { buildTopic, type GeofenceEvent, type LocationUpdate } from '../../contract/index.ts'
 import { withPostgresUrl } from '../support/databases.ts'
-import { type RunningPlatform, startTestPlatform, type Teardown, temporaryFolder } from '../support/platform.ts'
+import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
+import { type TestScope, temporaryFolder } from '../support/scope.ts'
 import { SQUARE, walkCrossings, walkFix } from '../support/square-walk.ts'
 import { Ear } from '../support/wire.ts'
 
@@ -33,7 +34,7 @@ test('kill -9 at 1,000 fixes/s loses nothing acknowledged and announces nothing 
   if (url !== undefined) await killAndResume(t, { DATABASE_URL: url })
 })
 
-async function killAndResume(t: Teardown, environment: Record<string, string>): Promise<void> {
+async function killAndResume(t: TestScope, environment: Record<string, string>): Promise<void> {
   const dataDirectory = await temporaryFolder(t)
   const startMs = Date.now() - 3_600_000
   const first = await startTestPlatform(t, { dataDirectory, environment })

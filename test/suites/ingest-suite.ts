@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Database, registerDevice } from '../../bridge/index.ts'
 import { buildTopic, type GeofenceEvent, type LocationUpdate, type SosEvent } from '../../contract/index.ts'
-import type { TestScope } from '../support/databases.ts'
 import {
   FENCE,
   fixAt,
@@ -14,6 +13,7 @@ import {
   type TestIngest,
   withIngest,
 } from '../support/ingest.ts'
+import { openScope, type TestScope } from '../support/scope.ts'
 
 /** How the ingest pipeline behaves, whatever database is below it. Each test has an organisation of its own. */
 export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
@@ -22,16 +22,14 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
     let missing = false
     let orgs = 0
     const newOrg = (): string => `org-${++orgs}`
-    const releases: (() => Promise<void>)[] = []
+    const scope = openScope()
 
     before(async () => {
-      const opened = await openDatabase({ after: release => void releases.push(release) })
+      const opened = await openDatabase(scope)
       if (opened === undefined) missing = true
       else db = opened
     })
-    after(async () => {
-      for (const release of releases.reverse()) await release()
-    })
+    after(() => scope.release())
 
     /** A test that is skipped, visibly, when the database is not to be had. */
     const it = (sentence: string, body: (t: TestScope, org: string) => Promise<void>): void => {

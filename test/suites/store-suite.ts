@@ -4,22 +4,20 @@ import { type Database, DatabaseError, migrate } from '../../bridge/index.ts'
 import { insertFixes } from '../../bridge/store/fixes.ts'
 import { createPartition, DAY_MS, dayOf, openDayPartitions } from '../../bridge/store/partitions.ts'
 import { claimCleanUp, cleanUp, lastCleanUp } from '../../bridge/store/retention.ts'
-import type { TestScope } from '../support/databases.ts'
+import { openScope, type TestScope } from '../support/scope.ts'
 
 /** What every database has to do alike. */
 export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`the store on ${name}`, () => {
     let db: Database
     let missing = false
-    const releases: (() => Promise<void>)[] = []
+    const scope = openScope()
     before(async () => {
-      const opened = await openDatabase({ after: release => void releases.push(release) })
+      const opened = await openDatabase(scope)
       if (opened === undefined) missing = true
       else db = opened
     })
-    after(async () => {
-      for (const release of releases.reverse()) await release()
-    })
+    after(() => scope.release())
 
     const it = (sentence: string, body: () => Promise<void>): void => {
       test(sentence, async t => {

@@ -14,7 +14,7 @@ import {
   startBroker,
 } from '../../broker/index.ts'
 import type { Acl, ChannelName, Role } from '../../contract/index.ts'
-import { type Scope, tempFolder } from './temp-folder.ts'
+import { type TestScope, temporaryFolder } from './scope.ts'
 
 export interface Who {
   readonly role: Role
@@ -110,9 +110,9 @@ export interface TestBrokerOptions extends Partial<BrokerOptions> {
 export const silent: Logger = pino({ level: 'silent' })
 
 /** The real broker on a free port of the loopback, in a folder that goes with the test. */
-export async function startTestBroker(t: Scope, options: TestBrokerOptions = {}): Promise<TestBroker> {
+export async function startTestBroker(t: TestScope, options: TestBrokerOptions = {}): Promise<TestBroker> {
   const { webSocketServer, allowedOrigins = [], ...brokerOptions } = options
-  const dataDirectory = options.dataDirectory ?? (await tempFolder(t))
+  const dataDirectory = options.dataDirectory ?? (await temporaryFolder(t))
   const work = new RecordingHandlers()
   const registry = new Registry()
   const broker = await startBroker({

@@ -8,25 +8,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { pino } from 'pino'
 import { type Database, migrate, openDatabase } from '../../bridge/index.ts'
-
-/** What a helper needs of a test: `TestContext` of node:test has both. */
-export interface TestScope {
-  after(release: () => Promise<void>): void
-  skip?(reason?: string): void
-}
+import { type TestScope, temporaryFolder } from './scope.ts'
 
 export const silent = pino({ level: 'silent' })
 
-/** A folder that is gone after the test. */
-export async function withFolder(t: TestScope): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'trackwire-test-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
-
 /** The embedded database, migrated, in a folder of its own; closed after the test. */
 export async function withPglite(t: TestScope): Promise<Database> {
-  const db = await openDatabase({ dataDirectory: await withFolder(t), logger: silent })
+  const db = await openDatabase({ dataDirectory: await temporaryFolder(t), logger: silent })
   t.after(() => db.close())
   await migrate(db)
   return db

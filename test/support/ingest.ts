@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client'
 import { type Database, type Ingest, type OutgoingMessage, startIngest } from '../../bridge/index.ts'
 import type { FenceFeature, GeofenceEvent, LocationUpdate, SosEvent } from '../../contract/index.ts'
-import { silent, type TestScope } from './databases.ts'
+import { silent } from './databases.ts'
+import type { TestScope } from './scope.ts'
 
 /** A broker that only remembers what it was given. */
 export class Recorder {

@@ -1,20 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { createTokens, openSigningKeys } from '../../bridge/index.ts'
 import type { Acl, Role } from '../../contract/index.ts'
+import { type TestScope, temporaryFolder } from './scope.ts'
 
 export const TRACKWIRE = fileURLToPath(new URL('../../../bin/trackwire.js', import.meta.url))
-
-/** Where a teardown is registered: a test context, or whatever runs a stack of them. */
-export interface Teardown {
-  after(release: () => Promise<void> | void): void
-}
 
 export interface TokenOptions {
   readonly role: Role
@@ -52,7 +45,7 @@ export interface PlatformOptions {
 
 const START_WITHIN_MS = 60_000
 
-export async function startTestPlatform(t: Teardown, options: PlatformOptions = {}): Promise<RunningPlatform> {
+export async function startTestPlatform(t: TestScope, options: PlatformOptions = {}): Promise<RunningPlatform> {
   const dataDirectory = options.dataDirectory ?? (await temporaryFolder(t))
   const child = spawn(process.execPath, [TRACKWIRE, 'serve'], {
     cwd: dataDirectory,
@@ -105,12 +98,6 @@ export async function startTestPlatform(t: Teardown, options: PlatformOptions = 
       })
     },
   }
-}
-
-export async function temporaryFolder(t: Teardown): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'trackwire-test-'))
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
-  return folder
 }
 
 async function readAddresses(

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
-import type { Scope } from './temp-folder.ts'
+import type { TestScope } from './scope.ts'
 
 type Command = Packet['cmd']
 type Of<Cmd extends Command> = Extract<Packet, { cmd: Cmd }>
@@ -143,7 +143,7 @@ export function connectPacket(password: string, more: Partial<IConnectPacket> = 
 }
 
 /** Connects a socket to the broker, nothing sent yet. */
-export async function openRaw(t: Scope, port: number): Promise<RawClient> {
+export async function openRaw(t: TestScope, port: number): Promise<RawClient> {
   const socket: Socket = connect({ host: '127.0.0.1', port, noDelay: true })
   await once(socket, 'connect')
   t.after(() => {

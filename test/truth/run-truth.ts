@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { CITIES, type City, loadCity, scoreCity } from '../support/geofence-truth.ts'
 import { startTestPlatform } from '../support/platform.ts'
+import { openScope } from '../support/scope.ts'
 import { sendCity } from './send-city.ts'
 
 const HELP = `Usage: npm run truth -- [--data FOLDER] [CITY …]
@@ -31,16 +32,16 @@ async function main(): Promise<number> {
     process.stderr.write(`truth: ${cause}\n\n${HELP}`)
     return 2
   }
-  const releases: (() => Promise<void> | void)[] = []
+  const scope = openScope()
   try {
     const { DATABASE_URL } = process.env
     const environment = DATABASE_URL === undefined ? {} : { DATABASE_URL }
-    const platform = await startTestPlatform({ after: release => releases.unshift(release) }, { environment })
+    const platform = await startTestPlatform(scope, { environment })
     const faults = await scoreCities(platform, dataDir, positionals.length > 0 ? (positionals as City[]) : CITIES)
     await platform.stop()
     return faults === 0 ? 0 : 1
   } finally {
-    for (const release of releases) await release()
+    await scope.release()
   }
 }
 

@@ -12,14 +12,13 @@ import {
 } from '../../../bridge/index.ts'
 import { openPglite } from '../../../bridge/store/database-pglite.ts'
 import { silent, withPostgresUrl } from '../../support/databases.ts'
+import { openScope } from '../../support/scope.ts'
 
 const DAY_MS = 86_400_000
 
-const releases: (() => Promise<void>)[] = []
-const url = await withPostgresUrl({ after: release => void releases.push(release) })
-after(async () => {
-  for (const release of releases) await release()
-})
+const scope = openScope()
+const url = await withPostgresUrl(scope)
+after(() => scope.release())
 
 describe('accounts on PGlite', () => accountsSuite(() => openPglite(null, silent)))
 describe('accounts on PostgreSQL', { skip: url === undefined && 'no PostgreSQL server programs' }, () =>

@@ -4,8 +4,9 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { migrate, openDatabase } from '../../../bridge/index.ts'
-import { silent, type TestScope, withFolder, withPostgresUrl } from '../../support/databases.ts'
+import { silent, withPostgresUrl } from '../../support/databases.ts'
 import { INSIDE, OUTSIDE, withIngest } from '../../support/ingest.ts'
+import { type TestScope, temporaryFolder } from '../../support/scope.ts'
 
 const CHILD = fileURLToPath(new URL('../../support/ingest-child.js', import.meta.url))
 const KILL_AFTER_ACKNOWLEDGED = 60
@@ -56,7 +57,7 @@ async function killAndResume(t: TestScope, dataDirectory: string, url: string): 
 }
 
 test('kill -9 amid the fixes loses nothing acknowledged and no crossing (embedded database)', async t => {
-  await killAndResume(t, await withFolder(t), '')
+  await killAndResume(t, await temporaryFolder(t), '')
 })
 
 test('kill -9 amid the fixes loses nothing acknowledged and no crossing (PostgreSQL)', async t => {

@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { acquireDataFolder, readLock } from '../../../bridge/index.ts'
-import { type TestScope, withFolder } from '../../support/databases.ts'
+import { type TestScope, temporaryFolder } from '../../support/scope.ts'
 
 const LOCK_MODULE = new URL('../../../bridge/store/data-folder-lock.js', import.meta.url).href
 
@@ -29,7 +29,7 @@ async function holderProcess(t: TestScope, folder: string): Promise<{ child: Chi
 }
 
 test('a second process is told who holds the folder and what to do', async t => {
-  const folder = await withFolder(t)
+  const folder = await temporaryFolder(t)
   const lock = await acquireDataFolder(folder, { pid: process.pid })
   const { said } = await holderProcess(t, folder)
   assert.match(said, new RegExp(`in use by process ${process.pid}: stop that process, or set TRACKWIRE_DATA`))
@@ -38,14 +38,14 @@ test('a second process is told who holds the folder and what to do', async t => 
 })
 
 test('the same process cannot take a folder twice', async t => {
-  const folder = await withFolder(t)
+  const folder = await temporaryFolder(t)
   const lock = await acquireDataFolder(folder, { pid: process.pid })
   t.after(() => lock.close())
   await assert.rejects(acquireDataFolder(folder, { pid: process.pid }), { name: 'DataFolderInUseError' })
 })
 
 test('a folder whose holder was killed is free at once', async t => {
-  const folder = await withFolder(t)
+  const folder = await temporaryFolder(t)
   const { child, said } = await holderProcess(t, folder)
   assert.equal(said, 'holds')
   assert.equal((await readLock(folder))?.pid, child.pid)
@@ -59,14 +59,14 @@ test('a folder whose holder was killed is free at once', async t => {
 })
 
 test('a lock file that names a living process does not make it the holder', async t => {
-  const folder = await withFolder(t)
+  const folder = await temporaryFolder(t)
   await writeFile(join(folder, 'lock.json'), JSON.stringify({ pid: process.ppid, startedAt: 1 }))
   assert.equal(await readLock(folder), null)
   await (await acquireDataFolder(folder, { pid: process.pid })).close()
 })
 
 test('the lock tells where the platform answers, until it is given free', async t => {
-  const folder = await withFolder(t)
+  const folder = await temporaryFolder(t)
   const lock = await acquireDataFolder(folder, { pid: process.pid, now: () => 5 })
   assert.deepEqual(await readLock(folder), { pid: process.pid, startedAt: 5 })
   await lock.setHttpAddress('http://127.0.0.1:8080')
@@ -78,7 +78,7 @@ test('the lock tells where the platform answers, until it is given free', async 
 })
 
 test('a folder that does not exist is held by nobody, and is made when it is taken', async t => {
-  const folder = join(await withFolder(t), 'new', 'folder')
+  const folder = join(await temporaryFolder(t), 'new', 'folder')
   assert.equal(await readLock(folder), null)
   await (await acquireDataFolder(folder, { pid: process.pid })).close()
 })

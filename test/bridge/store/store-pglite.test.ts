@@ -4,7 +4,8 @@ import { DatabaseError, migrate, openDatabase } from '../../../bridge/index.ts'
 import { openPglite } from '../../../bridge/store/database-pglite.ts'
 import { tidyEmbedded } from '../../../bridge/store/embedded-upkeep.ts'
 import { storeSuite } from '../../suites/store-suite.ts'
-import { silent, withFolder, withPglite } from '../../support/databases.ts'
+import { silent, withPglite } from '../../support/databases.ts'
+import { temporaryFolder } from '../../support/scope.ts'
 
 storeSuite('PGlite in a folder', withPglite)
 
@@ -16,7 +17,7 @@ storeSuite('PGlite in memory', async t => {
 })
 
 test('the embedded database keeps what was committed when it is closed and opened again', async t => {
-  const dataDirectory = await withFolder(t)
+  const dataDirectory = await temporaryFolder(t)
   const first = await openDatabase({ dataDirectory, logger: silent })
   await migrate(first)
   await first.query("insert into duties values ('kept', 7)")
