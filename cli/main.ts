@@ -44,6 +44,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/migrate.ts')).migrateCommand,
   },
   {
+    name: 'backup',
+    summary: 'copy the data of a stopped platform',
+    load: async () => (await import('./commands/backup.ts')).backupCommand,
+  },
+  {
     name: 'doctor',
     summary: 'check the installation',
     load: async () => (await import('./commands/doctor.ts')).doctorCommand,

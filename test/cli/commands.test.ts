@@ -34,7 +34,7 @@ async function trackwire(
 const SENTENCE = /^trackwire: [^\n]+\n$/
 
 test('every command has --help and exits with 0', async t => {
-  for (const command of ['serve', 'demo', 'token', 'device', 'sim', 'migrate', 'doctor']) {
+  for (const command of ['serve', 'demo', 'token', 'device', 'sim', 'migrate', 'backup', 'doctor']) {
     const { code, stdout } = await trackwire(t, [command, '--help'])
     assert.equal(code, 0, command)
     assert.match(stdout, /^Usage: trackwire /m, command)
@@ -70,6 +70,7 @@ const MISTAKES: readonly [name: string, args: string[]][] = [
   ],
   ['a device with a bad id', ['device', 'add', 'a b', '--org', 'demo']],
   ['a device verb that is none', ['device', 'remove', 'a', '--org', 'demo']],
+  ['a backup to nowhere', ['backup']],
   ['a configuration file that is not there', ['serve', '--config', 'nowhere.env']],
 ]
 
@@ -186,4 +187,27 @@ test('migrate brings an empty database up to date, and says so when there is not
   const folder = await temporaryFolder(t)
   assert.match((await trackwire(t, ['migrate'], {}, folder)).stdout, /^applied: /)
   assert.match((await trackwire(t, ['migrate'], {}, folder)).stdout, /^nothing to do/)
+})
+
+test('backup copies a stopped platform, which starts from the copy as it was; a running one is refused', async t => {
+  const platform = await startTestPlatform(t)
+  const device = { role: 'device', sub: 'truck-1' } as const
+  const fix = { timestamp: Date.now() - 1_000, location: { lat: 1, lng: 2 } }
+  assert.equal((await platform.request('/api/tracking/location', { ...device, body: fix })).status, 202)
+  const target = join(await temporaryFolder(t), 'copy')
+  const environment = { TRACKWIRE_DATA: platform.dataDirectory }
+  const running = await trackwire(t, ['backup', '--to', target], environment)
+  assert.equal(running.code, 1)
+  assert.match(running.stderr, /in use by process/)
+  await platform.stop()
+  const stopped = await trackwire(t, ['backup', '--to', target], environment)
+  assert.equal(stopped.code, 0, stopped.stderr)
+  assert.equal(stopped.stdout.trim(), target)
+  const restored = await startTestPlatform(t, { dataDirectory: target })
+  const token = await platform.token({ role: 'admin', sub: 'boss' })
+  const last = await fetch(`${restored.httpUrl}/api/v1/devices/truck-1/last`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  assert.equal(last.status, 200, 'the copy takes tokens of the same keys')
+  assert.equal(((await last.json()) as typeof fix).timestamp, fix.timestamp)
 })
