@@ -41,13 +41,15 @@ export interface PlatformOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** A folder of an earlier run; a new one when left out. */
   readonly dataDirectory?: string
+  /** `serve` when left out. */
+  readonly command?: 'serve' | 'demo'
 }
 
 const START_WITHIN_MS = 60_000
 
 export async function startTestPlatform(t: TestScope, options: PlatformOptions = {}): Promise<RunningPlatform> {
   const dataDirectory = options.dataDirectory ?? (await temporaryFolder(t))
-  const child = spawn(process.execPath, [TRACKWIRE, 'serve'], {
+  const child = spawn(process.execPath, [TRACKWIRE, options.command ?? 'serve'], {
     cwd: dataDirectory,
     env: {
       PATH: process.env.PATH,

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startTestPlatform } from '../support/platform.ts'
+
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (let waitedMs = 0; !isSo(); waitedMs += 50) {
+    assert.ok(waitedMs < 30_000, `${what} did not come`)
+    await delay(50)
+  }
+}
+
+test('the demo prints a link that logs in, and alerts as its vehicles cross fences; SIGTERM ends it with 0', async t => {
+  const demo = await startTestPlatform(t, { command: 'demo' })
+  await until('the link', () => demo.output().includes('#token='))
+  const [, token] = /#token=(\S+)/.exec(demo.output())!
+  const devices = await fetch(`${demo.httpUrl}/api/v1/devices`, { headers: { authorization: `Bearer ${token}` } })
+  assert.equal(devices.status, 200)
+  const { items } = (await devices.json()) as { items: { name: string }[] }
+  assert.ok(items.length >= 12, 'a fleet')
+  const ALERT = /^\d\d:\d\d:\d\d {2}(enter|exit) +\S.+: \S/m
+  await until('an alert', () => ALERT.test(demo.output()))
+  assert.equal(await demo.stop(), 0)
+})
