@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import {
   BadSetting,
   choice,
@@ -131,7 +132,31 @@ function readTls({ tlsCert, tlsKey }: Values, problems: string[]): Config['tls']
       return ''
     }
   }
-  return { cert: read('TRACKWIRE_TLS_CERT', tlsCert), key: read('TRACKWIRE_TLS_KEY', tlsKey) }
+  const pair = { cert: read('TRACKWIRE_TLS_CERT', tlsCert), key: read('TRACKWIRE_TLS_KEY', tlsKey) }
+  if (pair.cert !== '' && pair.key !== '') problems.push(...faultsOf(pair))
+  return pair
+}
+
+/** OpenSSL's own words name neither the variable nor the remedy. */
+function faultsOf({ cert, key }: { cert: string; key: string }): string[] {
+  const given: [name: string, what: string, options: SecureContextOptions][] = [
+    ['TRACKWIRE_TLS_CERT', 'no certificate in PEM', { cert }],
+    ['TRACKWIRE_TLS_KEY', 'no private key in PEM without a passphrase', { key }],
+  ]
+  const faults = given
+    .filter(([, , options]) => !isUsable(options))
+    .map(([name, what]) => `${name}: the file holds ${what}`)
+  if (faults.length > 0 || isUsable({ cert, key })) return faults
+  return ['TRACKWIRE_TLS_KEY is not the key of TRACKWIRE_TLS_CERT; give the two that were made together']
+}
+
+function isUsable(options: SecureContextOptions): boolean {
+  try {
+    createSecureContext(options)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function contradictions({ mqttPort, mqttsPort, httpPort, tlsCert, tlsKey }: Values): string[] {

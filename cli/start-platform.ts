@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import {
@@ -9,6 +10,7 @@ import {
   createHttpApp,
   createTokens,
   ensureFirstAccount,
+  type Ingest,
   migrate,
   openDatabase,
   openSigningKeys,
@@ -66,9 +68,19 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const accounts = createAccounts(db)
   const firstAccount = (await ensureFirstAccount(db)) ?? undefined
 
+  // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
+  // Listed before they are made, since the order in which they are made is another: a start that fails half-way closes what there is.
+  const made: { app?: FastifyInstance; broker?: Broker; ingest?: Ingest } = {}
+  releasers.add('http', () => made.app?.close())
+  releasers.add('broker', () => made.broker?.close())
+  releasers.add('ingest', () => made.ingest?.close())
+  releasers.add('listeners', () => made.broker?.stopAccepting())
+
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: config.retentionRawDays })
+  made.ingest = ingest
   const handlers = brokerHandlers(ingest)
   const broker = await startBroker({ dataDirectory, verifyToken: tokens.verify, handlers, logger, registry, limits })
+  made.broker = broker
   const app = await createHttpApp({
     db,
     ingest,
@@ -87,11 +99,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     }),
     version: VERSION,
   })
-  // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
-  releasers.add('http', () => app.close())
-  releasers.add('broker', () => broker.close())
-  releasers.add('ingest', () => ingest.close())
-  releasers.add('listeners', () => broker.stopAccepting())
+  made.app = app
 
   await ingest.announce(broker.publish)
   const listeners = await listenMqtt(broker, config, host)
