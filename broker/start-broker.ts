@@ -65,7 +65,11 @@ export interface Broker {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
-const DRAIN_TIMEOUT_MS = 10_000
+/**
+ * A socket "drains" when it is empty, so a consumer that reads, but never catches up, looks stalled too: it gets a minute. What may
+ * pile up until then is bounded by slow-consumers.ts.
+ */
+const DRAIN_TIMEOUT_MS = 60_000
 const HEARTBEAT_MS = 15_000
 /** MQTT 3.1 cuts client ids at 23 characters, its clients (OwnTracks) do not; ours are longer by their namespace. */
 const MAX_CLIENT_ID_31 = 65_535
