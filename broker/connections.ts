@@ -1,5 +1,6 @@
 import type { Client } from 'aedes'
 import type { Principal } from '../contract/index.ts'
+import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
 
 export type Transport = 'tcp' | 'tls' | 'websocket'
@@ -22,6 +23,7 @@ export interface Connection {
   lastEmission: number
   /** Filters that were granted and are on their way into Aedes' table: they count as held. */
   readonly granting: Set<string>
+  readonly grantedQos: GrantedQos
   /** QoS 1 and 2 publishes are answered in the order in which they came. [MQTT-4.6.0-2] */
   readonly answers: OrderedAnswers
   /** Payload bytes handed to it in this turn of the event loop, not yet in its socket buffer. */

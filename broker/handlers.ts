@@ -13,11 +13,14 @@ export interface Inbound<Name extends ChannelName> {
 export type Refusal = Pick<ErrorNotice, 'code' | 'message' | 'index'>
 
 /** Resolves when what it does is committed: only then is a QoS 1 message acknowledged. Rejects with a TrackwireError. */
-export type Handler<Name extends ChannelName> = (message: Inbound<Name>) => Promise<readonly Refusal[]>
+export type Handler<Name extends ChannelName, Outcome = readonly Refusal[]> = (
+  message: Inbound<Name>,
+) => Promise<Outcome>
 
 /** The work behind the channels that clients publish to; the rest the broker does itself. */
 export interface Handlers {
-  readonly location: Handler<'location'>
+  /** `repeated`: the fix was stored before; it is acknowledged once more, and goes no further. */
+  readonly location: Handler<'location', readonly Refusal[] | 'repeated'>
   readonly locationBatch: Handler<'locationBatch'>
   readonly sos: Handler<'sos'>
   readonly sosAnswer: Handler<'sosAnswer'>

@@ -18,6 +18,7 @@ const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
  * - Writes keep their order (write-queue.ts), and so do the queued messages.
  * - Retained messages are matched in memory; there, a subscription reads and decodes every one of them from disk.
  * - Which session a message is queued for has an index of our own (subscription-index.ts).
+ * - A message is queued at the QoS of the subscription where that is lower.
  * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
  * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
  *   does not end the connection.
@@ -101,6 +102,12 @@ export class BrokerPersistence extends AsyncLevelPersistence {
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
     return this.#subscriptions.matching(topic)
+  }
+
+  /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
+  override outgoingEnqueue(subscription: { clientId: string; qos: number }, packet: StoredPacket): Promise<void> {
+    const qos = Math.min(packet.qos, subscription.qos)
+    return super.outgoingEnqueue(subscription, qos === packet.qos ? packet : Object.assign({}, packet, { qos }))
   }
 
   override async delWill(client: { id: string; conn?: unknown }): Promise<unknown> {

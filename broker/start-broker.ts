@@ -14,6 +14,7 @@ import { fillAcl } from './auth/fill-acl.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Connection, Connections, type Transport } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
+import { deliverAtGrantedQos, GrantedQos } from './delivery/granted-qos.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
@@ -28,6 +29,7 @@ import { brokerMetrics } from './metrics.ts'
 import { createNotices, type Tell } from './notices.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
+import { RepeatedFilters } from './repeated-filters.ts'
 import { TrackwireAedes } from './trackwire-aedes.ts'
 
 export interface BrokerOptions {
@@ -88,6 +90,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const pending = new Map<string, Client>()
   const transports = new WeakMap<Duplex, Transport>()
   const streams = new Set<Duplex>()
+  const repeatedFilters = new RepeatedFilters()
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
   const persistence = new BrokerPersistence(db, hasWill)
 
@@ -181,6 +184,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       forbiddenAtMs: [],
       receivable: new Map(),
       granting: new Set(),
+      grantedQos: new GrantedQos(),
       answers: new OrderedAnswers(readingOf(client)),
       lastEmission: 0,
       handedBytes: 0,
@@ -227,6 +231,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   aedes.on('subscribe', (subscriptions, client) => {
     const granting = connections.of(client)?.granting
     for (const { topic } of subscriptions) granting?.delete(topic)
+    repeatedFilters.answer(client, subscriptions)
+  })
+  aedes.on('unsubscribe', (filters, client) => {
+    for (const filter of filters) connections.of(client)?.grantedQos.revoke(filter)
   })
   aedes.on('clientReady', client => pending.delete(client.id))
   aedes.on('clientError', (client, error) =>
@@ -249,6 +257,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
     dropNoLatecomers(client)
+    deliverAtGrantedQos(client, () => connections.of(client)?.grantedQos)
+    repeatedFilters.watch(client)
     guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
   }
   const stopAccepting = () => {

@@ -40,6 +40,7 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     subscriptionsByTopic(topic: string): Promise<StoredSubscription[]>
     delWill(client: { id: string }): Promise<unknown>
     subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>
+    outgoingEnqueue(subscription: { clientId: string }, packet: StoredPacket): Promise<void>
     outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown>
     outgoingUpdate(client: { id: string }, packet: unknown): Promise<void>
     destroy(): Promise<void>

@@ -8,6 +8,7 @@ export function brokerHandlers(ingest: Ingest): Handlers {
     location: async message => {
       const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload] })
       if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)
+      if (result?.status === 'repeated') return 'repeated'
       return result?.status === 'set-aside' ? [{ code: result.code, message: result.message }] : []
     },
     locationBatch: async message => {

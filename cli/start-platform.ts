@@ -93,6 +93,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     ...(config.mapTileUrl ? { mapTileUrl: config.mapTileUrl } : {}),
     ...(config.tls ? { tls: config.tls } : {}),
     allowedOrigins: [...config.allowedOrigins],
+    mqttPort: () => mqttPortOf(listeners),
     health: async () => ({
       database: await databaseHealth(db, logger),
       broker: { ok: true, connections: broker.connectionCount },
@@ -130,6 +131,12 @@ async function listenMqtt(broker: Broker, config: Config, host: string): Promise
     listeners.push({ name: 'MQTT over TLS', address: address! })
   }
   return listeners
+}
+
+/** Port 0 asks for any free one: the address tells which it became. */
+function mqttPortOf(listeners: readonly { readonly address: string }[]): number | null {
+  const address = listeners.find(({ address }) => address.startsWith('mqtt://'))?.address
+  return address === undefined ? null : Number(new URL(address).port || 1_883)
 }
 
 async function databaseHealth(db: Awaited<ReturnType<typeof openDatabase>>, logger: Logger): Promise<PartHealth> {

@@ -112,11 +112,12 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
 
   async function stored(
     sender: Sender,
-    work: Promise<readonly Refusal[]>,
+    work: Promise<readonly Refusal[] | 'repeated'>,
     packet: PublishPacket,
     accepted: Verdict = 'swallow',
   ): Promise<Verdict> {
     const refusals = await work
+    if (refusals === 'repeated') return 'swallow'
     for (const refusal of refusals) path.tell(sender.principal, { ...refusal, topic: packet.topic })
     return refusals.length === 0 ? accepted : 'swallow'
   }

@@ -46,6 +46,7 @@ export function authorizeSubscribe(options: {
     const decision = decideFilter(connection.principal, filter)
     if (!decision.allowed) return refuse('subscribe_forbidden', `not allowed: ${decision.reason}`)
     granting.add(filter)
+    connection.grantedQos.grant(filter, subscription.qos)
     grant(subscription)
     done(null, subscription)
   }
