@@ -4,7 +4,7 @@ import type { DeviceStatus, LocationUpdate } from '../../contract/index.ts'
 import {
   applyFixes,
   applyRegistered,
-  applyStatus,
+  applyStatuses,
   batteryOf,
   type Device,
   type Devices,
@@ -28,7 +28,7 @@ function deviceOf(fixes: LocationUpdate[], status: DeviceStatus | null = null): 
     NONE,
     fixes.map(fix => ['truck-7', fix] as const),
   )
-  return applyStatus(devices, 'truck-7', status).get('truck-7')!
+  return applyStatuses(devices, [['truck-7', status]]).get('truck-7')!
 }
 
 test('the newest fix wins, whatever the order of arrival', () => {
@@ -83,11 +83,11 @@ test('a trail has a limit of points', () => {
 
 test('registering names a device and takes nothing away from it', () => {
   const seen = applyFixes(NONE, [['truck-7', fixAt(NOW)]])
-  const named = applyRegistered(seen, 'truck-7', 'Blue truck')
+  const named = applyRegistered(seen, [{ id: 'truck-7', name: 'Blue truck' }])
   assert.equal(named.get('truck-7')?.name, 'Blue truck')
   assert.equal(named.get('truck-7')?.fix?.timestamp, NOW)
-  assert.equal(applyRegistered(named, 'truck-7', undefined), named, 'no name is no news')
-  assert.equal(applyRegistered(NONE, 'new', undefined).get('new')?.name, 'new')
+  assert.equal(applyRegistered(named, [{ id: 'truck-7', name: undefined }]), named, 'no name is no news')
+  assert.equal(applyRegistered(NONE, [{ id: 'new', name: undefined }]).get('new')?.name, 'new')
 })
 
 const online: DeviceStatus = { state: 'online' }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decideFilter, type Principal, type Role } from '../../contract/index.ts'
-import { decodeMessage, subscriptionsOf } from '../../web-client/dashboard/src/live/messages.ts'
+import { decodeMessage, locationFilter, subscriptionsOf } from '../../web-client/dashboard/src/live/messages.ts'
 
 const bytes = (value: unknown): Uint8Array =>
   new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
@@ -40,6 +40,19 @@ const cases: [string, string, Uint8Array, unknown][] = [
 for (const [name, topic, payload, expected] of cases) {
   test(`decodes ${name}`, () => assert.deepEqual(decodeMessage(topic, payload), expected))
 }
+
+test('a retained position is told apart, because its age says nothing of the line', () => {
+  assert.deepEqual(decodeMessage('demo/devices/truck-7/last', bytes(FIX), true), {
+    kind: 'fix',
+    deviceId: 'truck-7',
+    fix: FIX,
+    retained: true,
+  })
+})
+
+test('what a large fleet gives up is one of the subscriptions', () => {
+  assert.ok(subscriptionsOf('demo', 'ana').some(({ filter }) => filter === locationFilter('demo')))
+})
 
 for (const role of ['user', 'dispatcher', 'admin'] as Role[]) {
   test(`a ${role} may hold every subscription of the dashboard`, () => {

@@ -5,9 +5,9 @@ import { useTheme } from './hooks/use-theme.ts'
 import type { Api } from './live/api.ts'
 import type { Auth } from './live/auth.ts'
 import { startLive } from './live/live.ts'
-import { openMqttWire } from './live/mqtt-wire.ts'
 import { createSelection } from './live/selection.ts'
 import type { Session } from './live/session.ts'
+import { openWorkerWire } from './live/worker-wire.ts'
 import { startFleetMotion } from './map/fleet-motion.ts'
 import { LoginForm } from './panels/login-form.tsx'
 import { exposeSnapshot } from './snapshot.ts'
@@ -49,9 +49,9 @@ function useConsoleOf(api: Api, auth: Auth, session: Session | null): Console | 
       session,
       mqttUrl: mqttUrlOf(location),
       clientId: `dashboard-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`,
-      openWire: openMqttWire,
+      openWire: openWorkerWire,
     })
-    const motion = startFleetMotion(live.devices, matchMedia('(prefers-reduced-motion: reduce)'))
+    const motion = startFleetMotion(live.devices, matchMedia('(prefers-reduced-motion: reduce)'), live.drawn)
     const selection = createSelection()
     const hide = exposeSnapshot({ live, motion, selection })
     const retry = (): void => {

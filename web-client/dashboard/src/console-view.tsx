@@ -41,6 +41,7 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
   const { live, selection } = useConsole()
   const selectedId = useSelected(selection.store, state => state.deviceId)
   const phase = useSelected(live.connection.store, state => state.phase)
+  const tooFarBehind = useSelected(live.delay, delay => delay.tooFar)
   const tileUrl = useSelected(live.config, config => config?.mapTileUrl ?? null)
   const sosState = useStore(live.sos)
   const sos = useMemo(() => openAlerts(sosState), [sosState])
@@ -58,7 +59,7 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
       <SosBanner alerts={sos} />
       <ConnectionBanner />
       <main className="stage">
-        <MapView theme={theme} outdated={phase === 'offline'} label="Live map of the fleet">
+        <MapView theme={theme} outdated={phase === 'offline' || tooFarBehind} label="Live map of the fleet">
           <BasemapLayer />
           {tileUrl !== null && <TileLayer url={tileUrl} />}
           <GraticuleLayer />

@@ -10,6 +10,8 @@ import { openAlerts, type SosAlert } from './live/sos.ts'
  */
 export interface Snapshot {
   readonly connection: ConnectionState
+  /** How far what is drawn is behind what happens, milliseconds. */
+  readonly behindMs: number
   readonly devices: readonly {
     readonly id: string
     readonly name: string
@@ -41,6 +43,7 @@ export function exposeSnapshot({ live, motion, selection }: Console): () => void
   const exposed = Object.freeze({
     snapshot: (): Snapshot => ({
       connection: live.connection.store.get(),
+      behindMs: live.delay.get().behindMs,
       devices: [...live.devices.get().values()].map(device => ({
         id: device.id,
         name: device.name,

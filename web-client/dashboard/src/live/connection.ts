@@ -1,7 +1,8 @@
 import { backoffMs } from './backoff.ts'
+import type { Batch } from './inbox.ts'
 import type { Subscription } from './messages.ts'
-import type { OpenWire, Wire } from './mqtt-wire.ts'
 import { createStore, type Store } from './store.ts'
+import type { OpenWire, Wire } from './wire.ts'
 
 export interface ConnectionState {
   readonly phase: 'connecting' | 'online' | 'offline'
@@ -23,10 +24,13 @@ export interface ConnectionOptions {
   readonly clientId: string
   readonly username: string
   readonly subscriptions: readonly Subscription[]
+  /** The subscription that a large fleet gives up. */
+  readonly locationFilter: string
   readonly openWire: OpenWire
   /** Asked before every try: a token is never used twice across a lost connection. */
   readonly freshToken: () => Promise<string>
-  readonly onMessage: (topic: string, payload: Uint8Array) => void
+  readonly onBatch: (batch: Batch) => void
+  readonly onProbe: (roundTripMs: number) => void
   /** Connected and subscribed, at first and after every gap. */
   readonly onOnline: () => void
   /** The platform refused the token. */
@@ -85,7 +89,7 @@ export function startConnection(options: ConnectionOptions): Connection {
     try {
       const token = await options.freshToken()
       if (closed) return
-      const opened = await options.openWire({ ...options, token }, { onOpen, onMessage, onClose })
+      const opened = await options.openWire({ ...options, token }, { onOpen, onBatch, onProbe, onClose })
       if (closed) opened.close()
       else wire = opened
     } catch (error) {
@@ -100,17 +104,22 @@ export function startConnection(options: ConnectionOptions): Connection {
     options.onOnline()
   }
 
-  const onMessage = (topic: string, payload: Uint8Array): void => {
+  const onBatch = (batch: Batch): void => {
     if (closed) return
-    lastMessageAtMs = Date.now()
-    // Once a second is enough for the eye, and spares the listeners thousands of calls.
-    if (lastMessageAtMs - (store.get().lastMessageAtMs ?? 0) >= 1_000) {
-      const at = lastMessageAtMs
-      store.set(state => ({ ...state, lastMessageAtMs: at }))
+    const nowMs = Date.now()
+    // Once a second is enough for the eye, and spares the listeners.
+    if (nowMs - (store.get().lastMessageAtMs ?? 0) >= 1_000) store.set(state => ({ ...state, lastMessageAtMs: nowMs }))
+    try {
+      options.onBatch(batch)
+    } finally {
+      // Also after a fault of the view: it shall not stand still for ever.
+      wire?.taken()
     }
-    options.onMessage(topic, payload)
   }
-  let lastMessageAtMs = 0
+
+  const onProbe = (roundTripMs: number): void => {
+    if (!closed) options.onProbe(roundTripMs)
+  }
 
   const onClose = (reason: string, unauthorized: boolean): void => {
     if (closed) return

@@ -32,13 +32,6 @@ export const MOVING_MPS = 0.8
 
 const unknownDevice = (id: string): Device => ({ id, name: id, fix: null, status: null, trail: [] })
 
-function withDevice(devices: Devices, id: string, change: (device: Device) => Device): Devices {
-  const before = devices.get(id) ?? unknownDevice(id)
-  const after = change(before)
-  if (after === before && devices.has(id)) return devices
-  return new Map(devices).set(id, after)
-}
-
 /**
  * Takes in fixes in the order they came. The newest fix wins: an older or repeated one changes nothing, so a late
  * message never moves the dot back. Many at once cost one copy of the map.
@@ -54,23 +47,40 @@ export function applyFixes(devices: Devices, fixes: readonly (readonly [id: stri
   return next ?? devices
 }
 
-export function applyStatus(devices: Devices, id: string, status: DeviceStatus | null): Devices {
-  return withDevice(devices, id, device => ({ ...device, status }))
+/** Many at once cost one copy of the map, as with fixes. */
+export function applyStatuses(
+  devices: Devices,
+  statuses: readonly (readonly [id: string, status: DeviceStatus | null])[],
+): Devices {
+  if (statuses.length === 0) return devices
+  const next = new Map(devices)
+  for (const [id, status] of statuses) next.set(id, { ...(next.get(id) ?? unknownDevice(id)), status })
+  return next
 }
 
-/** A device the platform knows of, though it may never have reported. */
-export function applyRegistered(devices: Devices, id: string, name: string | undefined): Devices {
-  return withDevice(devices, id, device => {
-    const wanted = name === undefined || name === '' ? device.name : name
-    return device.name === wanted ? device : { ...device, name: wanted }
-  })
+/** Devices the platform knows of, though they may never have reported. */
+export function applyRegistered(
+  devices: Devices,
+  registered: readonly { readonly id: string; readonly name: string | undefined }[],
+): Devices {
+  let next: Map<string, Device> | null = null
+  for (const { id, name } of registered) {
+    const device = (next ?? devices).get(id)
+    const wanted = name === undefined || name === '' ? (device?.name ?? id) : name
+    if (device?.name === wanted) continue
+    next ??= new Map(devices)
+    next.set(id, { ...(device ?? unknownDevice(id)), name: wanted })
+  }
+  return next ?? devices
 }
 
 function extendTrail(trail: readonly TrailPoint[], fix: LocationUpdate): TrailPoint[] {
   const newest = trail.at(-1)
   const silent = newest !== undefined && fix.timestamp - newest.timestamp > TRAIL_GAP_MS
   const oldest = silent ? fix.timestamp : fix.timestamp - TRAIL_MS
-  const kept = trail.filter(point => point.timestamp >= oldest)
+  // Points are in the order of time: nearly always none or one has to go.
+  const from = trail.findIndex(point => point.timestamp >= oldest)
+  const kept = from === -1 ? [] : trail.slice(from)
   kept.push({ position: [fix.location.lng, fix.location.lat], timestamp: fix.timestamp })
   return kept.length > TRAIL_POINTS ? kept.slice(kept.length - TRAIL_POINTS) : kept
 }

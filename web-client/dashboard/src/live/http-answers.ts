@@ -90,6 +90,8 @@ export async function fetchHistory(
 export interface PlatformConfig {
   readonly version: string
   readonly mapTileUrl: string | null
+  /** Of MQTT over TCP; null when it is off. */
+  readonly mqttPort: number | null
 }
 
 export async function fetchConfig(api: Api, token: Token): Promise<PlatformConfig> {

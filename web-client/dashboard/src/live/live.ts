@@ -1,10 +1,11 @@
-import type { FenceFeature, LocationUpdate } from '../../../../contract/index.ts'
+import type { DeviceStatus, FenceFeature, LocationUpdate } from '../../../../contract/index.ts'
 import { type Alerts, addAlerts, NO_ALERTS } from './alerts.ts'
 import { type Api, isTransient } from './api.ts'
 import type { Auth } from './auth.ts'
 import { backoffMs } from './backoff.ts'
 import { type Connection, startConnection } from './connection.ts'
-import { applyFixes, applyRegistered, applyStatus, type Devices } from './devices.ts'
+import { applyFixes, applyRegistered, applyStatuses, type Devices } from './devices.ts'
+import { BEHIND_MS, CAUGHT_UP_MS, createFreshness } from './freshness.ts'
 import {
   fetchAlerts,
   fetchConfig,
@@ -14,19 +15,31 @@ import {
   fetchOpenSos,
   type PlatformConfig,
 } from './http-answers.ts'
-import { decodeMessage, type LiveMessage, subscriptionsOf } from './messages.ts'
-import type { OpenWire } from './mqtt-wire.ts'
+import type { Batch } from './inbox.ts'
+import { type LiveMessage, locationFilter, subscriptionsOf } from './messages.ts'
 import { addNotice, type Notice } from './notices.ts'
 import type { Session } from './session.ts'
 import { applySos, closeDevice, NO_SOS, reconcileSos, type SosState } from './sos.ts'
 import { createStore, type Store } from './store.ts'
+import type { OpenWire } from './wire.ts'
 
 export type Fences = ReadonlyMap<string, FenceFeature>
+
+/** How far what is drawn is behind what happens. */
+export interface Delay {
+  /** Milliseconds, in steps of {@link DELAY_STEP_MS}. */
+  readonly behindMs: number
+  /** Too far to be taken for live. */
+  readonly tooFar: boolean
+}
 
 /** Everything the view shows of one organisation, kept current while it is open. */
 export interface Live {
   readonly session: Session
   readonly connection: Connection
+  readonly delay: Store<Delay>
+  /** What was applied last is drawn, so long after. */
+  drawn(delayMs: number): void
   readonly devices: Store<Devices>
   readonly fences: Store<Fences>
   readonly alerts: Store<Alerts>
@@ -53,8 +66,8 @@ export interface LiveOptions {
   readonly openWire: OpenWire
 }
 
-/** Fixes are gathered for this long, so that a thousand of them cost one change of the store. */
-const GATHER_MS = 50
+const DELAY_PERIOD_MS = 1_000
+const DELAY_STEP_MS = 100
 const NOTICE_MS = 8_000
 const FILL_TRIES = 5
 
@@ -66,7 +79,8 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
   const notices = createStore<readonly Notice[]>([])
   const config = createStore<PlatformConfig | null>(null)
   const timers = new Set<ReturnType<typeof setTimeout>>()
-  let gathered: (readonly [string, LocationUpdate])[] = []
+  const delay = createStore<Delay>({ behindMs: 0, tooFar: false })
+  const freshness = createFreshness()
   let nextNoticeId = 1
 
   const after = (delayMs: number, run: () => void): void => {
@@ -84,22 +98,32 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
   }
   const dismiss = (noticeId: number): void => notices.set(list => list.filter(({ id }) => id !== noticeId))
 
-  const gatherFix = (deviceId: string, fix: LocationUpdate): void => {
-    gathered.push([deviceId, fix])
-    if (gathered.length > 1) return
-    after(GATHER_MS, () => {
-      const fixes = gathered
-      gathered = []
-      devices.set(known => applyFixes(known, fixes))
+  const measureDelay = (): void => {
+    const behindMs = Math.round(freshness.behindMs(performance.now()) / DELAY_STEP_MS) * DELAY_STEP_MS
+    delay.set(before => {
+      const tooFar = behindMs > (before.tooFar ? CAUGHT_UP_MS : BEHIND_MS)
+      return behindMs === before.behindMs && tooFar === before.tooFar ? before : { behindMs, tooFar }
     })
   }
+  const measuring = setInterval(measureDelay, DELAY_PERIOD_MS)
 
-  const take = (message: LiveMessage): void => {
+  const takeBatch = ({ messages, sinceMs }: Batch): void => {
+    const fixes: (readonly [string, LocationUpdate])[] = []
+    const statuses: (readonly [string, DeviceStatus | null])[] = []
+    const timestamps: (readonly [string, number])[] = []
+    for (const message of messages) {
+      if (message.kind === 'fix') {
+        fixes.push([message.deviceId, message.fix])
+        if (message.retained !== true) timestamps.push([message.deviceId, message.fix.timestamp])
+      } else if (message.kind === 'status') statuses.push([message.deviceId, message.status])
+      else take(message)
+    }
+    devices.set(known => applyFixes(applyStatuses(known, statuses), fixes))
+    freshness.applied(timestamps, Math.max(0, Date.now() - sinceMs), performance.now())
+  }
+
+  const take = (message: Exclude<LiveMessage, { kind: 'fix' | 'status' }>): void => {
     switch (message.kind) {
-      case 'fix':
-        return gatherFix(message.deviceId, message.fix)
-      case 'status':
-        return devices.set(known => applyStatus(known, message.deviceId, message.status))
       case 'fence':
         return fences.set(known => withFence(known, message.fenceId, message.fence))
       case 'geofence':
@@ -145,7 +169,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     })
     attempt('Devices', async () => {
       const listed = await fetchDevices(api, token)
-      devices.set(known => listed.reduce((next, { id, name }) => applyRegistered(next, id, name), known))
+      devices.set(known => applyRegistered(known, listed))
     })
     if (config.get() === null) {
       // Without it the bundled basemap is all there is, which is no fault worth a message.
@@ -158,19 +182,26 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     clientId,
     username: session.sub,
     subscriptions: subscriptionsOf(session.org, session.sub),
+    locationFilter: locationFilter(session.org),
     openWire,
     freshToken: () => auth.socketToken(),
     onRefused: () => auth.refused(),
-    onOnline: fillGap,
-    onMessage(topic, payload) {
-      const message = decodeMessage(topic, payload)
-      if (message !== null) take(message)
+    onOnline() {
+      freshness.reset()
+      fillGap()
+    },
+    onBatch: takeBatch,
+    onProbe(roundTripMs) {
+      freshness.probed(roundTripMs)
+      measureDelay()
     },
   })
 
   return {
     session,
     connection,
+    delay,
+    drawn: delayMs => freshness.drawn(delayMs, performance.now()),
     devices,
     fences,
     alerts,
@@ -193,6 +224,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     dismiss,
     close() {
       connection.close()
+      clearInterval(measuring)
       for (const timer of timers) clearTimeout(timer)
       timers.clear()
     },

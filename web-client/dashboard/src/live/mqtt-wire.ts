@@ -1,35 +1,17 @@
-import type { Subscription } from './messages.ts'
-
-/** One MQTT connection, from CONNACK to its end; it never reconnects by itself. */
-export interface Wire {
-  close(): void
-}
-
-export interface WireEvents {
-  /** Connected and subscribed; `refused` are the filters that the platform did not grant. */
-  onOpen(refused: readonly string[]): void
-  onMessage(topic: string, payload: Uint8Array): void
-  /** Called once. `unauthorized` = the token was refused, another one is needed. */
-  onClose(reason: string, unauthorized: boolean): void
-}
-
-export interface WireOptions {
-  readonly url: string
-  readonly clientId: string
-  readonly username: string
-  readonly token: string
-  readonly subscriptions: readonly Subscription[]
-}
-
-export type OpenWire = (options: WireOptions, events: WireEvents) => Promise<Wire>
+import { createInbox } from './inbox.ts'
+import { decodeMessage, LAST_ALONE_ABOVE_DEVICES } from './messages.ts'
+import type { OpenWire } from './wire.ts'
 
 /** Short, so that a dead network shows within 25 s instead of as a silently old map; a busy page must not look dead. */
 const KEEPALIVE_SECONDS = 15
 /** CONNACK 4 and 5 of MQTT 3.1.1: bad user name or password, not authorized. */
 const UNAUTHORIZED_CODES: readonly unknown[] = [4, 5]
+/** How often it is measured how long an answer takes. */
+const PROBE_MS = 1_000
 
 /** Opens a connection with MQTT.js, which is loaded only now. */
-export const openMqttWire: OpenWire = async ({ url, clientId, username, token, subscriptions }, events) => {
+export const openMqttWire: OpenWire = async (options, events) => {
+  const { url, clientId, username, token, subscriptions, locationFilter } = options
   const { default: mqtt } = await import('mqtt')
   const client = mqtt.connect(url, {
     protocolVersion: 4,
@@ -44,13 +26,24 @@ export const openMqttWire: OpenWire = async ({ url, clientId, username, token, s
     resubscribe: false,
     queueQoSZero: false,
   })
+  const inbox = createInbox(batch => events.onBatch(batch))
+  const reporting = new Set<string>()
+  let askedAtMs: number | null = null
+  let roundTripMs = 0
+  let probe: ReturnType<typeof setInterval> | undefined
   let closed = false
   let reason = 'the connection was lost'
   let unauthorized = false
 
+  const stop = (): void => {
+    closed = true
+    clearInterval(probe)
+    inbox.close()
+  }
+
   const end = (): void => {
     if (closed) return
-    closed = true
+    stop()
     client.end(true)
     events.onClose(reason, unauthorized)
   }
@@ -64,11 +57,31 @@ export const openMqttWire: OpenWire = async ({ url, clientId, username, token, s
       if (error !== null && error !== undefined && granted === undefined) {
         reason = 'the subscriptions were refused'
         end()
-      } else events.onOpen(refused)
+      } else {
+        events.onOpen(refused)
+        probe = setInterval(onProbe, PROBE_MS)
+      }
     })
   })
-  client.on('message', (topic, payload) => {
-    if (!closed) events.onMessage(topic, payload)
+  const onProbe = (): void => {
+    if (askedAtMs !== null) return events.onProbe(Math.max(roundTripMs, performance.now() - askedAtMs))
+    events.onProbe(roundTripMs)
+    askedAtMs = performance.now()
+    client.sendPing()
+  }
+  client.on('packetreceive', ({ cmd }) => {
+    if (cmd !== 'pingresp' || askedAtMs === null) return
+    roundTripMs = performance.now() - askedAtMs
+    askedAtMs = null
+  })
+  client.on('message', (topic, payload, { retain }) => {
+    if (closed) return
+    const message = decodeMessage(topic, payload, retain)
+    if (message === null) return
+    inbox.take(message)
+    if (message.kind !== 'fix' || reporting.size > LAST_ALONE_ABOVE_DEVICES || !topic.endsWith('/last')) return
+    reporting.add(message.deviceId)
+    if (reporting.size > LAST_ALONE_ABOVE_DEVICES) client.unsubscribe(locationFilter)
   })
   client.on('error', error => {
     unauthorized = UNAUTHORIZED_CODES.includes((error as { code?: unknown }).code)
@@ -77,9 +90,10 @@ export const openMqttWire: OpenWire = async ({ url, clientId, username, token, s
   })
   client.on('close', end)
   return {
+    taken: inbox.taken,
     close() {
       if (closed) return
-      closed = true
+      stop()
       client.end()
     },
   }

@@ -2,6 +2,7 @@ import type { Map as MapLibreMap, MapMouseEvent, PointLike, SymbolLayerSpecifica
 import { useCallback } from 'react'
 import { type Console, useConsole } from '../hooks/live-context.ts'
 import { type Device, type DeviceState, stateOf } from '../live/devices.ts'
+import { chooseLabels, type LabelWish } from './label-choice.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
 import type { Palette } from './palette.ts'
 import { labelImage, type MarkerTone, markerImage } from './sprites.ts'
@@ -44,14 +45,6 @@ const draw = (palette: Palette): Drawing => ({
       },
     },
     {
-      id: 'device-name',
-      type: 'symbol',
-      source: 'devices',
-      minzoom: 9,
-      filter: ['all', ['!', ['get', 'selected']], ['!', ['get', 'named']]],
-      layout: { ...label, 'icon-padding': 1 },
-    },
-    {
       id: 'device',
       type: 'symbol',
       source: 'devices',
@@ -66,11 +59,12 @@ const draw = (palette: Palette): Drawing => ({
       },
     },
     {
-      id: 'device-name-shown',
+      id: 'device-name',
       type: 'symbol',
       source: 'devices',
-      filter: ['any', ['get', 'selected'], ['get', 'named']],
-      layout: { ...label, 'icon-allow-overlap': true, 'icon-ignore-placement': true },
+      filter: ['has', 'label'],
+      // `label-choice.ts` has seen to it that they do not cover each other; the names of fences give way to them.
+      layout: { ...label, 'icon-allow-overlap': true, 'symbol-sort-key': ['get', 'rank'] },
     },
   ],
 })
@@ -91,31 +85,68 @@ function markerOf(device: Device, state: DeviceState, sos: boolean): { marker: s
   return { marker: markerImage(state === 'offline' || state === 'stale' ? 'ring' : 'dot', tone), heading: 0 }
 }
 
-function featuresOf({ live, selection, motion }: Console): GeoJSON.FeatureCollection {
+/** From this zoom on devices have names; one in distress, selected or hovered has its name always. */
+const NAMES_ZOOM = 9
+/** What a letter of a label and its edges take, pixels; see `drawLabel`. */
+const LETTER_PIXELS = 7
+const EDGES_PIXELS = 18
+const LONGEST_NAME = 28
+
+type Drawn = Omit<LabelWish, 'x' | 'y' | 'width'> & {
+  readonly device: Device
+  readonly position: readonly [number, number]
+  readonly state: DeviceState
+  readonly sos: boolean
+}
+
+function drawnDevices({ live, selection, motion }: Console): Drawn[] {
   const nowMs = live.now()
   const { deviceId: selectedId, hoveredId } = selection.store.get()
   const inDistress = new Set([...live.sos.get().open.values()].map(alert => alert.deviceId))
-  const features: GeoJSON.Feature[] = []
+  const drawn: Drawn[] = []
   for (const device of live.devices.get().values()) {
-    const position = motion.positionOf(device.id)
+    const { id } = device
+    const position = motion.positionOf(id)
     if (position === null) continue
-    const selected = device.id === selectedId
-    const sos = inDistress.has(device.id)
+    const sos = inDistress.has(id)
     const state = stateOf(device, nowMs)
-    features.push({
-      type: 'Feature',
-      properties: {
-        id: device.id,
-        ...markerOf(device, state, sos),
-        selected,
-        sos,
-        named: sos || device.id === hoveredId,
-        label: labelImage(sos ? 'sos' : selected ? 'selected' : 'device', device.name),
-        rank: sos ? 3 : selected ? 2 : state === 'moving' ? 1 : 0,
-      },
-      geometry: { type: 'Point', coordinates: [...position] },
-    })
+    const always = sos || id === selectedId || id === hoveredId
+    const priority = sos ? 3 : id === selectedId ? 2 : state === 'moving' ? 1 : 0
+    drawn.push({ id, device, position, state, sos, always, priority })
   }
+  return drawn
+}
+
+/** The names there is room for. */
+function namedDevices(map: MapLibreMap, drawn: readonly Drawn[], shownBefore: ReadonlySet<string>): Set<string> {
+  const { clientWidth: width, clientHeight: height } = map.getCanvas()
+  const far = map.getZoom() < NAMES_ZOOM
+  const wishes: LabelWish[] = []
+  for (const { id, device, position, priority, always } of drawn) {
+    if (far && !always) continue
+    const { x, y } = map.project([...position])
+    const letters = Math.min(LONGEST_NAME, device.name.length)
+    wishes.push({ id, x, y, width: letters * LETTER_PIXELS + EDGES_PIXELS, priority, always })
+  }
+  return chooseLabels(wishes, { width, height }, shownBefore)
+}
+
+function featuresOf(
+  drawn: readonly Drawn[],
+  named: ReadonlySet<string>,
+  selectedId: string | null,
+): GeoJSON.FeatureCollection {
+  const features = drawn.map(({ id, device, position, state, sos, priority }): GeoJSON.Feature => {
+    const selected = id === selectedId
+    const label = named.has(id)
+      ? { label: labelImage(sos ? 'sos' : selected ? 'selected' : 'device', device.name) }
+      : {}
+    return {
+      type: 'Feature',
+      properties: { id, ...markerOf(device, state, sos), selected, sos, ...label, rank: priority },
+      geometry: { type: 'Point', coordinates: [...position] },
+    }
+  })
   return { type: 'FeatureCollection', features }
 }
 
@@ -140,6 +171,7 @@ export function DeviceLayer() {
   const onDrawn = useCallback(
     ({ map }: MapHandle) => {
       const { live, selection, motion } = console
+      let named: ReadonlySet<string> = new Set()
       const onClick = (event: MapMouseEvent): void => selection.select(deviceAt(map, event.point))
       const onMove = (event: MapMouseEvent): void => {
         const id = deviceAt(map, event.point)
@@ -150,9 +182,15 @@ export function DeviceLayer() {
       map.on('click', onClick)
       map.on('mousemove', onMove)
       map.on('mouseout', onOut)
+      // Another section, another room for names.
+      map.on('moveend', motion.invalidate)
       const clock = setInterval(motion.invalidate, CLOCK_MS)
       const subscriptions = [
-        motion.onFrame(() => setSourceData(map, 'devices', featuresOf(console))),
+        motion.onFrame(() => {
+          const drawn = drawnDevices(console)
+          named = namedDevices(map, drawn, named)
+          return setSourceData(map, 'devices', featuresOf(drawn, named, selection.store.get().deviceId))
+        }),
         live.devices.subscribe(motion.invalidate),
         live.sos.subscribe(motion.invalidate),
         selection.store.subscribe(motion.invalidate),
@@ -161,6 +199,7 @@ export function DeviceLayer() {
         map.off('click', onClick)
         map.off('mousemove', onMove)
         map.off('mouseout', onOut)
+        map.off('moveend', motion.invalidate)
         clearInterval(clock)
         for (const unsubscribe of subscriptions) unsubscribe()
       }

@@ -6,8 +6,11 @@ import { type Glide, isGliding, positionAt, startGlide } from './glide.ts'
 export interface FleetMotion {
   /** `[longitude, latitude]`, or null when the device has never reported. */
   positionOf(deviceId: string): readonly [number, number] | null
-  /** Called when something to be drawn has changed, at most ten times a second and only while the tab is seen. */
-  onFrame(listener: () => void): () => void
+  /**
+   * Called when something to be drawn has changed, at most ten times a second and only while the tab is seen. The next
+   * frame waits for what the listener returns: a map that is slow is not sent more than it can draw.
+   */
+  onFrame(listener: () => unknown): () => void
   /** Asks for a frame: something else that is drawn has changed. */
   invalidate(): void
   close(): void
@@ -17,17 +20,35 @@ export interface FleetMotion {
 export const GLIDING_DEVICES = 400
 const FRAME_MS = 100
 const LARGE_FLEET_FRAME_MS = 500
+/** However slow the machine, the map moves this often. */
+const SLOWEST_FRAME_MS = 2_000
+/** A map whose style changes meanwhile may never answer. */
+const PATIENCE_MS = 4_000
 
-export function startFleetMotion(devices: Store<Devices>, reducedMotion: MediaQueryList): FleetMotion {
+/** @param onDrawn told how long a change took until it was drawn, milliseconds */
+export function startFleetMotion(
+  devices: Store<Devices>,
+  reducedMotion: MediaQueryList,
+  onDrawn: (delayMs: number) => void,
+): FleetMotion {
   const glides = new Map<string, Glide>()
   const seen = new Map<string, number>()
-  const listeners = new Set<() => void>()
+  const listeners = new Set<() => unknown>()
   let frame = 0
   let timer: ReturnType<typeof setTimeout> | undefined
-  let waiting = false
+  let busy = false
+  let wanted = false
+  let closed = false
   let lastFrameMs = 0
+  /** What the last frame cost: half of the time at least is left to everything else. */
+  let costMs = 0
+  /** Since when something is not drawn that the operator could see. */
+  let waitingSinceMs: number | null = null
 
-  const frameMs = (): number => (devices.get().size > GLIDING_DEVICES ? LARGE_FLEET_FRAME_MS : FRAME_MS)
+  const frameMs = (): number => {
+    const wish = devices.get().size > GLIDING_DEVICES ? LARGE_FLEET_FRAME_MS : FRAME_MS
+    return Math.min(SLOWEST_FRAME_MS, Math.max(wish, 2 * costMs))
+  }
 
   const takeFixes = (): void => {
     const nowMs = performance.now()
@@ -36,30 +57,58 @@ export function startFleetMotion(devices: Store<Devices>, reducedMotion: MediaQu
       if (fix === null || seen.get(id) === fix.timestamp) continue
       seen.set(id, fix.timestamp)
       glides.set(id, startGlide(smooth ? glides.get(id) : undefined, [fix.location.lng, fix.location.lat], nowMs))
+      waitingSinceMs ??= nowMs
     }
     request()
   }
 
   const request = (): void => {
-    if (waiting) return
-    waiting = true
+    wanted = true
+    if (busy || closed) return
+    busy = true
     timer = setTimeout(
       () => {
-        frame = requestAnimationFrame(draw)
+        const dueMs = performance.now()
+        frame = requestAnimationFrame(() => draw(dueMs))
       },
       Math.max(0, lastFrameMs + frameMs() - performance.now()),
     )
   }
 
-  const draw = (): void => {
-    waiting = false
+  const draw = async (dueMs: number): Promise<void> => {
+    wanted = false
     lastFrameMs = performance.now()
-    for (const listener of listeners) listener()
-    for (const glide of glides.values()) {
-      if (isGliding(glide, lastFrameMs)) return request()
-    }
+    const sinceMs = waitingSinceMs
+    waitingSinceMs = null
+    let patience: ReturnType<typeof setTimeout> | undefined
+    await Promise.race([
+      Promise.allSettled([...listeners].map(async listener => listener())).then(twoFrames),
+      new Promise(resolve => {
+        patience = setTimeout(resolve, PATIENCE_MS)
+      }),
+    ])
+    clearTimeout(patience)
+    const nowMs = performance.now()
+    costMs = nowMs - dueMs
+    if (sinceMs !== null && listeners.size > 0) onDrawn(nowMs - sinceMs)
+    busy = false
+    if (wanted || [...glides.values()].some(glide => isGliding(glide, nowMs))) request()
   }
 
+  /** The map draws in the first one; the second comes when the machine is through with it. */
+  const twoFrames = (): Promise<void> =>
+    new Promise(resolve => {
+      frame = requestAnimationFrame(() => {
+        frame = requestAnimationFrame(() => resolve())
+      })
+    })
+
+  /** A tab that nobody sees is not drawn, so nothing was late. */
+  const onVisible = (): void => {
+    if (document.visibilityState === 'visible' && waitingSinceMs !== null) waitingSinceMs = performance.now()
+  }
+
+  document.addEventListener('visibilitychange', onVisible)
   const unsubscribe = devices.subscribe(takeFixes)
   takeFixes()
   return {
@@ -74,7 +123,9 @@ export function startFleetMotion(devices: Store<Devices>, reducedMotion: MediaQu
     },
     invalidate: request,
     close() {
+      closed = true
       unsubscribe()
+      document.removeEventListener('visibilitychange', onVisible)
       clearTimeout(timer)
       cancelAnimationFrame(frame)
       listeners.clear()

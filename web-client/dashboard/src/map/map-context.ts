@@ -67,8 +67,9 @@ function removeDrawing(map: MapLibreMap, { sources, layers }: Drawing): void {
   for (const id of Object.keys(sources)) if (map.getSource(id) !== undefined) map.removeSource(id)
 }
 
-export function setSourceData(map: MapLibreMap, id: string, data: GeoJSON.FeatureCollection): void {
-  ;(map.getSource(id) as GeoJSONSource | undefined)?.setData(data)
+/** Resolves when the map's worker has taken it. */
+export async function setSourceData(map: MapLibreMap, id: string, data: GeoJSON.FeatureCollection): Promise<void> {
+  await (map.getSource(id) as GeoJSONSource | undefined)?.setData(data)
 }
 
 export const EMPTY: GeoJSON.FeatureCollection = { type: 'FeatureCollection', features: [] }

@@ -9,6 +9,8 @@ import type { Palette } from './palette.ts'
 /** Trails are redrawn less often than markers: their far end does not move. */
 const PERIOD_MS = 250
 const LARGE_FLEET_PERIOD_MS = 2_000
+/** In a large fleet a trail is a short tail; the selected device keeps all of its own. */
+const LARGE_FLEET_POINTS = 30
 
 const fading = (color: string): ['interpolate', ['linear'], ['line-progress'], number, string, number, string] => [
   'interpolate',
@@ -70,10 +72,10 @@ export function TrailLayer({ recent }: Props) {
     ({ map }: MapHandle) => {
       let drawnAtMs = 0
       let drawnEmpty = false
-      const update = (): void => {
+      const update = (): Promise<void> | undefined => {
         const nowMs = performance.now()
         const large = live.devices.get().size > GLIDING_DEVICES
-        if (nowMs - drawnAtMs < (large ? LARGE_FLEET_PERIOD_MS : PERIOD_MS)) return
+        if (nowMs - drawnAtMs < (large ? LARGE_FLEET_PERIOD_MS : PERIOD_MS)) return undefined
         drawnAtMs = nowMs
         const selectedId = selection.store.get().deviceId
         const features: GeoJSON.Feature[] = []
@@ -81,16 +83,17 @@ export function TrailLayer({ recent }: Props) {
           const tip = motion.positionOf(id)
           if (trail.length < 2 || tip === null) continue
           // The newest point is where the marker is drawn now, so that the trail never runs ahead of it.
-          const coordinates = [...trail.slice(0, -1).map(point => [...point.position]), [...tip]]
+          const from = large && id !== selectedId ? -LARGE_FLEET_POINTS : 0
+          const coordinates = [...trail.slice(from, -1).map(point => [...point.position]), [...tip]]
           features.push({
             type: 'Feature',
             properties: { selected: id === selectedId },
             geometry: { type: 'LineString', coordinates },
           })
         }
-        if (features.length === 0 && drawnEmpty) return
+        if (features.length === 0 && drawnEmpty) return undefined
         drawnEmpty = features.length === 0
-        setSourceData(map, 'trails', { type: 'FeatureCollection', features })
+        return setSourceData(map, 'trails', { type: 'FeatureCollection', features })
       }
       const coordinates = inStretches(recent)
       setSourceData(map, 'recent-trail', {

@@ -7,24 +7,37 @@ import { agoText, durationText } from '../live/time-text.ts'
 const BANNER_AFTER_MS = 1_500
 /** Connected, but nothing has come for a while: a quiet fleet, or a network that died without a word. */
 const QUIET_AFTER_MS = 10_000
+/** A delay below this is the way of the data through network and drawing. */
+const LIVE_MS = 1_000
 
-/** In the top bar, always: whether what you see is live, and how old the last message is. */
+/** In the top bar, always: how far what you see is behind, or how old the last message is when none comes. */
 export function ConnectionPill() {
   const { live } = useConsole()
   const { phase, lastMessageAtMs } = useStore(live.connection.store)
+  const { behindMs, tooFar } = useStore(live.delay)
   const nowMs = useNow(Date.now)
   const age = lastMessageAtMs === null ? '' : agoText(nowMs - lastMessageAtMs)
-  const quiet = phase === 'online' && nowMs - (lastMessageAtMs ?? 0) > QUIET_AFTER_MS
+  const quiet = phase === 'online' && age !== '' && nowMs - (lastMessageAtMs ?? 0) > QUIET_AFTER_MS
+  const behind = phase === 'online' && tooFar
+  const delay = behindMs < LIVE_MS ? 'within 1 s' : `${durationText(behindMs)} behind`
   const text = {
     connecting: 'Connecting…',
-    online: age === '' ? 'Live, no data yet' : `${quiet ? 'Quiet' : 'Live'} · ${age}`,
+    online:
+      age === '' && !behind
+        ? 'Live · no data yet'
+        : behind
+          ? `Behind · ${durationText(behindMs)}`
+          : quiet
+            ? `Quiet · ${age}`
+            : `Live · ${delay}`,
     offline: 'Offline',
   }[phase]
+  const last = age === '' ? 'Nothing has been received yet' : `Last data: ${age}`
   return (
     <span
       className="pill"
-      data-phase={quiet ? 'quiet' : phase}
-      title={age === '' ? 'Nothing has been received yet' : `Last data: ${age}`}
+      data-phase={behind || quiet ? 'quiet' : phase}
+      title={phase === 'online' ? `What is drawn is ${(behindMs / 1_000).toFixed(1)} s behind. ${last}.` : last}
     >
       <i aria-hidden="true" />
       {text}
@@ -36,7 +49,18 @@ export function ConnectionPill() {
 export function ConnectionBanner() {
   const { live } = useConsole()
   const { phase, outdatedSinceMs, retryAtMs, reason, refused } = useStore(live.connection.store)
+  const { behindMs, tooFar } = useStore(live.delay)
   const nowMs = useNow(Date.now)
+  if (phase === 'online' && tooFar) {
+    return (
+      <div className="banner" role="status" data-tone="warn">
+        <p>
+          <b>Positions are {durationText(behindMs)} behind.</b> The connection or this browser does not keep up; what is
+          drawn is old.
+        </p>
+      </div>
+    )
+  }
   if (phase === 'online') {
     return refused.length === 0 ? null : (
       <div className="banner" role="status">
