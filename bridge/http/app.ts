@@ -50,6 +50,8 @@ export interface HttpAppOptions {
   readonly dashboardDirectory?: string | undefined
   /** Raster tile URL for the dashboard's map; its host is let into the page's security policy. */
   readonly mapTileUrl?: string | undefined
+  /** Where MQTT over TCP listens, asked with each request because it is known later; null = it does not. */
+  readonly mqttPort?: (() => number | null) | undefined
   /** PEM; HTTPS when given. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
 }

@@ -21,6 +21,8 @@ export async function serveDashboard(
     await scope.register(fastifyStatic, {
       root: directory,
       cacheControl: false,
+      // The build has put `.br` and `.gz` beside what is worth it.
+      preCompressed: true,
       decorateReply: true,
       setHeaders(reply, path) {
         reply.header(

@@ -1,12 +1,13 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
+import { precompress } from './precompress.ts'
 
 /** Where the development server (`npx vite --config web-client/dashboard/vite.config.ts`) finds a running platform. */
 const PLATFORM = 'http://127.0.0.1:8080'
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react()],
+  plugins: [react(), precompress()],
   server: { proxy: { '/api': PLATFORM, '/mqtt': { target: PLATFORM, ws: true } } },
   worker: { format: 'es' },
   build: {
@@ -18,6 +19,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 1_200,
     assetsInlineLimit: 0,
     rolldownOptions: {
+      // Compressing takes most of the build, and is meant to.
+      checks: { pluginTimings: false },
       treeshake: {
         // The contract's front door also offers validators. Nothing here calls them: their compiler stays out.
         moduleSideEffects: id => !/node_modules\/typebox\/|\/contract\//.test(id),

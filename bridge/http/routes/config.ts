@@ -5,7 +5,11 @@ import type { Api } from '../schema-checks.ts'
 /** What a browser must know before anyone logs in. */
 export function configRoutes(
   app: Api,
-  { version, mapTileUrl }: { version: string; mapTileUrl?: string | undefined },
+  {
+    version,
+    mapTileUrl,
+    mqttPort = () => null,
+  }: { version: string; mapTileUrl?: string | undefined; mqttPort?: (() => number | null) | undefined },
 ): void {
   app.get(
     '/api/v1/config',
@@ -20,17 +24,21 @@ export function configRoutes(
           200: {
             type: 'object',
             description: 'Public configuration',
-            required: ['version', 'mapTileUrl', 'mqttPath'],
+            required: ['version', 'mapTileUrl', 'mqttPath', 'mqttPort'],
             properties: {
               version: { type: 'string' },
               mapTileUrl: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'Raster tiles, {z}/{x}/{y}' },
               mqttPath: { type: 'string', description: 'Path of MQTT over WebSocket on this host' },
+              mqttPort: {
+                anyOf: [{ type: 'integer' }, { type: 'null' }],
+                description: 'Port of MQTT over TCP, without TLS, on this host; null when it is off',
+              },
             },
           },
           ...publicProblems(),
         },
       },
     },
-    async () => ({ version, mapTileUrl: mapTileUrl ?? null, mqttPath: '/mqtt' }),
+    async () => ({ version, mapTileUrl: mapTileUrl ?? null, mqttPath: '/mqtt', mqttPort: mqttPort() }),
   )
 }

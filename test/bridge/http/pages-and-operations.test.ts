@@ -3,11 +3,18 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import { tileHost } from '../../../bridge/http/security-headers.ts'
 import { createUser, type PartHealth } from '../../../bridge/index.ts'
 import { ADMIN, type HttpPlatform, startHttpPlatform } from './http-platform.ts'
 
 const HTML = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
+
+const COMPRESSED: readonly (readonly [name: string, text: string])[] = [
+  ['atlas-abc123.json', JSON.stringify({ type: 'Topology', arcs: 'arc '.repeat(500) })],
+  ['map-abc123.js', `export default ${JSON.stringify('map '.repeat(500))}`],
+  ['map-abc123.css', '.map { color: red }'.repeat(100)],
+]
 
 describe('pages and operations', () => {
   let platform: HttpPlatform
@@ -21,9 +28,15 @@ describe('pages and operations', () => {
     await writeFile(join(dashboardDirectory, 'index.html'), '<!doctype html><title>Trackwire</title>')
     await writeFile(join(dashboardDirectory, 'favicon.svg'), '<svg/>')
     await writeFile(join(dashboardDirectory, 'assets', 'index-abc123.js'), 'export {}')
+    for (const [name, text] of COMPRESSED) {
+      await writeFile(join(dashboardDirectory, 'assets', name), text)
+      await writeFile(join(dashboardDirectory, 'assets', `${name}.br`), brotliCompressSync(text))
+      await writeFile(join(dashboardDirectory, 'assets', `${name}.gz`), gzipSync(text))
+    }
     platform = await startHttpPlatform({
       dashboardDirectory,
       mapTileUrl: 'https://{s}.tiles.example:8443/{z}/{x}/{y}.png',
+      mqttPort: () => 1_884,
       health: async () => {
         if (parts instanceof Error) throw parts
         return parts
@@ -75,6 +88,33 @@ describe('pages and operations', () => {
       assert.equal((await platform.call('GET', '/favicon.svg')).headers['cache-control'], 'no-cache')
     })
 
+    for (const [name, text] of COMPRESSED) {
+      for (const [accepted, encoding] of [
+        ['gzip, deflate, br, zstd', 'br'],
+        ['gzip', 'gzip'],
+        ['identity', undefined],
+      ] as const) {
+        test(`${name} goes to who accepts ${accepted} as ${encoding ?? 'it is'}, with its own type`, async () => {
+          const response = await platform.app.inject({
+            url: `/assets/${name}`,
+            headers: { 'accept-encoding': accepted },
+          })
+          assert.equal(response.statusCode, 200)
+          assert.equal(response.headers['content-encoding'], encoding)
+          assert.match(String(response.headers.vary), /accept-encoding/i)
+          assert.match(
+            String(response.headers['content-type']),
+            /\.json$/.test(name) ? /^application\/json/ : /\/(java|c)/,
+          )
+          assert.equal(response.headers['cache-control'], 'public, max-age=31536000, immutable')
+          assert.ok(response.headers['content-security-policy'], 'also a compressed worker is ruled by its own file')
+          const body = response.rawPayload
+          const plain = encoding === 'br' ? brotliDecompressSync(body) : encoding === 'gzip' ? gunzipSync(body) : body
+          assert.equal(String(plain), text)
+        })
+      }
+    }
+
     const missing: readonly [string, string, Record<string, string>][] = [
       ['a script that is gone', '/assets/index-old.js', HTML],
       ['an image that is gone', '/logo.png', { accept: 'image/*' }],
@@ -100,6 +140,7 @@ describe('pages and operations', () => {
         version: '0.0.0-test',
         mapTileUrl: 'https://{s}.tiles.example:8443/{z}/{x}/{y}.png',
         mqttPath: '/mqtt',
+        mqttPort: 1_884,
       })
     })
 
