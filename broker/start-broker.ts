@@ -58,7 +58,7 @@ export interface ListenOptions {
 
 export interface Broker {
   readonly publish: Publish
-  /** Opens the listeners and returns their real addresses. */
+  /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
   /** Stops accepting connections; those that stand live on. */
   stopAccepting(): void
@@ -269,9 +269,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   return {
     publish,
     async listen({ tcp, tls, webSocket }) {
-      if (tcp) listeners.push(await listenTcp(tcp, accept))
-      if (tls) listeners.push(await listenTcp(tls, accept))
-      const addresses = listeners.map(({ address }) => address)
+      const addresses: string[] = []
+      for (const options of [tcp, tls]) {
+        if (options === undefined) continue
+        const listener = await listenTcp(options, accept)
+        listeners.push(listener)
+        addresses.push(listener.address)
+      }
       if (webSocket) {
         const maxFrameBytes = 2 * (MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
         listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, accept))

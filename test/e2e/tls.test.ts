@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connect } from 'node:tls'
 import { promisify } from 'node:util'
-import mqtt from 'mqtt'
-import { startTestPlatform, TRACKWIRE } from '../support/platform.ts'
+import mqtt, { type IClientOptions } from 'mqtt'
+import { startTestPlatform, type TokenOptions, TRACKWIRE } from '../support/platform.ts'
 import { temporaryFolder } from '../support/scope.ts'
 import { Ear } from '../support/wire.ts'
 
@@ -41,29 +41,30 @@ test('with the TLS pair, MQTT, HTTP and MQTT over WebSocket are all encrypted', 
   if (pair === undefined) return
   const platform = await startTestPlatform(t, {
     environment: {
-      TRACKWIRE_MQTT_PORT: 'off',
       TRACKWIRE_MQTTS_PORT: '0',
       TRACKWIRE_TLS_CERT: pair.cert,
       TRACKWIRE_TLS_KEY: pair.key,
     },
   })
-  assert.match(platform.mqttUrl, /^mqtts:/)
+  assert.match(platform.mqttUrl, /^mqtt:/)
+  const mqttsUrl = /^MQTT over TLS +(mqtts:\S+)$/m.exec(platform.output())?.[1]
+  assert.ok(mqttsUrl, platform.output())
   assert.match(platform.httpUrl, /^https:/)
   const ca = await readFile(pair.cert)
 
-  const desk = await mqtt.connectAsync(`${platform.httpUrl.replace('https', 'wss')}/mqtt`, {
-    username: 'any',
-    password: await platform.token({ role: 'dispatcher', sub: 'desk' }),
-    reconnectPeriod: 0,
-    ca,
-  })
-  t.after(() => {
-    desk.end(true)
-  })
+  const connectTo = async (url: string, who: TokenOptions, options: IClientOptions = { ca }) => {
+    const password = await platform.token(who)
+    const client = await mqtt.connectAsync(url, { username: 'any', password, reconnectPeriod: 0, ...options })
+    t.after(() => {
+      client.end(true)
+    })
+    return client
+  }
+  const desk = await connectTo(`${platform.httpUrl.replace('https', 'wss')}/mqtt`, { role: 'dispatcher', sub: 'desk' })
   const ear = new Ear(desk)
   await desk.subscribeAsync('demo/devices/+/+', { qos: 1 })
 
-  const truck = await platform.connect(DEVICE, { ca })
+  const truck = await connectTo(mqttsUrl, DEVICE)
   await ear.hear<{ connection?: string }>('the transport', ({ payload }) => payload.connection === 'mqtt/tls')
   const fix = { timestamp: Date.now(), location: { lat: 41.15, lng: -8.61 } }
   await truck.publishAsync('demo/devices/truck-7/location', JSON.stringify(fix), { qos: 1 })
@@ -72,8 +73,8 @@ test('with the TLS pair, MQTT, HTTP and MQTT over WebSocket are all encrypted', 
   assert.equal(health.statusCode, 200)
   health.resume()
 
-  await assert.rejects(platform.connect(DEVICE, { rejectUnauthorized: true }), /self-signed certificate/)
-  const { hostname, port } = new URL(platform.mqttUrl)
+  await assert.rejects(connectTo(mqttsUrl, DEVICE, {}), /self-signed certificate/)
+  const { hostname, port } = new URL(mqttsUrl)
   const old = connect({ host: hostname, port: Number(port), ca, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })
   await assert.rejects(once(old, 'secureConnect'), 'TLS 1.1 is refused')
   // The failed handshakes have cost nobody anything.
