@@ -8,6 +8,7 @@ import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
 /** What the test reads of `window.__trackwire`, see `web-client/dashboard/src/snapshot.ts`. */
 interface Seen {
   readonly connection: { readonly phase: string }
+  readonly behindMs: number
   readonly devices: readonly {
     readonly id: string
     readonly state: string
@@ -162,6 +163,37 @@ test('a person logs in and sees a dot cross a line, the alert, and an SOS that s
   assert.equal(await page.evaluate(() => '__trackwire' in globalThis), false, 'nothing of it stays on the page')
 })
 
+test('a tab that is duplicated asks for a login of its own; the first one, also reloaded, goes on', async t => {
+  const platform = await startTestPlatform(t)
+  const dashboard = await openDashboard(t, platform)
+  if (dashboard === null) return
+  const { page, until } = dashboard
+  await page.goto(platform.httpUrl)
+  const { username, password } = platform.administrator!
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await until('a live connection', state => state.connection.phase === 'online')
+
+  // A page that is opened by another one begins with a copy of its sessionStorage, as a duplicated tab does.
+  const [copy] = await Promise.all([
+    page.waitForEvent('popup'),
+    page.evaluate(() => {
+      ;(globalThis as unknown as { open(url: string): void }).open('/')
+    }),
+  ])
+  await copy.getByText('This tab is a copy of one that is logged in.').waitFor()
+  await copy.getByLabel('User name').fill(username)
+  await copy.getByLabel('Password').fill(password)
+  await copy.getByRole('button', { name: 'Log in' }).click()
+  await copy.getByRole('button', { name: 'Log out' }).waitFor()
+
+  await page.reload()
+  await until('that it is still logged in', state => state.connection.phase === 'online')
+  await copy.reload()
+  await copy.getByRole('button', { name: 'Log out' }).waitFor()
+})
+
 test('a one-click link logs in and leaves no token in the address', async t => {
   const platform = await startTestPlatform(t)
   const dashboard = await openDashboard(t, platform, { colorScheme: 'dark', viewport: { width: 390, height: 844 } })
@@ -206,4 +238,20 @@ test('a lost connection shows, heals, and leaves no hole in the alerts', async t
   const healed = await until('what happened meanwhile', state => state.alerts.length === 1)
   assert.equal(healed.alerts[0]?.initial, true)
   await until('the position of meanwhile', state => state.devices[0]?.position?.[0] === -8.615)
+})
+
+test('a platform that falls silent without a word turns the map grey within seconds', async t => {
+  const platform = await startTestPlatform(t)
+  const dashboard = await openDashboard(t, platform)
+  if (dashboard === null) return
+  const { page, until } = dashboard
+  await page.goto(`${platform.httpUrl}/#token=${await platform.token(ADMIN)}`)
+  await until('a live connection', state => state.connection.phase === 'online')
+  process.kill(platform.pid, 'SIGSTOP')
+  await until('that it is behind', state => state.behindMs > 5_000)
+  await page.getByText('What is drawn is old').waitFor()
+  await page.locator('.map[data-outdated]').waitFor()
+  process.kill(platform.pid, 'SIGCONT')
+  await until('that it has caught up', state => state.connection.phase === 'online' && state.behindMs < 3_000)
+  await page.locator('.map[data-outdated]').waitFor({ state: 'detached' })
 })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Api } from '../../web-client/dashboard/src/live/api.ts'
+import { createAuth } from '../../web-client/dashboard/src/live/auth.ts'
 import {
   loadSession,
   renewInMs,
@@ -90,4 +92,58 @@ test('what is stored and broken is no session', () => {
     storage.map.set([...storage.map.keys()][0]!, text)
     assert.equal(loadSession(storage, 1), null, text)
   }
+})
+
+function startAuth(storage: ReturnType<typeof memory>, claim: (name: string) => Promise<boolean>) {
+  const asked: string[] = []
+  const api: Api = {
+    async request<Answer>(path: string) {
+      asked.push(path)
+      return answer as Answer
+    },
+    clockOffsetMs: () => 0,
+  }
+  return { auth: createAuth(api, storage, claim, () => 'session-1'), asked }
+}
+
+test('a login claims its session; a reload of the same tab goes on with it', async t => {
+  const storage = memory()
+  const claims: string[] = []
+  const claim = async (name: string) => claims.push(name) > 0
+  const { auth } = startAuth(storage, claim)
+  await auth.login('ana', 'secret')
+  assert.deepEqual(claims, ['session-1'])
+
+  const { auth: reloaded } = startAuth(storage, claim)
+  t.after(() => [auth, reloaded].map(({ close }) => close()))
+  assert.equal(reloaded.store.get().session, null, 'not before it is known to be its own')
+  assert.equal(reloaded.store.get().checking, true)
+  await Promise.resolve()
+  assert.deepEqual(claims, ['session-1', 'session-1'])
+  assert.equal(reloaded.store.get().session?.sub, 'ana')
+})
+
+test('a copied tab never uses the refresh token of the first one', async t => {
+  const storage = memory()
+  saveSession(storage, sessionOf(answer, 0, 'session-0'))
+  const { auth: copy, asked } = startAuth(storage, async name => name !== 'session-0')
+  t.after(() => copy.close())
+  await Promise.resolve()
+  const { session, reason, checking } = copy.store.get()
+  assert.equal(session, null)
+  assert.equal(checking, false)
+  assert.match(reason ?? '', /copy of one that is logged in/)
+  assert.deepEqual(asked, [], 'nothing was sent')
+  assert.equal(loadSession(storage, 1), null, 'and the copied token is gone')
+  await copy.login('ana', 'secret')
+  assert.equal(copy.store.get().session?.name, 'session-1')
+})
+
+test('a renewed session keeps its name', async t => {
+  const storage = memory()
+  const { auth } = startAuth(storage, async () => true)
+  t.after(() => auth.close())
+  await auth.login('ana', 'secret')
+  await auth.refused()
+  assert.equal(auth.store.get().session?.name, 'session-1')
 })

@@ -21,9 +21,10 @@ interface Props {
 }
 
 export function App({ api, auth }: Props) {
-  const { session, reason } = useStore(auth.store)
+  const { session, reason, checking } = useStore(auth.store)
   const { theme, toggle } = useTheme()
   const console = useConsoleOf(api, auth, session)
+  if (checking) return null
   if (session === null) return <LoginForm auth={auth} reason={reason} theme={theme} onToggleTheme={toggle} />
   if (console === null) return null
   return (

@@ -3,6 +3,7 @@ import { App } from './app.tsx'
 import { createApi } from './live/api.ts'
 import { createAuth } from './live/auth.ts'
 import { tokenInFragment } from './live/session.ts'
+import { createClaim } from './live/tab-claim.ts'
 import './styles/tokens.css'
 import './styles/base.css'
 import './styles/console.css'
@@ -10,7 +11,9 @@ import './styles/panels.css'
 import './styles/sos.css'
 
 const api = createApi(new URL('/api/v1', location.href).href, (url, init) => fetch(url, init))
-const auth = createAuth(api, sessionStorage)
+const claim = createClaim(navigator.locks as LockManager | undefined, name => new BroadcastChannel(name))
+const newName = (): string => `trackwire.session.${crypto.getRandomValues(new Uint32Array(4)).join('-')}`
+const auth = createAuth(api, sessionStorage, claim, newName)
 
 /** A one-click link: its token leaves the address bar, and so the history, before anything else happens. */
 function takeLinkToken(): void {

@@ -16,6 +16,8 @@ export interface AuthState {
   readonly session: Session | null
   /** Why there is no session, in a sentence for the login form; null when the user left or never came. */
   readonly reason: string | null
+  /** It is being found out whether the stored session is this tab's own. */
+  readonly checking: boolean
 }
 
 export interface Auth {
@@ -33,12 +35,22 @@ export interface Auth {
   close(): void
 }
 
+/** Holds a name for as long as the page lives. Resolves with false when another page holds it. */
+export type Claim = (name: string) => Promise<boolean>
+
 const EXPIRED = 'Your session has expired. Log in again.'
+const COPIED = 'This tab is a copy of one that is logged in. Log in here too, or go on in the other one.'
 const LINK_EXPIRED = 'The link you came by has expired. Log in, or ask for a new one.'
 
-/** Holds the session of this tab and renews it before it expires. */
-export function createAuth(api: Api, storage: SessionStorage): Auth {
-  const store = createStore<AuthState>({ session: loadSession(storage, Date.now()), reason: null })
+/**
+ * Holds the session of this tab and renews it before it expires.
+ * @param claim tells whether a stored session is this tab's own, or was copied with the tab
+ * @param newName makes a name that no other session has
+ */
+export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newName: () => string): Auth {
+  const stored = loadSession(storage, Date.now())
+  const claimed = stored?.name !== undefined && stored.refreshToken !== null
+  const store = createStore<AuthState>({ session: claimed ? null : stored, reason: null, checking: claimed })
   let timer: ReturnType<typeof setTimeout> | undefined
   let renewing: Promise<Session> | null = null
   let failures = 0
@@ -46,7 +58,7 @@ export function createAuth(api: Api, storage: SessionStorage): Auth {
   const setSession = (session: Session | null, reason: string | null): void => {
     saveSession(storage, session)
     clearTimeout(timer)
-    store.set({ session, reason })
+    store.set({ session, reason, checking: false })
     if (session !== null) schedule(session)
   }
 
@@ -79,7 +91,7 @@ export function createAuth(api: Api, storage: SessionStorage): Auth {
           body: { refreshToken: session.refreshToken },
         })
         failures = 0
-        const next = sessionOf(answer, Date.now())
+        const next = sessionOf(answer, Date.now(), session.name)
         setSession(next, null)
         return next
       } catch (error) {
@@ -107,15 +119,21 @@ export function createAuth(api: Api, storage: SessionStorage): Auth {
     throw new ApiError(401, 'token_expired', LINK_EXPIRED)
   }
 
-  const { session } = store.get()
-  if (session !== null) schedule(session)
+  if (stored !== null && claimed) {
+    claim(stored.name!).then(own => {
+      // Someone who came by a link meanwhile has a session already.
+      if (store.get().checking) setSession(own ? stored : null, own ? null : COPIED)
+    })
+  } else if (stored !== null) schedule(stored)
 
   return {
     store,
     accessToken,
     async login(username, password) {
       const answer = await api.request<TokenAnswer>('/auth/login', { method: 'POST', body: { username, password } })
-      setSession(sessionOf(answer, Date.now()), null)
+      const name = newName()
+      setSession(sessionOf(answer, Date.now(), name), null)
+      await claim(name)
     },
     loginByToken(token) {
       const linked = sessionOfToken(token)

@@ -10,6 +10,11 @@ export interface Session {
   readonly expiresAtMs: number
   /** Null for a session that came by link: it ends with its token. */
   readonly refreshToken: string | null
+  /**
+   * Of the login that began it, kept by every renewal. A browser that duplicates a tab copies its storage, and a refresh
+   * token may be used by one tab only: by this name the copy finds that the session has an owner.
+   */
+  readonly name?: string
 }
 
 /** The answer of `login` and `refresh`. */
@@ -21,10 +26,12 @@ export interface TokenAnswer {
   readonly user: { readonly sub: string; readonly org: string; readonly role: Role }
 }
 
-export function sessionOf(answer: TokenAnswer, nowMs: number): Session {
+/** @param name see {@link Session.name} */
+export function sessionOf(answer: TokenAnswer, nowMs: number, name?: string): Session {
   const { accessToken, refreshToken, expiresIn, user } = answer
   const { sub, org, role } = user
-  return { org, sub, role, accessToken, refreshToken, expiresAtMs: nowMs + expiresIn * 1_000 }
+  const expiresAtMs = nowMs + expiresIn * 1_000
+  return { org, sub, role, accessToken, refreshToken, expiresAtMs, ...(name === undefined ? {} : { name }) }
 }
 
 /** When to renew: after four fifths of the token's life, not later than 30 s before its end. Milliseconds from now. */

@@ -10,6 +10,9 @@ const GATHER_MS = 900
 const FIT_ZOOM = 15
 /** Between the outermost device and the panels, pixels. */
 const FIT_MARGIN = 56
+/** How far beyond the fleet a fence is still fitted in: a part of the fleet's own extent, at least about 500 m. */
+const FENCE_REACH = 0.25
+const FENCE_REACH_DEGREES = 0.005
 const FLY_ZOOM = 14.5
 const PING_MS = 4_000
 
@@ -40,13 +43,13 @@ export function Camera({ padding }: Props) {
         const position = motion.positionOf(id)
         return position === null ? [] : [position]
       })
-      const corners = [...live.fences.get().values()].flatMap(fence => {
+      const fences = [...live.fences.get().values()].flatMap(fence => {
         const outline = fenceOutline(fence)
         return outline === null
           ? []
-          : (outline.coordinates.flat(outline.type === 'Polygon' ? 1 : 2) as [number, number][])
+          : [outline.coordinates.flat(outline.type === 'Polygon' ? 1 : 2) as [number, number][]]
       })
-      const seenAs = positions.length > 0 ? positions : corners
+      const seenAs = positions.length > 0 ? withNearFences(positions, fences) : fences.flat()
       if (seenAs.length === 0) return
       // Fences come first; the fleet still gets its turn.
       fitted = positions.length > 0
@@ -129,4 +132,18 @@ export function Camera({ padding }: Props) {
     }
   }, [live, selection, motion, handle])
   return null
+}
+
+/** Fences among the fleet or at its edge are seen whole; one in another city does not make the fleet small. */
+function withNearFences(
+  positions: readonly (readonly [number, number])[],
+  fences: readonly (readonly [number, number])[][],
+): (readonly [number, number])[] {
+  const [west, south, east, north] = boxOf([...positions])
+  const reach = Math.max((east - west) * FENCE_REACH, (north - south) * FENCE_REACH, FENCE_REACH_DEGREES)
+  const near = fences.filter(corners => {
+    const [left, bottom, right, top] = boxOf([...corners])
+    return left > west - reach && right < east + reach && bottom > south - reach && top < north + reach
+  })
+  return [...positions, ...near.flat()]
 }

@@ -36,7 +36,7 @@ export function ConnectionPill() {
   return (
     <span
       className="pill"
-      data-phase={behind || quiet ? 'quiet' : phase}
+      data-phase={behind ? 'offline' : quiet ? 'quiet' : phase}
       title={phase === 'online' ? `What is drawn is ${(behindMs / 1_000).toFixed(1)} s behind. ${last}.` : last}
     >
       <i aria-hidden="true" />
@@ -55,7 +55,7 @@ export function ConnectionBanner() {
     return (
       <div className="banner" role="status" data-tone="warn">
         <p>
-          <b>Positions are {durationText(behindMs)} behind.</b> The connection or this browser does not keep up; what is
+          <b>{durationText(behindMs)} behind.</b> The connection, the platform or this browser does not keep up. What is
           drawn is old.
         </p>
       </div>
