@@ -16,6 +16,8 @@ export interface Palette {
   readonly stopped: string
   readonly offline: string
   readonly sos: string
+  /** Beneath white text. */
+  readonly sosFill: string
   readonly selected: string
   readonly markerEdge: string
   readonly chip: string
@@ -31,13 +33,14 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     coast: '#a9bcc5',
     border: '#cbc8bd',
     grid: '#8a99a1',
-    gridText: '#5b6a72',
+    gridText: '#4d5a62',
     fence: '#5b4bc4',
     fenceFill: 0.1,
     moving: '#0b7a6b',
     stopped: '#33598f',
     offline: '#6b7680',
     sos: '#d4122a',
+    sosFill: '#c90f26',
     selected: '#0b7a6b',
     markerEdge: '#ffffff',
     chip: 'rgba(255, 255, 255, 0.94)',
@@ -58,6 +61,7 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     stopped: '#7fb0f2',
     offline: '#8b98a3',
     sos: '#ff4b5c',
+    sosFill: '#c90f26',
     selected: '#2fd0b4',
     markerEdge: '#0c1318',
     chip: 'rgba(20, 27, 33, 0.94)',

@@ -98,7 +98,7 @@ function drawLabel(tone: LabelTone, text: string, palette: Palette): ImageData |
   } else {
     context.beginPath()
     context.roundRect(0, 0, width + 2 * padding, height, 6)
-    context.fillStyle = tone === 'sos' ? palette.sos : tone === 'selected' ? palette.chipText : palette.chip
+    context.fillStyle = tone === 'sos' ? palette.sosFill : tone === 'selected' ? palette.chipText : palette.chip
     context.fill()
     context.lineWidth = 1
     context.strokeStyle = palette.chipEdge
