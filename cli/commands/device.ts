@@ -14,6 +14,7 @@ import { type Command, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
 import { createLogger } from '../logger.ts'
+import { postToPlatform } from '../post-to-platform.ts'
 
 export const deviceCommand: Command = {
   help: `Usage: trackwire device add ID --org ORG [options]
@@ -58,7 +59,7 @@ interface NewDevice {
 /** Through the running platform where there is one, since it owns the embedded database; else straight into the database. */
 async function register(config: Config, tokens: Tokens, device: NewDevice): Promise<void> {
   const holder = await readLock(config.dataDirectory)
-  if (holder?.httpAddress !== undefined) return registerOverHttp(holder.httpAddress, tokens, device)
+  if (holder?.httpAddress !== undefined) return registerOverHttp(holder.httpAddress, config, tokens, device)
   const lock =
     config.databaseUrl === undefined ? await acquireDataFolder(config.dataDirectory, { pid: process.pid }) : undefined
   try {
@@ -79,16 +80,16 @@ async function register(config: Config, tokens: Tokens, device: NewDevice): Prom
   }
 }
 
-async function registerOverHttp(address: string, tokens: Tokens, { org, deviceId, name }: NewDevice): Promise<void> {
-  const token = await tokens.mint({ org, sub: 'trackwire-cli', role: 'admin', ttlSeconds: 60 })
-  const response = await fetch(`${address}/api/v1/devices`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ id: deviceId, ...(name === undefined ? {} : { name }) }),
+async function registerOverHttp(address: string, config: Config, tokens: Tokens, device: NewDevice): Promise<void> {
+  const { org, deviceId, name } = device
+  const { status, answer } = await postToPlatform({
+    address,
+    path: '/api/v1/devices',
+    token: await tokens.mint({ org, sub: 'trackwire-cli', role: 'admin', ttlSeconds: 60 }),
+    body: { id: deviceId, ...(name === undefined ? {} : { name }) },
+    cert: config.tls?.cert,
   })
   // 409: it is registered already.
-  if (!response.ok && response.status !== 409) {
-    const problem = (await response.json().catch(() => ({}))) as { detail?: string }
-    throw new Error(`the platform at ${address} refused: ${problem.detail ?? response.statusText}`)
-  }
+  if (status >= 300 && status !== 409)
+    throw new Error(`the platform at ${address} refused: ${answer.detail ?? `HTTP status ${status}`}`)
 }

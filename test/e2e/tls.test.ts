@@ -84,6 +84,21 @@ test('with the TLS pair, MQTT, HTTP and MQTT over WebSocket are all encrypted', 
   assert.equal(await platform.stop(), 0)
 })
 
+test('device add reaches a running platform over TLS, and only the one with the configured certificate', async t => {
+  const [pair, other] = [await selfSigned(t), await selfSigned(t)]
+  if (pair === undefined || other === undefined) return
+  const environment = (of: Pair) => ({ TRACKWIRE_TLS_CERT: of.cert, TRACKWIRE_TLS_KEY: of.key })
+  const platform = await startTestPlatform(t, { environment: environment(pair) })
+  const add = (id: string, more: Record<string, string>) =>
+    run(process.execPath, [TRACKWIRE, 'device', 'add', id, '--org', 'demo'], {
+      cwd: platform.dataDirectory,
+      env: { PATH: process.env.PATH, TRACKWIRE_DATA: platform.dataDirectory, ...more },
+    })
+  assert.match((await add('truck-8', environment(pair))).stdout, /^eyJ\S+\n$/)
+  await assert.rejects(add('truck-9', environment(other)), /its certificate is not the one in TRACKWIRE_TLS_CERT/)
+  await assert.rejects(add('truck-9', {}), /set TRACKWIRE_TLS_CERT and TRACKWIRE_TLS_KEY as the platform has them/)
+})
+
 test('a TLS pair that cannot be used ends the start with the name of the file at fault', async t => {
   const [pair, other] = [await selfSigned(t), await selfSigned(t)]
   if (pair === undefined || other === undefined) return
