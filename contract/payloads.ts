@@ -54,25 +54,31 @@ export function decodeJson(bytes: Uint8Array): unknown {
   return value
 }
 
-/** Refuses what JSON allows but PostgreSQL's jsonb does not: NUL, lone surrogates, endless nesting. */
+/** Refuses what JSON allows but cannot be kept as it is: NUL, lone surrogates, endless nesting, numbers beyond a double. */
 export function checkStorable(value: unknown, path: string, depth: number): void {
   if (typeof value === 'string') checkText(value, path)
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new TrackwireError('payload_invalid', `${path || '/'} is a number larger than a double holds`, {
+      details: { path },
+    })
+  }
   if (typeof value !== 'object' || value === null) return
   if (depth > MAX_DEPTH) {
     throw new TrackwireError('payload_invalid', `${path} is nested more than ${MAX_DEPTH} deep`, { details: { path } })
   }
   if (Array.isArray(value)) {
-    for (const [i, inner] of value.entries()) if (holdsText(inner)) checkStorable(inner, `${path}/${i}`, depth + 1)
+    for (const [i, inner] of value.entries()) if (needsCheck(inner)) checkStorable(inner, `${path}/${i}`, depth + 1)
     return
   }
   for (const [key, inner] of Object.entries(value)) {
     checkText(key, path)
-    if (holdsText(inner)) checkStorable(inner, `${path}/${key}`, depth + 1)
+    if (needsCheck(inner)) checkStorable(inner, `${path}/${key}`, depth + 1)
   }
 }
 
-/** Numbers need no look, and in a geometry almost everything is one. */
-function holdsText(value: unknown): boolean {
+/** Almost everything in a geometry is a finite number: no path is made for those. */
+function needsCheck(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value)
   return typeof value === 'string' || (typeof value === 'object' && value !== null)
 }
 

@@ -125,7 +125,8 @@ async function storeStep(
   })
   const events: SosEvent[] = []
   for (const event of step.events) if (await insertSosEvent(tx, { org, event, principal }, now())) events.push(event)
-  if (events.length === 0) return { alert, events, outbox: [] }
+  // A trigger that joined may have brought the first words: they belong on the alert's topic, though nothing is announced.
+  if (events.length === 0 && alert.message === before?.message) return { alert, events, outbox: [] }
   const messages = [...events.map(event => notification(org, event)), openMessage(org, alert, newest)]
   return { alert, events, outbox: await insertOutbox(tx, messages, now()) }
 }

@@ -33,6 +33,14 @@ const BAD: readonly { name: string; channel?: ChannelName; bytes: Uint8Array; co
   },
   { name: 'NUL in a key', bytes: json({ ...FIX, attributes: { 'a\0': 1 } }), code: 'payload_invalid' },
   { name: 'a lone surrogate', bytes: Buffer.from('{"a":"\\ud800"}'), code: 'payload_invalid', path: '/a' },
+  {
+    name: 'a number larger than a double, which would be kept as null',
+    bytes: Buffer.from(
+      JSON.stringify({ ...FIX, attributes: { odometer: 0 } }).replace('"odometer":0', '"odometer":1e999'),
+    ),
+    code: 'payload_invalid',
+    path: '/attributes/odometer',
+  },
   { name: 'nesting 17 deep', bytes: json({ ...FIX, attributes: nested(17) }), code: 'payload_invalid' },
   {
     name: 'nesting 100,000 deep',

@@ -373,6 +373,28 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
       )
     })
 
+    it('shows the words of a trigger that joins on the topic of the alert, and announces nothing', async (t, org) => {
+      const pipeline = await withIngest(t, db, org)
+      await trigger(pipeline, org, 'r-1')
+      const request = { action: 'trigger', id: 'r-2', timestamp: Date.now(), message: 'in the cellar' } as const
+      await pipeline.ingest.sos({
+        org,
+        deviceId: 'truck',
+        request,
+        receivedAt: Date.now(),
+        registers: true,
+        principal: 'truck',
+      })
+      await pipeline.ingest.close()
+      const { recorder } = pipeline
+      const retained = recorder.payloads<SosEvent>(buildTopic('sosOpen', { org, deviceId: 'truck' }))
+      assert.deepEqual(
+        retained.map(event => event?.message),
+        [undefined, 'in the cellar'],
+      )
+      assert.equal(recorder.on(buildTopic('sosNotification', { org, event: 'triggered', deviceId: 'truck' })).length, 1)
+    })
+
     it('announces where the device is while its alert is open, also after a restart', async (t, org) => {
       const first = await withIngest(t, db, org)
       await trigger(first, org, 'r-1')
