@@ -5,12 +5,6 @@ const DUTY = 'retention'
 /** Rows of the default partition go in pieces, so that no statement holds up the fixes for long. */
 const CHUNK = 5_000
 
-/** When the last clean-up ran, milliseconds since the Unix epoch; null when none did. */
-export async function lastCleanUp(db: Queryable): Promise<number | null> {
-  const [row] = await db.query<{ ranAt: number }>('select ran_at as "ranAt" from duties where duty = $1', [DUTY])
-  return row?.ranAt ?? null
-}
-
 /** Takes the day's clean-up for this process; false when it (or another one) ran within the last day. */
 export async function claimCleanUp(db: Queryable, nowMs: number): Promise<boolean> {
   const rows = await db.query(
