@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { MqttClient } from 'mqtt'
 import { TrackwireError } from '../../contract/index.ts'
-import { fix, mint, startTestBroker, type TestBroker, type Who } from '../support/broker.ts'
+import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
+import type { Who } from '../support/who.ts'
 
 const DEVICE: Who = { role: 'device', sub: 'truck-7' }
 const DESK: Who = { role: 'dispatcher', sub: 'desk' }

@@ -5,8 +5,9 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { generate, type Packet } from 'mqtt-packet'
 import { DROP_ABOVE_BYTES } from '../../broker/delivery/slow-consumers.ts'
-import { fix, metric, mint, startTestBroker, type TestBroker, type Who } from '../support/broker.ts'
+import { fix, metric, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { connectPacket, openRaw, type RawClient } from '../support/raw-mqtt.ts'
+import type { Who } from '../support/who.ts'
 
 const DEVICE: Who = { role: 'device', sub: 'truck-7' }
 const DESK: Who = { role: 'dispatcher', sub: 'desk' }

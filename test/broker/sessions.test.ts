@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { IConnectPacket } from 'mqtt-packet'
-import { fix, mint, startTestBroker, type TestBroker, type Who } from '../support/broker.ts'
+import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
 import { temporaryFolder } from '../support/scope.ts'
+import type { Who } from '../support/who.ts'
 
 const DEVICE: Who = { role: 'device', sub: 'truck-7' }
 const DESK: Who = { role: 'dispatcher', sub: 'desk' }

@@ -6,8 +6,9 @@ import { type TestContext, test } from 'node:test'
 import mqtt from 'mqtt'
 import { generate } from 'mqtt-packet'
 import { type ClientOptions, WebSocket } from 'ws'
-import { fix, mint, startTestBroker, type TestBroker, type Who } from '../support/broker.ts'
+import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { connectPacket, openRaw } from '../support/raw-mqtt.ts'
+import type { Who } from '../support/who.ts'
 
 const DEVICE: Who = { role: 'device', sub: 'truck-7' }
 const LOCATION = 'demo/devices/truck-7/location'

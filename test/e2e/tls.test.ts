@@ -8,8 +8,9 @@ import { type TestContext, test } from 'node:test'
 import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import mqtt, { type IClientOptions } from 'mqtt'
-import { startTestPlatform, type TokenOptions, TRACKWIRE } from '../support/platform.ts'
+import { startTestPlatform, TRACKWIRE } from '../support/platform.ts'
 import { temporaryFolder } from '../support/scope.ts'
+import type { Who } from '../support/who.ts'
 import { Ear } from '../support/wire.ts'
 
 const run = promisify(execFile)
@@ -52,7 +53,7 @@ test('with the TLS pair, MQTT, HTTP and MQTT over WebSocket are all encrypted', 
   assert.match(platform.httpUrl, /^https:/)
   const ca = await readFile(pair.cert)
 
-  const connectTo = async (url: string, who: TokenOptions, options: IClientOptions = { ca }) => {
+  const connectTo = async (url: string, who: Who, options: IClientOptions = { ca }) => {
     const password = await platform.token(who)
     const client = await mqtt.connectAsync(url, { username: 'any', password, reconnectPeriod: 0, ...options })
     t.after(() => {

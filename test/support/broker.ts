@@ -13,17 +13,9 @@ import {
   type Refusal,
   startBroker,
 } from '../../broker/index.ts'
-import type { Acl, ChannelName, Role } from '../../contract/index.ts'
+import type { ChannelName } from '../../contract/index.ts'
 import { type TestScope, temporaryFolder } from './scope.ts'
-
-export interface Who {
-  readonly role: Role
-  readonly sub: string
-  readonly org?: string
-  readonly devices?: string[]
-  readonly acl?: Acl
-  readonly ttlSeconds?: number
-}
+import type { Who } from './who.ts'
 
 /** Any valid fix: now, somewhere in Porto. */
 export function fix(timestamp = Date.now(), more: Record<string, unknown> = {}): string {

@@ -4,19 +4,10 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { createTokens, openSigningKeys } from '../../bridge/index.ts'
-import type { Acl, Role } from '../../contract/index.ts'
 import { type TestScope, temporaryFolder } from './scope.ts'
+import type { Who } from './who.ts'
 
 export const TRACKWIRE = fileURLToPath(new URL('../../../bin/trackwire.js', import.meta.url))
-
-export interface TokenOptions {
-  readonly role: Role
-  readonly sub: string
-  readonly org?: string
-  readonly devices?: string[]
-  readonly acl?: Acl
-  readonly ttlSeconds?: number
-}
 
 /** The real platform in a process of its own, on free ports and a data folder that goes with the test. */
 export interface RunningPlatform {
@@ -27,13 +18,13 @@ export interface RunningPlatform {
   /** What it printed to standard output and standard error so far. */
   readonly output: () => string
   readonly administrator: { readonly username: string; readonly password: string } | undefined
-  token(options: TokenOptions): Promise<string>
+  token(options: Who): Promise<string>
   /** SIGTERM, or what is given; resolves with the exit code, null when a signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
-  connect(options: TokenOptions, more?: IClientOptions): Promise<MqttClient>
+  connect(options: Who, more?: IClientOptions): Promise<MqttClient>
   request(
     path: string,
-    options: TokenOptions & { method?: string; body?: unknown; headers?: Record<string, string> },
+    options: Who & { method?: string; body?: unknown; headers?: Record<string, string> },
   ): Promise<Response>
 }
 
@@ -67,8 +58,7 @@ export async function startTestPlatform(t: TestScope, options: PlatformOptions =
   const printed = await readAddresses(child, output)
   const keys = createTokens(await openSigningKeys(dataDirectory))
 
-  const token = ({ org = 'demo', ttlSeconds = 3_600, ...claims }: TokenOptions) =>
-    keys.mint({ org, ttlSeconds, ...claims })
+  const token = ({ org = 'demo', ttlSeconds = 3_600, ...claims }: Who) => keys.mint({ org, ttlSeconds, ...claims })
   return {
     ...printed,
     dataDirectory,

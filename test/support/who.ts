@@ -1,0 +1,11 @@
+import type { Acl, Role } from '../../contract/index.ts'
+
+/** Whom a token is minted for; of the organisation `demo` for an hour when nothing else is said. */
+export interface Who {
+  readonly role: Role
+  readonly sub: string
+  readonly org?: string
+  readonly devices?: string[]
+  readonly acl?: Acl
+  readonly ttlSeconds?: number
+}
