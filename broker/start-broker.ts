@@ -26,7 +26,7 @@ import type { Listener } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
-import { createNotices, type Tell } from './notices.ts'
+import { createNotices } from './notices.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
@@ -95,7 +95,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const persistence = new BrokerPersistence(db, hasWill)
 
   const bus = new Bus()
-  let tell: Tell = () => {}
   const aedes = new TrackwireAedes({
     // Stored messages are ordered by broker id, then counter: ids that grow with time keep their order over restarts.
     id: `node-${now().toString(36).padStart(11, '0')}`,
@@ -143,7 +142,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     authorizeForward: authorizeForward({ connections, bus, metrics }),
   })
   const publish = publishThrough(aedes)
-  tell = createNotices(publish, metrics)
+  const tell = createNotices(publish, metrics)
   const expiry = new TokenExpiry(tell, now)
   const status = new DeviceStatusPublisher({ publish, connections, now, returnWithinMs: 5 * heartbeatMs })
   const subscribePath = authorizeSubscribe({

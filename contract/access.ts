@@ -27,8 +27,12 @@ export function visibleDevices(principal: Principal): ReadonlySet<string> | 'all
 }
 
 /** May the principal publish to, or receive from, this topic name? Pure; the organisation is checked before any claim. */
-export function decideTopic(principal: Principal, action: Action, topic: string): Decision {
-  const parsed = parseTopic(topic)
+export function decideTopic(
+  principal: Principal,
+  action: Action,
+  topic: string,
+  parsed: ParsedTopic | null = parseTopic(topic),
+): Decision {
   if (parsed === null) return deny('no channel has this topic')
   if (parsed.params.org !== undefined && parsed.params.org !== principal.org) return deny('another organisation')
   for (const rule of principal.acl) {

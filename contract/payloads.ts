@@ -34,24 +34,31 @@ export function checkSchema<S extends TSchema>(schema: S, value: unknown): Schem
   throw new TrackwireError('payload_invalid', `${path} ${message}`, { details: { path } })
 }
 
-/** Decodes bytes as strict UTF-8 JSON that a database can hold. Errors: `payload_too_large`, `payload_not_json`, `payload_invalid`. */
-export function decodeJson(bytes: Uint8Array): unknown {
+/**
+ * Decodes bytes as strict UTF-8 JSON that a database can hold; how many there may be is the caller's to say.
+ * Errors: `payload_not_json`, `payload_invalid`.
+ */
+export function decodeJson(bytes: Uint8Array, what: 'payload' | 'body'): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new TrackwireError('payload_not_json', `the ${what} is not JSON in UTF-8: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+  checkStorable(value, '', 0)
+  return value
+}
+
+function decodeLimited(bytes: Uint8Array): unknown {
   if (bytes.length > MAX_PAYLOAD_BYTES) {
     throw new TrackwireError(
       'payload_too_large',
       `the payload has ${bytes.length} bytes, the limit is ${MAX_PAYLOAD_BYTES}`,
     )
   }
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw new TrackwireError('payload_not_json', `the payload is not JSON in UTF-8: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-  checkStorable(value, '', 0)
-  return value
+  return decodeJson(bytes, 'payload')
 }
 
 /** Refuses what JSON allows but cannot be kept as it is: NUL, lone surrogates, endless nesting, numbers beyond a double. */
@@ -97,7 +104,7 @@ function checkText(text: string, path: string): void {
 export function decodePayload<Name extends ChannelName>(channel: Name, bytes: Uint8Array): PayloadOf<Name> {
   const { payload } = CHANNELS[channel] as Channel
   if (payload === null) return new TextDecoder().decode(bytes) as PayloadOf<Name>
-  const value = bytes.length === 0 && channel === 'sosAnswer' ? {} : decodeJson(bytes)
+  const value = bytes.length === 0 && channel === 'sosAnswer' ? {} : decodeLimited(bytes)
   if (channel === 'locationBatch') return checkBatchList(value) as PayloadOf<Name>
   return checkSchema(payload, value) as PayloadOf<Name>
 }

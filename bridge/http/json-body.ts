@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { checkStorable, TrackwireError } from '../../contract/index.ts'
+import { decodeJson } from '../../contract/index.ts'
 
 /** Bodies of the API: strict UTF-8 JSON under its own name, as GeoJSON, or any other `+json`. */
 const JSON_TYPES = /^application\/(json|[a-z0-9.-]+\+json)(;|$)/i
@@ -9,23 +9,10 @@ export function readJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(JSON_TYPES, { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, parseBody(body as Buffer))
+      const bytes = body as Buffer
+      done(null, bytes.length === 0 ? undefined : decodeJson(bytes, 'body'))
     } catch (error) {
       done(error as Error)
     }
   })
-}
-
-function parseBody(bytes: Buffer): unknown {
-  if (bytes.length === 0) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw new TrackwireError('payload_not_json', `the body is not JSON in UTF-8: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-  checkStorable(value, '', 0)
-  return value
 }

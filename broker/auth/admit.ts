@@ -87,8 +87,8 @@ async function checkToken({ password, username }: ConnectPacket, verifyToken: Ve
 }
 
 function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principal): void {
-  const decision = decideTopic(principal, 'publish', will.topic)
   const parsed = parseTopic(will.topic)
+  const decision = decideTopic(principal, 'publish', will.topic, parsed)
   if (!decision.allowed || parsed === null) {
     throw new ConnectRefused(
       CONNACK.notAuthorized,
