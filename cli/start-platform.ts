@@ -62,7 +62,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   collectDefaultMetrics({ register: registry })
   const keys = await openSigningKeys(dataDirectory)
   const tokens = createTokens(keys)
-  const db = await openDatabase({ ...(config.databaseUrl ? { url: config.databaseUrl } : {}), dataDirectory, logger })
+  const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
   releasers.add('database', () => db.close())
   await migrate(db)
   const accounts = createAccounts(db)

@@ -4,8 +4,9 @@ import type { Logger } from 'pino'
 import { buildFilter, type GeofenceEvent, parseTopic, type SosEvent } from '../../contract/index.ts'
 import { type DemoCity, demoCity, demoFleet, startFleet } from '../../firmware-sim/index.ts'
 import { type Command, type CommandContext, UsageError } from '../command.ts'
-import { readConfig } from '../config.ts'
+import { type Config, readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
+import { postToPlatform } from '../post-to-platform.ts'
 import { type Platform, startPlatform } from '../start-platform.ts'
 import { drain, printAddresses, SETTINGS_HELP, untilStopped, warnOfUnknown } from './serve.ts'
 
@@ -39,7 +40,7 @@ ${SETTINGS_HELP}
     const platform = await startPlatform(config, logger)
     let stopFleet = async () => {}
     try {
-      stopFleet = await startDemo(platform, values.seed, context, logger)
+      stopFleet = await startDemo(platform, config, values.seed, context, logger)
       await untilStopped(context.signal)
     } finally {
       await stopFleet()
@@ -51,6 +52,7 @@ ${SETTINGS_HELP}
 /** Draws the fences, prints where to look, starts the fleet and the printing of alerts. Returns how to stop both. */
 async function startDemo(
   platform: Platform,
+  config: Config,
   seed: string,
   context: CommandContext,
   logger: Logger,
@@ -58,8 +60,18 @@ async function startDemo(
   const { tokens, mqttUrl, httpUrl } = platform
   const city = demoCity()
   const admin = await tokens.mint({ org: ORG, sub: 'admin', role: 'admin', ttlSeconds: DEMO_TOKEN_SECONDS })
-  await importFences(httpUrl!, admin, city)
-  await registerVehicles(httpUrl!, admin, city)
+  const post = async (path: string, body: unknown) => {
+    const { status, answer } = await postToPlatform({
+      address: httpUrl!,
+      path,
+      token: admin,
+      body,
+      cert: config.tls?.cert,
+    })
+    if (status >= 300 && status !== ALREADY_REGISTERED)
+      throw new Error(`${path} refused the demo's data: ${answer.detail}`)
+  }
+  await prepareCity(post, city)
 
   printAddresses(platform, context)
   context.stdout.write(`\nOpen the dashboard:     ${httpUrl}/#token=${admin}\n\n`)
@@ -83,26 +95,10 @@ async function startDemo(
   }
 }
 
-async function importFences(httpUrl: string, token: string, city: DemoCity): Promise<void> {
-  const response = await fetch(`${httpUrl}/api/v1/fences/import`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ type: 'FeatureCollection', features: city.fences }),
-  })
-  if (!response.ok) throw new Error(`the demo's fences were refused: ${await response.text()}`)
-}
-
-/** Devices register themselves on first use; the demo does it before, so that they have names. */
-async function registerVehicles(httpUrl: string, token: string, city: DemoCity): Promise<void> {
-  for (const { deviceId, name } of city.vehicles) {
-    const response = await fetch(`${httpUrl}/api/v1/devices`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ id: deviceId, name }),
-    })
-    if (!response.ok && response.status !== ALREADY_REGISTERED)
-      throw new Error(`${deviceId} was refused: ${await response.text()}`)
-  }
+/** The fences, and the vehicles: they would register themselves on first use, but without their names. */
+async function prepareCity(post: (path: string, body: unknown) => Promise<void>, city: DemoCity): Promise<void> {
+  await post('/api/v1/fences/import', { type: 'FeatureCollection', features: city.fences })
+  for (const { deviceId, name } of city.vehicles) await post('/api/v1/devices', { id: deviceId, name })
 }
 
 async function printAlerts(url: string, token: string, city: DemoCity, { stdout }: CommandContext) {

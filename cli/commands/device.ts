@@ -1,20 +1,12 @@
 import { parseArgs } from 'node:util'
-import {
-  acquireDataFolder,
-  createTokens,
-  migrate,
-  openDatabase,
-  openSigningKeys,
-  readLock,
-  registerDevice,
-  type Tokens,
-} from '../../bridge/index.ts'
+import { createTokens, migrate, openSigningKeys, readLock, registerDevice, type Tokens } from '../../bridge/index.ts'
 import { isId, isOrg } from '../../contract/index.ts'
 import { type Command, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
 import { createLogger } from '../logger.ts'
 import { postToPlatform } from '../post-to-platform.ts'
+import { withDatabase } from '../with-database.ts'
 
 export const deviceCommand: Command = {
   help: `Usage: trackwire device add ID --org ORG [options]
@@ -60,24 +52,11 @@ interface NewDevice {
 async function register(config: Config, tokens: Tokens, device: NewDevice): Promise<void> {
   const holder = await readLock(config.dataDirectory)
   if (holder?.httpAddress !== undefined) return registerOverHttp(holder.httpAddress, config, tokens, device)
-  const lock =
-    config.databaseUrl === undefined ? await acquireDataFolder(config.dataDirectory, { pid: process.pid }) : undefined
-  try {
-    const logger = createLogger({ logLevel: 'warn', logFormat: config.logFormat })
-    const db = await openDatabase({
-      ...(config.databaseUrl ? { url: config.databaseUrl } : {}),
-      dataDirectory: config.dataDirectory,
-      logger,
-    })
-    try {
-      await migrate(db)
-      await registerDevice(db, device, Date.now())
-    } finally {
-      await db.close()
-    }
-  } finally {
-    await lock?.close()
-  }
+  const logger = createLogger({ logLevel: 'warn', logFormat: config.logFormat })
+  await withDatabase(config, logger, async db => {
+    await migrate(db)
+    await registerDevice(db, device, Date.now())
+  })
 }
 
 async function registerOverHttp(address: string, config: Config, tokens: Tokens, device: NewDevice): Promise<void> {

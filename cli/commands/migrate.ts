@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
-import { acquireDataFolder, migrate, openDatabase } from '../../bridge/index.ts'
+import { migrate } from '../../bridge/index.ts'
 import type { Command } from '../command.ts'
 import { readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
+import { withDatabase } from '../with-database.ts'
 
 export const migrateCommand: Command = {
   help: `Usage: trackwire migrate [--config FILE]
@@ -13,25 +14,8 @@ Brings the database (DATABASE_URL, or the embedded one in TRACKWIRE_DATA) up to 
   async run(args, { environment, stdout }) {
     parseArgs({ args, options: {} })
     const config = readConfig(environment)
-    const { databaseUrl, dataDirectory } = config
-    const lock = databaseUrl === undefined ? await acquireDataFolder(dataDirectory, { pid: process.pid }) : undefined
-    try {
-      const db = await openDatabase({
-        ...(databaseUrl ? { url: databaseUrl } : {}),
-        dataDirectory,
-        logger: createLogger(config),
-      })
-      try {
-        const done = await migrate(db)
-        stdout.write(
-          done.length === 0 ? 'nothing to do: the database is up to date\n' : `applied: ${done.join(', ')}\n`,
-        )
-      } finally {
-        await db.close()
-      }
-    } finally {
-      await lock?.close()
-    }
+    const done = await withDatabase(config, createLogger(config), migrate)
+    stdout.write(done.length === 0 ? 'nothing to do: the database is up to date\n' : `applied: ${done.join(', ')}\n`)
     return 0
   },
 }
