@@ -134,3 +134,12 @@ test('a TLS pair that cannot be used ends the start with the name of the file at
     assert.match(stderr, said)
   }
 })
+
+test('the demo serves its city over a self-signed certificate too', async t => {
+  const pair = await selfSigned(t)
+  if (pair === undefined) return
+  const environment = { TRACKWIRE_TLS_CERT: pair.cert, TRACKWIRE_TLS_KEY: pair.key }
+  const demo = await startTestPlatform(t, { command: 'demo', environment })
+  assert.match(demo.httpUrl, /^https:/)
+  assert.equal(await demo.stop(), 0, demo.output())
+})
