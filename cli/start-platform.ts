@@ -37,6 +37,7 @@ export interface Platform {
   close(): Promise<void>
 }
 
+const HTTP_CLOSE_PATIENCE_MS = 2_000
 const DASHBOARD_DIRECTORY = fileURLToPath(new URL('../dashboard', import.meta.url))
 
 /** The one composition root: every part is made here, in the order in which they need each other, and closed in reverse. */
@@ -71,7 +72,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
   // Listed before they are made, since the order in which they are made is another: a start that fails half-way closes what there is.
   const made: { app?: FastifyInstance; broker?: Broker; ingest?: Ingest } = {}
-  releasers.add('http', () => made.app?.close())
+  releasers.add('http', () => closeHttp(made.app))
   releasers.add('broker', () => made.broker?.close())
   releasers.add('ingest', () => made.ingest?.close())
   releasers.add('listeners', () => made.broker?.stopAccepting())
@@ -137,6 +138,13 @@ async function listenMqtt(broker: Broker, config: Config, host: string): Promise
 function mqttPortOf(listeners: readonly { readonly address: string }[]): number | null {
   const address = listeners.find(({ address }) => address.startsWith('mqtt://'))?.address
   return address === undefined ? null : Number(new URL(address).port || 1_883)
+}
+
+/** Requests were answered while the ingest closed; a peer that still holds its connection open does not hold up the stop. */
+async function closeHttp(app: FastifyInstance | undefined): Promise<void> {
+  const late = setTimeout(() => app?.server.closeAllConnections(), HTTP_CLOSE_PATIENCE_MS)
+  await app?.close()
+  clearTimeout(late)
 }
 
 async function databaseHealth(db: Awaited<ReturnType<typeof openDatabase>>, logger: Logger): Promise<PartHealth> {

@@ -13,17 +13,22 @@ export interface WebSocketOptions {
   readonly maxFrameBytes: number
 }
 
+/** How long a peer may take to answer a close frame: a stop of the platform waits for it (ws: 30 s by itself). */
+const CLOSE_WITHIN_MS = 2_000
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
 
 /** MQTT over WebSocket, MQTT 3.1.1 §6. */
 export function listenWebSocket(options: WebSocketOptions, accept: Accept): Listener {
   const { server, path, allowedOrigins, maxFrameBytes } = options
-  const sockets = new WebSocketServer({
+  // Not written in the call: the types of ws do not know closeTimeout yet.
+  const settings = {
     noServer: true,
     perMessageDeflate: false,
+    closeTimeout: CLOSE_WITHIN_MS,
     maxPayload: maxFrameBytes,
-    handleProtocols: offered => SUBPROTOCOLS.find(name => offered.has(name)) ?? false,
-  })
+    handleProtocols: (offered: Set<string>) => SUBPROTOCOLS.find(name => offered.has(name)) ?? false,
+  }
+  const sockets = new WebSocketServer(settings)
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // The HTTP server has let go of the socket: a peer that resets it now would end the process.
