@@ -4,7 +4,7 @@
  * The ratios are what to read: they hold from one machine to another, the rates do not.
  */
 import type { FenceFeature } from '../contract/index.ts'
-import { emptyState, evaluateFix, FenceIndex, readFence } from '../geofence-engine/index.ts'
+import { emptyState, evaluateFix, FenceIndex, readFence, unchanging } from '../geofence-engine/index.ts'
 import { loadCity } from '../test/support/geofence-truth.ts'
 
 const dataDir = process.env.TRACKWIRE_TEST_DATA
@@ -46,7 +46,7 @@ report('fixes, all rules (evaluateFix)', fixes.length, () => {
   for (const [deviceId, track] of tracks) {
     let state = emptyState()
     for (const fix of track) {
-      const result = evaluateFix({ org: 'bench', deviceId, groups: [] }, state, fix, index)
+      const result = evaluateFix(unchanging({ org: 'bench', deviceId, groups: [] }, index), state, fix)
       state = result.state
       events += result.events.length
     }

@@ -1,6 +1,7 @@
 import type Type from 'typebox'
 import type { TSchema } from 'typebox'
 import type { Role } from './claims.ts'
+import { DeviceEvent } from './device-event.ts'
 import { DeviceStatus } from './device-status.ts'
 import { ErrorNotice } from './error-notice.ts'
 import { FenceFeature } from './fence.ts'
@@ -133,9 +134,22 @@ export const CHANNELS = {
     forwarded: false,
   },
   geofenceNotification: {
-    template: '{org}/notifications/geofence/{event:enter|exit|dwell}/{deviceId}',
-    summary: 'A fence was crossed.',
+    template: '{org}/notifications/geofence/{event:enter|exit|dwell|correction}/{deviceId}',
+    summary: 'A fence was crossed; or an announced crossing does not stand (correction).',
     payload: GeofenceEvent,
+    publish: PLATFORM_ONLY,
+    subscribe: NOTIFICATION_READERS,
+    qos: 1,
+    retain: false,
+    rateClass: 'general',
+    stored: true,
+    forwarded: false,
+  },
+  deviceNotification: {
+    template:
+      '{org}/notifications/device/{event:online|offline|low-battery|overspeed|idle|moving|stationary|tow|near|far|off-route}/{deviceId}',
+    summary: 'A rule of a device: a condition began or ended.',
+    payload: DeviceEvent,
     publish: PLATFORM_ONLY,
     subscribe: NOTIFICATION_READERS,
     qos: 1,

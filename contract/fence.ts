@@ -23,8 +23,18 @@ export const FenceSchedule = Type.Object({
   ),
   from: Type.Optional(Type.String({ pattern: '^([01]\\d|2[0-3]):[0-5]\\d$' })),
   to: Type.Optional(Type.String({ pattern: '^([01]\\d|2[0-3]):[0-5]\\d$' })),
-  timeZone: Type.Optional(Type.String({ description: 'IANA time zone' })),
+  timeZone: Type.Optional(Type.String({ description: 'IANA time zone; UTC when left out' })),
+  expect: Type.Optional(
+    Type.Union([Type.Literal('inside'), Type.Literal('outside')], {
+      description: 'Where devices should be when the schedule begins: one that is not gives an event at that moment',
+    }),
+  ),
 })
+export type FenceSchedule = Type.Static<typeof FenceSchedule>
+
+/** A named set of the noise settings, for what the fence is about; any setting beside it overrides its part. */
+export const NoiseFilter = Type.Union([Type.Literal('vehicle'), Type.Literal('person'), Type.Literal('none')])
+export type NoiseFilter = Type.Static<typeof NoiseFilter>
 
 /** All optional but `radius` of a Point and `buffer` of a LineString. */
 export const FenceProperties = Type.Object({
@@ -38,8 +48,32 @@ export const FenceProperties = Type.Object({
   ),
   events: Type.Optional(Type.Array(GeofenceTransition)),
   dwellSeconds: Type.Optional(Type.Number({ minimum: 0 })),
-  minFixes: Type.Optional(Type.Integer({ minimum: 1 })),
+  repeatSeconds: Type.Optional(
+    Type.Number({ minimum: 1, description: 'A dwell is repeated every so often until the exit' }),
+  ),
+  maxStaySeconds: Type.Optional(
+    Type.Number({ minimum: 1, description: 'A stay this long gives a dwell with `overstay: true`' }),
+  ),
+  filter: Type.Optional(NoiseFilter),
+  minFixes: Type.Optional(Type.Integer({ minimum: 1, description: 'Fixes in a row on the new side that confirm' })),
+  minSeconds: Type.Optional(
+    Type.Number({ minimum: 0, description: 'Seconds on the new side that confirm, even with fewer fixes' }),
+  ),
   marginMeters: Type.Optional(Type.Number({ minimum: 0 })),
+  useAccuracy: Type.Optional(
+    Type.Boolean({ description: 'A position is the circle of its accuracy: all of it has to be across' }),
+  ),
+  maxSpeed: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      description: 'Metres per second; a fix that nothing could have reached is ignored',
+    }),
+  ),
+  cross: Type.Optional(
+    Type.Boolean({
+      description: 'The line between two fixes counts too: crossings between them get interpolated times',
+    }),
+  ),
   maxAccuracy: Type.Optional(Type.Number({ minimum: 0, description: 'Metres; a worse fix is ignored for this fence' })),
   schedule: Type.Optional(FenceSchedule),
   speedLimit: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Metres per second' })),

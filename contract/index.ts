@@ -11,11 +11,12 @@ export {
   type Scope,
 } from './channels.ts'
 export { type Acl, type AclRule, Claims, type Principal, principalOf, ROLES, type Role } from './claims.ts'
+export { DEVICE_EVENT_KINDS, DeviceEvent, DeviceEventKind } from './device-event.ts'
 export { DeviceStatus } from './device-status.ts'
 export { ErrorNotice } from './error-notice.ts'
 export { ERRORS, type ErrorCode, TrackwireError } from './errors.ts'
-export { FenceFeature, FenceGeometry, FenceProperties, FenceSchedule } from './fence.ts'
-export { GeofenceEvent, GeofenceTransition } from './geofence-event.ts'
+export { FenceFeature, FenceGeometry, FenceProperties, FenceSchedule, NoiseFilter } from './fence.ts'
+export { GeofenceEvent, GeofenceEventKind, GeofenceTransition } from './geofence-event.ts'
 export { ID_PATTERN, Id, isId, isOrg, ORG_PATTERN, Org, TimestampMs } from './ids.ts'
 export {
   FUTURE_TOLERANCE_MS,
@@ -35,6 +36,7 @@ export {
   MAX_PAYLOAD_BYTES,
 } from './payloads.ts'
 export { errorPage, topicPage } from './reference-pages.ts'
+export { RuleSettings } from './rule-settings.ts'
 export { SosAnswer, SosEvent, SosRequest, SosTransition } from './sos.ts'
 export {
   buildFilter,

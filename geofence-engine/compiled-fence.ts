@@ -8,11 +8,13 @@ import { type LngLat, unwrapRing } from './geometry/unwrap.ts'
 /** A fence made ready for many tests. */
 export interface CompiledFence extends Area {
   readonly feature: FenceFeature
+  /** Which change of the organisation's fences it came with. */
+  readonly epoch: number
 }
 
 /** Compiles a fence that {@link readFence} accepted; other input has undefined results. */
-export function compileFence(feature: FenceFeature): CompiledFence {
-  return { feature, ...areaOf(feature) }
+export function compileFence(feature: FenceFeature, epoch = 0): CompiledFence {
+  return { feature, epoch, ...areaOf(feature) }
 }
 
 function areaOf({ geometry, properties }: FenceFeature): Area {

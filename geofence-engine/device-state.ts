@@ -1,9 +1,23 @@
-import type { Location } from '../contract/index.ts'
+import type { Location, LocationUpdate } from '../contract/index.ts'
 
-/** What rules see of a fix. `timestamp` in milliseconds since the Unix epoch. */
+/** What rules see of a fix. `timestamp` in milliseconds since the Unix epoch, battery in per cent. */
 export interface Fix {
   readonly timestamp: number
   readonly location: Location
+  readonly ignition?: boolean
+  readonly battery?: number
+}
+
+/** What the rules see of a stored or received fix: `attributes.ignition` and `metadata.battery` come along. */
+export function engineFix({ timestamp, location, metadata, attributes }: LocationUpdate): Fix {
+  const ignition = attributes?.ignition
+  const battery = metadata?.battery
+  return {
+    timestamp,
+    location,
+    ...(typeof ignition === 'boolean' && { ignition }),
+    ...(battery !== undefined && { battery }),
+  }
 }
 
 /** Whose fixes these are: the organisation's fences apply, narrowed by device and groups. */
@@ -36,6 +50,8 @@ export interface DeviceState {
    * heard of the device at all. Absent: good enough for every fence.
    */
   readonly bestAccuracy?: number
+  /** What the rules of the device remember, by the rule's name. */
+  readonly rules?: Readonly<Record<string, unknown>>
 }
 
 /** The state of a device that nothing is known of. */

@@ -1,29 +1,47 @@
-import type { GeofenceEvent } from '../contract/index.ts'
+import type { DeviceEvent, GeofenceEvent } from '../contract/index.ts'
 import type { CompiledFence } from './compiled-fence.ts'
+import type { Decision } from './decision.ts'
 import type { Device, DeviceState, FenceMemory, Fix } from './device-state.ts'
 import { geofenceEventId } from './event-id.ts'
-import type { FenceIndex } from './fence-index.ts'
 import { appliesTo } from './rules/applies-to.ts'
 import { type Crossing, enterExit, isWorthKeeping } from './rules/enter-exit.ts'
 import { announces } from './rules/event-filter.ts'
 import { bestAccuracyWith, forgotten, unremembered } from './rules/initial.ts'
 import { readPosition } from './rules/margin.ts'
 import { isAccurateEnough } from './rules/max-accuracy.ts'
+import type { Surroundings } from './surroundings.ts'
+
+export type EngineEvent = GeofenceEvent | DeviceEvent
+
+export function isGeofenceEvent(event: EngineEvent): event is GeofenceEvent {
+  return 'fenceName' in event
+}
 
 export interface Evaluation {
   readonly state: DeviceState
-  /** Exits before enters, each by fence id: the same fix always gives the same list. */
-  readonly events: GeofenceEvent[]
+  /** Exits before enters, each by fence id, then what the rules say: the same fix always gives the same list. */
+  readonly events: EngineEvent[]
+  /** Why each of the events came, and why what might have come did not. */
+  readonly decisions: Decision[]
+}
+
+/** What becomes of a device when no fix comes. */
+export interface Expectation {
+  /** What is due by the time asked for, marked `inferred` (or `scheduled`); it depends on the state and the time alone. */
+  readonly events: EngineEvent[]
+  readonly decisions: Decision[]
+  /** The next time after that at which something will be due, milliseconds; null: never. */
+  readonly nextAt: number | null
 }
 
 /**
  * What one fix means for the fences of the device's organisation (contract §4). A fix of the newest one's time changes nothing;
  * one that is older changes nothing here either; both give back the same state. Inputs are never changed.
  */
-export function evaluateFix(device: Device, state: DeviceState, fix: Fix, fences: FenceIndex): Evaluation {
-  if (state.newest !== null && fix.timestamp <= state.newest.timestamp) return { state, events: [] }
-  const { timestamp, location } = fix
-  const newest: Fix = { timestamp, location }
+export function evaluateFix(surroundings: Surroundings, state: DeviceState, newest: Fix): Evaluation {
+  if (state.newest !== null && newest.timestamp <= state.newest.timestamp) return { state, events: [], decisions: [] }
+  const { device, fences } = surroundings
+  const { timestamp, location } = newest
 
   const covering = new Set(fences.covering(location.lng, location.lat))
   const remembered = new Map(Object.entries(state.fences))
@@ -37,6 +55,11 @@ export function evaluateFix(device: Device, state: DeviceState, fix: Fix, fences
   const events: GeofenceEvent[] = []
   for (const fence of concerned) {
     const { id, properties } = fence.feature
+    if (timestamp <= surroundings.settledUntil(Math.max(fence.epoch, surroundings.epoch))) {
+      const settled = remembered.get(id)
+      if (settled !== undefined) kept.push([id, settled])
+      continue
+    }
     const before = remembered.get(id) ?? unremembered(state, properties)
     const { memory, crossing } = applyRules(device, fence, before, covering.has(fence), newest)
     if (memory !== null && isWorthKeeping(memory)) kept.push([id, memory])
@@ -50,7 +73,17 @@ export function evaluateFix(device: Device, state: DeviceState, fix: Fix, fences
       ...(bestAccuracy === undefined ? {} : { bestAccuracy }),
     },
     events: events.sort(exitsFirst),
+    decisions: [],
   }
+}
+
+/**
+ * What the clock makes of a device from which no fix comes: dwell, overstay, schedules that begin. Changes no state: the next fix
+ * is evaluated as if the clock had not been asked, and what it then contradicts is corrected by whoever announced it.
+ * @param until event time, milliseconds: the newest fix's time and what has passed since it was received
+ */
+export function expectedBy(_surroundings: Surroundings, _state: DeviceState, _until: number): Expectation {
+  return { events: [], decisions: [], nextAt: null }
 }
 
 /**
@@ -58,7 +91,7 @@ export function evaluateFix(device: Device, state: DeviceState, fix: Fix, fences
  * An enter that comes of it is `initial`: the device did not cross the boundary, it was found inside.
  */
 export function evaluateFenceChange(
-  device: Device,
+  { device }: Surroundings,
   state: DeviceState,
   fenceId: string,
   fence: CompiledFence | null,
@@ -67,17 +100,18 @@ export function evaluateFenceChange(
   const remembered = new Map(Object.entries(state.fences))
   const known = remembered.get(fenceId)
   if (fence === null || newest === null) {
-    if (!remembered.delete(fenceId)) return { state, events: [] }
-    return { state: { ...state, fences: Object.fromEntries(remembered) }, events: [] }
+    if (!remembered.delete(fenceId)) return { state, events: [], decisions: [] }
+    return { state: { ...state, fences: Object.fromEntries(remembered) }, events: [], decisions: [] }
   }
   const { lng, lat } = newest.location
   const { memory, crossing } = applyRules(device, fence, forgotten(known), fence.covers(lng, lat), newest)
   if (memory !== null && isWorthKeeping(memory)) remembered.set(fenceId, memory)
-  else if (!remembered.delete(fenceId)) return { state, events: [] }
+  else if (!remembered.delete(fenceId)) return { state, events: [], decisions: [] }
   const announced = crossing !== null && announces(fence.feature.properties, crossing.event)
   return {
     state: { ...state, fences: Object.fromEntries(remembered) },
     events: announced ? [eventOf(device, fence, crossing)] : [],
+    decisions: [],
   }
 }
 

@@ -18,9 +18,12 @@ export class FenceIndex {
   readonly #entries = new Map<string, readonly Entry[]>()
   readonly #tree = new RBush<Entry>()
 
-  /** Adds or replaces a fence that {@link readFence} accepted. */
-  put(feature: FenceFeature): CompiledFence {
-    const fence = compileFence(feature)
+  /**
+   * Adds or replaces a fence that {@link readFence} accepted.
+   * @param epoch which change of the organisation's fences this is; they grow
+   */
+  put(feature: FenceFeature, epoch = 0): CompiledFence {
+    const fence = compileFence(feature, epoch)
     this.remove(feature.id)
     const entries = fence.bboxes.map(box => entryOf(box, fence))
     this.#fences.set(feature.id, fence)

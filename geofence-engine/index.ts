@@ -1,16 +1,27 @@
 /** The geofence and SOS engine: pure functions from (state, fix, fences) to (state, events). Runs in the browser too. */
 export { type CompiledFence, compileFence } from './compiled-fence.ts'
+export type { Decision } from './decision.ts'
 export {
   type Device,
   type DeviceState,
   emptyState,
+  engineFix,
   type FenceMemory,
   type Fix,
   type PendingCrossing,
 } from './device-state.ts'
-export { type Evaluation, evaluateFenceChange, evaluateFix } from './evaluate.ts'
+export {
+  type EngineEvent,
+  type Evaluation,
+  type Expectation,
+  evaluateFenceChange,
+  evaluateFix,
+  expectedBy,
+  isGeofenceEvent,
+} from './evaluate.ts'
 export { geofenceEventId, sosAlertId, sosEventId } from './event-id.ts'
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
 export { MAX_VERTICES, readFence } from './read-fence.ts'
 export { answerSos, applySosRequest, isOpen, type SosAlert, type SosAnswerGiven, sosOpenView } from './sos.ts'
+export { type Surroundings, unchanging } from './surroundings.ts'

@@ -1,5 +1,11 @@
 import { buildTopic, type FenceFeature, type LocationUpdate } from '../../contract/index.ts'
-import { type DeviceState, evaluateFenceChange, FenceIndex, readFence } from '../../geofence-engine/index.ts'
+import {
+  type DeviceState,
+  evaluateFenceChange,
+  FenceIndex,
+  readFence,
+  unchanging,
+} from '../../geofence-engine/index.ts'
 import type { Queryable } from '../store/database.ts'
 import { pageDeviceStates, saveDeviceStates } from '../store/device-states.ts'
 import { ensureOrganisations } from '../store/devices.ts'
@@ -130,8 +136,9 @@ function evaluateDevice(
 ): void {
   const { org, deviceId, newest } = state
   let engine = state.engine
+  const surroundings = unchanging({ org, deviceId, groups }, changed)
   for (const fenceId of concernedFences(engine, newest, changed, ids)) {
-    const result = evaluateFenceChange({ org, deviceId, groups }, engine, fenceId, changed.get(fenceId) ?? null)
+    const result = evaluateFenceChange(surroundings, engine, fenceId, changed.get(fenceId) ?? null)
     engine = result.state
     for (const event of result.events) evaluated.events.push({ org, event })
   }

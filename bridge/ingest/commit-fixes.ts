@@ -1,8 +1,9 @@
 import { buildTopic, TrackwireError } from '../../contract/index.ts'
+import { isGeofenceEvent } from '../../geofence-engine/index.ts'
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
+import { type EventRow, insertEvents } from '../store/events.ts'
 import { insertFixes } from '../store/fixes.ts'
-import { type GeofenceEventRow, insertGeofenceEvents } from '../store/geofence-events.ts'
 import type { OutboxRow } from '../store/outbox.ts'
 import { insertSetAside } from '../store/set-aside.ts'
 import { isDataFault } from '../store/sqlstate.ts'
@@ -114,11 +115,12 @@ async function storeStates(tx: Queryable, { states }: Evaluation): Promise<void>
 
 export async function storeEvents(tx: Queryable, { events }: Evaluation, nowMs: number): Promise<OutboxRow[]> {
   if (events.length === 0) return []
-  const rows = events.map(({ org, event }): GeofenceEventRow => {
-    const topic = buildTopic('geofenceNotification', { org, event: event.event, deviceId: event.deviceId })
+  const rows = events.map(({ org, event }): EventRow => {
+    const channel = isGeofenceEvent(event) ? 'geofenceNotification' : 'deviceNotification'
+    const topic = buildTopic(channel, { org, event: event.event, deviceId: event.deviceId })
     return { org, event, message: { topic, payload: JSON.stringify(event), qos: 1, retain: false } }
   })
-  return insertGeofenceEvents(tx, rows, nowMs)
+  return insertEvents(tx, rows, nowMs)
 }
 
 function applyToMemory({ devices, states, metrics }: Pipeline, committed: Committed): void {

@@ -1,5 +1,5 @@
-import type { GeofenceEvent, LocationUpdate } from '../../contract/index.ts'
-import { evaluateFix, type FenceIndex } from '../../geofence-engine/index.ts'
+import type { LocationUpdate } from '../../contract/index.ts'
+import { type EngineEvent, engineFix, evaluateFix, type FenceIndex, unchanging } from '../../geofence-engine/index.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { inSlices } from './slices.ts'
 import type { CommittedState } from './state-cache.ts'
@@ -12,7 +12,7 @@ export interface EvaluatedFix extends DeviceKey {
 export interface Evaluation {
   /** Changed states by device key, versions as they were read. */
   readonly states: Map<string, CommittedState>
-  readonly events: { readonly org: string; readonly event: GeofenceEvent }[]
+  readonly events: { readonly org: string; readonly event: EngineEvent }[]
 }
 
 /**
@@ -33,8 +33,7 @@ export async function evaluate(
     const before = states.get(key) ?? committed.get(key)!
     if (before.newest !== null && fix.timestamp <= before.newest.timestamp) return
     const device = { org, deviceId, groups: groupsOf(org, deviceId) }
-    const { timestamp, location } = fix
-    const evaluated = evaluateFix(device, before.engine, { timestamp, location }, fencesOf(org))
+    const evaluated = evaluateFix(unchanging(device, fencesOf(org)), before.engine, engineFix(fix))
     states.set(key, { ...before, newest: fix, engine: evaluated.state })
     for (const event of evaluated.events) events.push({ org, event })
   })

@@ -5,6 +5,7 @@ import {
   buildFilter,
   buildTopic,
   CHANNEL_NAMES,
+  CHANNELS,
   type ChannelName,
   channelsUnder,
   coversFilter,
@@ -41,6 +42,12 @@ const ROWS: readonly { channel: ChannelName; params: TopicParams; topic: string;
     params: { org: 'demo', event: 'enter', deviceId: 'x' },
     topic: 'demo/notifications/geofence/enter/x',
     filter: '+/notifications/geofence/+/+',
+  },
+  {
+    channel: 'deviceNotification',
+    params: { org: 'demo', event: 'low-battery', deviceId: 'x' },
+    topic: 'demo/notifications/device/low-battery/x',
+    filter: '+/notifications/device/+/+',
   },
   {
     channel: 'sosNotification',
@@ -117,7 +124,8 @@ const anyTopic = fc.oneof(
   fc
     .record({ channel: fc.constantFrom(...CHANNEL_NAMES), org: fc.stringMatching(/^[a-z0-9-]{1,8}$/), one: id })
     .map(({ channel, org, one }) => {
-      const { event, action } = { event: channel === 'sosNotification' ? 'resolved' : 'exit', action: 'acknowledge' }
+      const choice = (name: string) => new RegExp(`\\{${name}:([^|}]+)`).exec(CHANNELS[channel].template)?.[1] ?? ''
+      const [event, action] = [choice('event'), choice('action')]
       return buildTopic(channel, { org, deviceId: one, fenceId: one, alertId: one, userId: one, event, action })
     }),
 )

@@ -11,7 +11,9 @@ import {
   evaluateFix,
   FenceIndex,
   type Fix,
+  isGeofenceEvent,
   readFence,
+  unchanging,
 } from '../../geofence-engine/index.ts'
 
 const device: Device = { org: 'acme', deviceId: 'd', groups: [] }
@@ -146,9 +148,9 @@ function run(fixes: readonly Fix[], index: FenceIndex, from: DeviceState = empty
   let state = from
   const events: GeofenceEvent[] = []
   for (const fix of fixes) {
-    const result = evaluateFix(device, state, fix, index)
+    const result = evaluateFix(unchanging(device, index), state, fix)
     state = result.state
-    events.push(...result.events)
+    events.push(...result.events.filter(isGeofenceEvent))
   }
   return { state, events }
 }

@@ -4,12 +4,15 @@ import type { FenceProperties, GeofenceEvent } from '../../contract/index.ts'
 import {
   type Device,
   type DeviceState,
+  type EngineEvent,
   emptyState,
   evaluateFenceChange,
   evaluateFix,
   FenceIndex,
   geofenceEventId,
+  isGeofenceEvent,
   readFence,
+  unchanging,
 } from '../../geofence-engine/index.ts'
 
 /** One degree of longitude at the equator. Positions below are metres east of a fence that reaches from 0 to 1,000. */
@@ -42,7 +45,8 @@ const indexOf = (...fences: ReturnType<typeof fenceOf>[]) => {
   return index
 }
 
-const show = ({ event, timestamp, initial }: GeofenceEvent) => `${event} ${timestamp}${initial ? ' initial' : ''}`
+const show = (event: EngineEvent) =>
+  `${event.event} ${event.timestamp}${isGeofenceEvent(event) && event.initial ? ' initial' : ''}`
 
 /** [time, metres east, accuracy] and the events of that fix. */
 type Step = readonly [time: number, at: number, accuracy: number | undefined, ...events: string[]]
@@ -240,7 +244,7 @@ for (const { name, properties, steps } of timelines) {
     const got: string[] = []
     for (const [timestamp, at, accuracy] of steps) {
       const location = { lat: 0, lng: east(at), ...(accuracy === undefined ? {} : { accuracy }) }
-      const result = evaluateFix(device, Object.freeze(state), { timestamp, location }, index)
+      const result = evaluateFix(unchanging(device, index), Object.freeze(state), { timestamp, location })
       state = JSON.parse(JSON.stringify(result.state))
       got.push([`${timestamp}:`, ...result.events.map(show)].join(' '))
     }
@@ -256,11 +260,11 @@ const fix = (timestamp: number, at: number, accuracy?: number) => ({
   location: { lat: 0, lng: east(at), ...(accuracy === undefined ? {} : { accuracy }) },
 })
 const after = (index: FenceIndex, ...fixes: ReturnType<typeof fix>[]) =>
-  fixes.reduce((state, next) => evaluateFix(device, state, next, index).state, emptyState())
+  fixes.reduce((state, next) => evaluateFix(unchanging(device, index), state, next).state, emptyState())
 
 test('an event bears the id, the name, the place and the tags', () => {
   const index = indexOf(fenceOf({ name: 'Yard', tags: ['home'] }), fenceOf({}, 'yard-2'))
-  const { events } = evaluateFix(device, emptyState(), fix(7, 500, 3), index)
+  const { events } = evaluateFix(unchanging(device, index), emptyState(), fix(7, 500, 3))
   const [first, second] = events
   assert.deepEqual(first, {
     id: geofenceEventId('acme', 'truck-7', 'yard', 'enter', 7),
@@ -274,7 +278,7 @@ test('an event bears the id, the name, the place and the tags', () => {
     tags: ['home'],
   })
   assert.match(first!.id, /^ge-[0-9a-f]{32}$/)
-  assert.equal(second!.fenceName, 'yard-2')
+  assert.equal((second as GeofenceEvent).fenceName, 'yard-2')
   assert.ok(!('tags' in second!))
 })
 
@@ -286,7 +290,7 @@ test('exits come before enters', () => {
     properties: { radius: 100 },
   })
   const index = indexOf(fenceOf(), other)
-  const { events } = evaluateFix(device, after(index, fix(1, 500)), fix(2, 5_000), index)
+  const { events } = evaluateFix(unchanging(device, index), after(index, fix(1, 500)), fix(2, 5_000))
   assert.deepEqual(
     events.map(({ event, fenceId }) => `${event} ${fenceId}`),
     ['exit yard', 'enter a'],
@@ -306,8 +310,8 @@ test('only fences that hold the device or wait for a decision are remembered', (
 test('a fence with the id __proto__ is a fence like any other', () => {
   const index = indexOf(fenceOf({}, '__proto__'))
   const inside = JSON.parse(JSON.stringify(after(index, fix(1, 500))))
-  assert.deepEqual(evaluateFix(device, inside, fix(2, -500), index).events.map(show), ['exit 2'])
-  assert.deepEqual(evaluateFix(device, emptyState(), fix(2, -500), index).events, [])
+  assert.deepEqual(evaluateFix(unchanging(device, index), inside, fix(2, -500)).events.map(show), ['exit 2'])
+  assert.deepEqual(evaluateFix(unchanging(device, index), emptyState(), fix(2, -500)).events, [])
 })
 
 const changes: {
@@ -405,13 +409,13 @@ for (const { name, before, at, change, events, fences } of changes) {
     const state = after(index, ...at)
     const copy = structuredClone(state)
     const compiled = change === null ? null : new FenceIndex().put(change)
-    const result = evaluateFenceChange(device, state, 'yard', compiled)
+    const result = evaluateFenceChange(unchanging(device, index), state, 'yard', compiled)
     assert.deepEqual(result.events.map(show), events)
     assert.deepEqual(result.state.fences, fences)
     assert.deepEqual(result.state.newest, state.newest)
     assert.deepEqual(state, copy, 'the state given is not changed')
     assert.deepEqual(
-      evaluateFenceChange(device, result.state, 'yard', compiled).state.fences,
+      evaluateFenceChange(unchanging(device, index), result.state, 'yard', compiled).state.fences,
       fences,
       'again: no change',
     )
@@ -422,14 +426,14 @@ test('after a poor fix at its creation, the first good one inside a fence is ini
   const fence = fenceOf({ maxAccuracy: 20 })
   const index = new FenceIndex()
   const known = after(index, fix(1, 500, 5), fix(2, 500, 99))
-  const { state } = evaluateFenceChange(device, known, 'yard', index.put(fence))
-  assert.deepEqual(evaluateFix(device, state, fix(3, 500, 5), index).events.map(show), ['enter 3 initial'])
+  const { state } = evaluateFenceChange(unchanging(device, index), known, 'yard', index.put(fence))
+  assert.deepEqual(evaluateFix(unchanging(device, index), state, fix(3, 500, 5)).events.map(show), ['enter 3 initial'])
 })
 
 test('a fence that vanished is forgotten silently at the next fix', () => {
   const index = indexOf(fenceOf())
   const state = after(index, fix(1, 500))
   index.remove('yard')
-  const result = evaluateFix(device, state, fix(2, -500), index)
+  const result = evaluateFix(unchanging(device, index), state, fix(2, -500))
   assert.deepEqual([result.events, result.state.fences], [[], {}])
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { GeofenceEvent } from '../../contract/index.ts'
-import { emptyState, evaluateFix, FenceIndex } from '../../geofence-engine/index.ts'
+import { emptyState, evaluateFix, FenceIndex, isGeofenceEvent, unchanging } from '../../geofence-engine/index.ts'
 import { CITIES, type CityTruth, loadCity, readFences, readLines, scoreCity } from '../support/geofence-truth.ts'
 
 const dataDir = process.env.TRACKWIRE_TEST_DATA
@@ -15,9 +15,9 @@ function runEngine({ fences, tracks }: CityTruth): GeofenceEvent[] {
   for (const [deviceId, fixes] of tracks) {
     let state = emptyState()
     for (const fix of fixes) {
-      const result = evaluateFix({ org: 'truth', deviceId, groups: [] }, state, fix, index)
+      const result = evaluateFix(unchanging({ org: 'truth', deviceId, groups: [] }, index), state, fix)
       state = result.state
-      events.push(...result.events)
+      events.push(...result.events.filter(isGeofenceEvent))
     }
   }
   return events

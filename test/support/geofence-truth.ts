@@ -105,7 +105,7 @@ export function scoreCity(truth: CityTruth, events: Iterable<GeofenceEvent>): Sc
   let extra = 0
   let repeated = 0
   for (const { id, event, deviceId, fenceId, timestamp, initial = false } of events) {
-    if (event === 'dwell') continue
+    if (event === 'dwell' || event === 'correction') continue
     if (ids.has(id)) {
       repeated += 1
       continue

@@ -1,10 +1,10 @@
-import type { GeofenceEvent } from '../../contract/index.ts'
+import type { DeviceEvent, GeofenceEvent } from '../../contract/index.ts'
 import type { Queryable } from './database.ts'
 import type { OutboxRow, OutgoingMessage } from './outbox.ts'
 
-export interface GeofenceEventRow {
+export interface EventRow {
   readonly org: string
-  readonly event: GeofenceEvent
+  readonly event: GeofenceEvent | DeviceEvent
   /** How it is announced if it is new. */
   readonly message: OutgoingMessage
 }
@@ -13,11 +13,7 @@ export interface GeofenceEventRow {
  * Stores events in order, each with its outbox row; an event whose id is there already is neither stored nor announced again.
  * @returns the outbox rows of the new ones, in order
  */
-export function insertGeofenceEvents(
-  db: Queryable,
-  rows: readonly GeofenceEventRow[],
-  nowMs: number,
-): Promise<OutboxRow[]> {
+export function insertEvents(db: Queryable, rows: readonly EventRow[], nowMs: number): Promise<OutboxRow[]> {
   return db.query<OutboxRow>(
     `with input as materialized (
        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
@@ -36,7 +32,7 @@ export function insertGeofenceEvents(
       rows.map(({ event }) => event.id),
       rows.map(({ event }) => event.event),
       rows.map(({ event }) => event.deviceId),
-      rows.map(({ event }) => event.fenceId),
+      rows.map(({ event }) => event.fenceId ?? null),
       rows.map(({ event }) => event.timestamp),
       rows.map(({ message }) => message.payload),
       rows.map(({ message }) => message.topic),
