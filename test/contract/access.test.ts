@@ -6,6 +6,7 @@ import {
   type Action,
   buildTopic,
   CHANNEL_NAMES,
+  CHANNELS,
   decideFilter,
   decideTopic,
   maySeeDevice,
@@ -154,7 +155,7 @@ const org = fc.constantFrom('demo', 'rival')
 const topic = fc
   .record({ channel: fc.constantFrom(...CHANNEL_NAMES), org, id })
   .map(({ channel, org: own, id: one }) => {
-    const event = channel === 'sosNotification' ? 'resolved' : 'exit'
+    const event = /\{event:([^|}]+)/.exec(CHANNELS[channel].template)?.[1] ?? ''
     return buildTopic(channel, {
       org: own,
       deviceId: one,
