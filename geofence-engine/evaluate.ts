@@ -25,13 +25,21 @@ export interface Evaluation {
   readonly decisions: Decision[]
 }
 
+/** Until when the clock is asked, milliseconds since the Unix epoch. */
+export interface AskedUntil {
+  /** Now in the device's event time: the newest fix's time and what has passed since it was received. Stays are due by it. */
+  readonly eventNow: number
+  /** Now by the wall clock: schedules begin by it. */
+  readonly clock: number
+}
+
 /** What becomes of a device when no fix comes. */
 export interface Expectation {
-  /** What is due by the time asked for, marked `inferred` (or `scheduled`); it depends on the state and the time alone. */
+  /** What is due by the times asked for, marked `inferred` or `scheduled`; it depends on the state and these times alone. */
   readonly events: EngineEvent[]
   readonly decisions: Decision[]
-  /** The next time after that at which something will be due, milliseconds; null: never. */
-  readonly nextAt: number | null
+  /** The next times after those at which something may be due, never later than it is, milliseconds; null: never. */
+  readonly nextAt: { readonly inEventTime: number | null; readonly byClock: number | null }
 }
 
 /**
@@ -80,10 +88,10 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, newe
 /**
  * What the clock makes of a device from which no fix comes: dwell, overstay, schedules that begin. Changes no state: the next fix
  * is evaluated as if the clock had not been asked, and what it then contradicts is corrected by whoever announced it.
- * @param until event time, milliseconds: the newest fix's time and what has passed since it was received
+ * What is due stays due until a fix comes: each call gives all of it, with the same ids.
  */
-export function expectedBy(_surroundings: Surroundings, _state: DeviceState, _until: number): Expectation {
-  return { events: [], decisions: [], nextAt: null }
+export function expectedBy(_surroundings: Surroundings, _state: DeviceState, _until: AskedUntil): Expectation {
+  return { events: [], decisions: [], nextAt: { inEventTime: null, byClock: null } }
 }
 
 /**

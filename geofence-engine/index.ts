@@ -11,6 +11,7 @@ export {
   type PendingCrossing,
 } from './device-state.ts'
 export {
+  type AskedUntil,
   type EngineEvent,
   type Evaluation,
   type Expectation,
