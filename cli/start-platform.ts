@@ -35,6 +35,8 @@ export interface Platform {
   readonly tokens: Tokens
   /** Stops accepting, commits what is in flight, empties the outbox, closes. Idempotent. */
   close(): Promise<void>
+  /** The part that close() waits for right now. */
+  readonly closing: string | undefined
 }
 
 const HTTP_CLOSE_PATIENCE_MS = 2_000
@@ -117,7 +119,17 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     await folder.setHttpAddress(httpUrl)
   }
   const mqttUrl = listeners.find(({ address }) => address.startsWith('mqtt'))?.address
-  return { listeners, mqttUrl, httpUrl, firstAccount, tokens, close: () => releasers.release() }
+  return {
+    listeners,
+    mqttUrl,
+    httpUrl,
+    firstAccount,
+    tokens,
+    close: () => releasers.release(),
+    get closing() {
+      return releasers.closing
+    },
+  }
 }
 
 async function listenMqtt(broker: Broker, config: Config, host: string): Promise<{ name: string; address: string }[]> {

@@ -14,6 +14,8 @@ export class WebSocketStream extends Duplex {
     super({ allowHalfOpen: false })
     this.#socket = socket
     socket.on('message', (data: Buffer, isBinary: boolean) => {
+      // Pausing for a stream that nobody reads any more would leave the peer's answer to our close unread.
+      if (this.destroyed) return
       if (!isBinary) {
         socket.close(1003, 'MQTT takes binary frames')
         this.destroy(new Error('protocol violation: a text frame'))
@@ -45,6 +47,7 @@ export class WebSocketStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (this.#socket.isPaused) this.#socket.resume()
     // A clean close where the peer still answers; ws ends the socket by itself when it does not.
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(error ? 1002 : 1000)
     else this.#socket.terminate()

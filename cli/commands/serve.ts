@@ -65,12 +65,12 @@ export function untilStopped(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-export async function drain(platform: Pick<Platform, 'close'>, logger: Logger): Promise<number> {
+export async function drain(platform: Pick<Platform, 'close' | 'closing'>, logger: Logger): Promise<number> {
   logger.info('stopping: answering what is in flight; a second signal stops at once')
   const givenUp = new Promise<'timeout'>(resolve => setTimeout(resolve, DRAIN_MS, 'timeout').unref())
   const outcome = await Promise.race([platform.close(), givenUp])
   if (outcome === 'timeout') {
-    logger.error(`not everything could be closed within ${DRAIN_MS / 1_000} s`)
+    logger.error({ part: platform.closing }, `not everything could be closed within ${DRAIN_MS / 1_000} s`)
     return 1
   }
   logger.info('stopped')

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocketStream } from '../../broker/listeners/websocket-stream.ts'
+
+/** Longer than any test takes: only an answered close ends the server's side before it. */
+const NEVER_MS = 60_000
+
+async function openPair(t: TestContext) {
+  const settings = { port: 0, host: '127.0.0.1', closeTimeout: NEVER_MS }
+  const server = new WebSocketServer(settings)
+  await once(server, 'listening')
+  const peer = new WebSocket(`ws://127.0.0.1:${(server.address() as { port: number }).port}`)
+  t.after(() => {
+    peer.terminate()
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  })
+  const [[socket]] = (await Promise.all([once(server, 'connection'), once(peer, 'open')])) as [[WebSocket], unknown]
+  return { peer, socket, stream: new WebSocketStream(socket) }
+}
+
+test('what a peer still sends after we closed does not keep its answer to the close from being read', async t => {
+  const { peer, socket, stream } = await openPair(t)
+  const closed = once(socket, 'close')
+  // On its way before the peer knows of the close: as when a platform stops under load.
+  for (let i = 0; i < 20; i++) peer.send(Buffer.alloc(stream.readableHighWaterMark * 4))
+  stream.destroy()
+  const [code] = await closed
+  assert.equal(code, 1000)
+})
+
+test('a stream closed while nobody reads it still reads the answer to the close', async t => {
+  const { peer, socket, stream } = await openPair(t)
+  peer.send(Buffer.alloc(stream.readableHighWaterMark * 4))
+  while (!socket.isPaused) await new Promise(setImmediate)
+  const closed = once(socket, 'close')
+  stream.destroy()
+  const [code] = await closed
+  assert.equal(code, 1000)
+})
