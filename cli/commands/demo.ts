@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import mqtt from 'mqtt'
 import type { Logger } from 'pino'
-import { buildFilter, type GeofenceEvent, parseTopic, type SosEvent } from '../../contract/index.ts'
+import { buildFilter, type DeviceEvent, type GeofenceEvent, parseTopic, type SosEvent } from '../../contract/index.ts'
 import { type DemoCity, demoCity, demoFleet, startFleet } from '../../firmware-sim/index.ts'
 import { type Command, type CommandContext, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
@@ -109,7 +109,11 @@ async function printAlerts(url: string, token: string, city: DemoCity, { stdout 
     if (line !== undefined) stdout.write(`${line}\n`)
   })
   await client.subscribeAsync(
-    [buildFilter('geofenceNotification', { org: ORG }), buildFilter('sosNotification', { org: ORG })],
+    [
+      buildFilter('geofenceNotification', { org: ORG }),
+      buildFilter('deviceNotification', { org: ORG }),
+      buildFilter('sosNotification', { org: ORG }),
+    ],
     { qos: 1 },
   )
   return client
@@ -118,8 +122,15 @@ async function printAlerts(url: string, token: string, city: DemoCity, { stdout 
 function describe(topic: string, payload: Buffer, names: ReadonlyMap<string, string>): string | undefined {
   const channel = parseTopic(topic)?.channel
   if (channel === 'geofenceNotification') {
-    const { event, deviceId, fenceName, timestamp, initial } = JSON.parse(payload.toString()) as GeofenceEvent
-    return `${clock(timestamp)}  ${event.padEnd(12)} ${names.get(deviceId) ?? deviceId}: ${fenceName}${initial ? ' (was inside already)' : ''}`
+    const { event, deviceId, fenceName, timestamp, initial, retractedEvent } = JSON.parse(
+      payload.toString(),
+    ) as GeofenceEvent
+    const more = initial ? ' (was inside already)' : retractedEvent ? ` (its ${retractedEvent} did not happen)` : ''
+    return `${clock(timestamp)}  ${event.padEnd(12)} ${names.get(deviceId) ?? deviceId}: ${fenceName}${more}`
+  }
+  if (channel === 'deviceNotification') {
+    const { event, phase, deviceId, timestamp } = JSON.parse(payload.toString()) as DeviceEvent
+    return `${clock(timestamp)}  ${event.padEnd(12)} ${names.get(deviceId) ?? deviceId}: ${phase}`
   }
   if (channel === 'sosNotification') {
     const { event, deviceId, timestamp, message, by, note } = JSON.parse(payload.toString()) as SosEvent

@@ -8,7 +8,7 @@ const fix = (deviceId: string, timestamp: number): LiveMessage => ({
   deviceId,
   fix: { timestamp, location: { lat: 41, lng: -8 } },
 })
-const alert = (id: string): LiveMessage => ({ kind: 'geofence', event: { id } as never })
+const alert = (id: string): LiveMessage => ({ kind: 'alert', event: { id } as never })
 const sos = (id: string): LiveMessage => ({ kind: 'sos', event: { id } as never })
 
 function open(t: TestContext) {
@@ -56,7 +56,7 @@ test('a view that is busy is handed nothing more, and then the newest instead of
     [{ kind: 'status', deviceId: 'a', status: { state: 'online' } }],
     'the newest status',
   )
-  assert.equal(messages.filter(({ kind }) => kind === 'geofence').length, 500, 'every alert')
+  assert.equal(messages.filter(({ kind }) => kind === 'alert').length, 500, 'every alert')
 })
 
 test('late fixes do not push the newest out', t => {

@@ -17,7 +17,7 @@ const cases: [string, string, Uint8Array, unknown][] = [
     bytes({ state: 'offline' }),
     { kind: 'status', deviceId: 'truck-7', status: { state: 'offline' } },
   ],
-  ['a crossing', 'demo/notifications/geofence/enter/truck-7', bytes(EVENT), { kind: 'geofence', event: EVENT }],
+  ['a crossing', 'demo/notifications/geofence/enter/truck-7', bytes(EVENT), { kind: 'alert', event: EVENT }],
   ['an SOS transition', 'demo/notifications/sos/triggered/truck-7', bytes(EVENT), { kind: 'sos', event: EVENT }],
   ['an open SOS', 'demo/sos/truck-7', bytes(EVENT), { kind: 'sosOpen', deviceId: 'truck-7', event: EVENT }],
   ['a closed SOS', 'demo/sos/truck-7', bytes(''), { kind: 'sosOpen', deviceId: 'truck-7', event: null }],

@@ -1,5 +1,5 @@
-import type { GeofenceEvent } from '../../../contract/index.ts'
 import type { Console } from './hooks/live-context.ts'
+import type { AlertEvent } from './live/alerts.ts'
 import type { ConnectionState } from './live/connection.ts'
 import { stateOf } from './live/devices.ts'
 import { openAlerts, type SosAlert } from './live/sos.ts'
@@ -26,7 +26,9 @@ export interface Snapshot {
   }[]
   readonly fences: readonly string[]
   /** Newest first. */
-  readonly alerts: readonly GeofenceEvent[]
+  readonly alerts: readonly AlertEvent[]
+  /** Ids of alerts that do not stand. */
+  readonly retracted: readonly string[]
   /** Open ones, unacknowledged first. */
   readonly sos: readonly SosAlert[]
   readonly selected: string | null
@@ -55,6 +57,7 @@ export function exposeSnapshot({ live, motion, selection }: Console): () => void
       })),
       fences: [...live.fences.get().keys()],
       alerts: live.alerts.get().list,
+      retracted: [...live.alerts.get().retracted],
       sos: openAlerts(live.sos.get()),
       selected: selection.store.get().deviceId,
     }),

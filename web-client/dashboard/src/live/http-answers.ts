@@ -1,4 +1,5 @@
-import type { FenceFeature, GeofenceEvent, LocationUpdate, SosEvent } from '../../../../contract/index.ts'
+import type { FenceFeature, LocationUpdate, SosEvent } from '../../../../contract/index.ts'
+import type { AlertEvent } from './alerts.ts'
 import type { Api } from './api.ts'
 import { isFix } from './messages.ts'
 
@@ -21,12 +22,12 @@ const MAX_PAGES = 10
  * The newest events. With `known` ids it reads back until one of them: after an outage the list has no hole.
  * The first time nothing is known, and one page is enough.
  */
-export async function fetchAlerts(api: Api, token: Token, known: ReadonlySet<string>): Promise<GeofenceEvent[]> {
-  const events: GeofenceEvent[] = []
+export async function fetchAlerts(api: Api, token: Token, known: ReadonlySet<string>): Promise<AlertEvent[]> {
+  const events: AlertEvent[] = []
   let cursor: string | null = null
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
-    const answer: Page<GeofenceEvent> = await api.request(`/alerts?limit=100${query}`, { token: await token() })
+    const answer: Page<AlertEvent> = await api.request(`/alerts?limit=100${query}`, { token: await token() })
     events.push(...answer.items)
     cursor = answer.next
     if (cursor === null || known.size === 0 || answer.items.some(({ id }) => known.has(id))) break

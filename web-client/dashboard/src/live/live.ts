@@ -126,7 +126,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     switch (message.kind) {
       case 'fence':
         return fences.set(known => withFence(known, message.fenceId, message.fence))
-      case 'geofence':
+      case 'alert':
         return alerts.set(known => addAlerts(known, [message.event]))
       case 'sos':
         return sos.set(known => applySos(known, message.event, Date.now()))

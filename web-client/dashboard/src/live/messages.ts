@@ -3,11 +3,11 @@ import {
   type DeviceStatus,
   type ErrorNotice,
   type FenceFeature,
-  type GeofenceEvent,
   type LocationUpdate,
   parseTopic,
   type SosEvent,
 } from '../../../../contract/index.ts'
+import type { AlertEvent } from './alerts.ts'
 
 /** What arrives over MQTT, decoded. A null value means that the retained message was cleared. */
 export type LiveMessage =
@@ -20,7 +20,7 @@ export type LiveMessage =
     }
   | { readonly kind: 'status'; readonly deviceId: string; readonly status: DeviceStatus | null }
   | { readonly kind: 'fence'; readonly fenceId: string; readonly fence: FenceFeature | null }
-  | { readonly kind: 'geofence'; readonly event: GeofenceEvent }
+  | { readonly kind: 'alert'; readonly event: AlertEvent }
   | { readonly kind: 'sos'; readonly event: SosEvent }
   | { readonly kind: 'sosOpen'; readonly deviceId: string; readonly event: SosEvent | null }
   | { readonly kind: 'error'; readonly notice: ErrorNotice }
@@ -36,6 +36,7 @@ export function subscriptionsOf(org: string, sub: string): Subscription[] {
     { filter: buildFilter('sosOpen', { org }), qos: 1 },
     { filter: `${org}/notifications/sos/#`, qos: 1 },
     { filter: `${org}/notifications/geofence/#`, qos: 1 },
+    { filter: `${org}/notifications/device/#`, qos: 1 },
     { filter: buildFilter('fence', { org }), qos: 1 },
     { filter: buildFilter('status', { org }), qos: 1 },
     { filter: buildFilter('last', { org }), qos: 0 },
@@ -73,7 +74,8 @@ export function decodeMessage(topic: string, payload: Uint8Array, retained = fal
     case 'fence':
       return { kind: 'fence', fenceId: params.fenceId!, fence: value as FenceFeature | null }
     case 'geofenceNotification':
-      return hasId(value) ? { kind: 'geofence', event: value as unknown as GeofenceEvent } : null
+    case 'deviceNotification':
+      return hasId(value) ? { kind: 'alert', event: value as unknown as AlertEvent } : null
     case 'sosNotification':
       return hasId(value) ? { kind: 'sos', event: value as unknown as SosEvent } : null
     case 'sosOpen':

@@ -1,24 +1,25 @@
 import { type KeyboardEvent, memo } from 'react'
-import type { GeofenceEvent } from '../../../../contract/index.ts'
 import { useConsole } from '../hooks/live-context.ts'
 import { useNow } from '../hooks/use-now.ts'
 import { useCalmStore, useSelected } from '../hooks/use-store.ts'
+import { type AlertEvent, isOfFence } from '../live/alerts.ts'
 import { absoluteTime, agoText, durationText } from '../live/time-text.ts'
+import { alertIcon, alertTags, alertText } from './alert-text.ts'
 import { Icon } from './icons.tsx'
 
 const SHOWN = 200
-const VERBS = { enter: 'entered', exit: 'left', dwell: 'stays in' } as const
 
-/** What crossed which fence, newest first. */
+/** What crossed which fence, and what the rules say of devices, newest first. */
 export function AlertList() {
   const { live, selection } = useConsole()
-  const { list } = useCalmStore(live.alerts, 200)
+  const { list, retracted } = useCalmStore(live.alerts, 200)
   const devices = useCalmStore(live.devices, 2_000)
   const loading = useSelected(live.connection.store, state => state.phase === 'connecting')
   const nowMs = useNow(live.now)
 
-  const show = (event: GeofenceEvent): void => {
+  const show = (event: AlertEvent): void => {
     selection.select(event.deviceId)
+    if (event.location === undefined) return
     selection.flyTo({ position: [event.location.lng, event.location.lat], ping: true })
   }
 
@@ -38,6 +39,7 @@ export function AlertList() {
             <AlertRow
               key={event.id}
               event={event}
+              retracted={retracted.has(event.id)}
               deviceName={devices.get(event.deviceId)?.name ?? event.deviceId}
               ago={agoText(nowMs - event.timestamp)}
               onShow={show}
@@ -50,38 +52,43 @@ export function AlertList() {
 }
 
 interface RowProps {
-  readonly event: GeofenceEvent
+  readonly event: AlertEvent
+  readonly retracted: boolean
   readonly deviceName: string
   readonly ago: string
-  onShow(event: GeofenceEvent): void
+  onShow(event: AlertEvent): void
 }
 
 const sameRow = (a: RowProps, b: RowProps): boolean =>
-  a.event === b.event && a.ago === b.ago && a.deviceName === b.deviceName
+  a.event === b.event && a.retracted === b.retracted && a.ago === b.ago && a.deviceName === b.deviceName
 
-const AlertRow = memo(function AlertRow({ event, deviceName, ago, onShow }: RowProps) {
+const AlertRow = memo(function AlertRow({ event, retracted, deviceName, ago, onShow }: RowProps) {
+  const { verb, about } = alertText(event)
   return (
     <li>
-      <button className="alert" type="button" data-event={event.event} onClick={() => onShow(event)}>
-        <Icon name={event.event} />
+      <button
+        className="alert"
+        type="button"
+        data-event={event.event}
+        data-retracted={retracted || undefined}
+        onClick={() => onShow(event)}
+      >
+        <Icon name={alertIcon(event)} />
         <span className="alert__text">
-          <b>{deviceName}</b> {VERBS[event.event]} <b className="alert__fence">{event.fenceName}</b>
+          <b>{deviceName}</b> {verb} <b className="alert__fence">{about}</b>
         </span>
         <span className="alert__more">
           <time dateTime={new Date(event.timestamp).toISOString()} title={absoluteTime(event.timestamp)}>
             {ago}
           </time>
-          {event.initial === true && (
-            <span className="tag" title="Its first known position was already inside: it may have entered earlier">
-              initial
+          {alertTags(event, retracted).map(({ word, title }) => (
+            <span key={word} className="tag" title={title}>
+              {word}
             </span>
+          ))}
+          {isOfFence(event) && event.dwellSeconds !== undefined && (
+            <span>for {durationText(event.dwellSeconds * 1_000)}</span>
           )}
-          {event.late === true && (
-            <span className="tag" title="Revealed by positions that arrived late">
-              late
-            </span>
-          )}
-          {event.dwellSeconds !== undefined && <span>for {durationText(event.dwellSeconds * 1_000)}</span>}
         </span>
       </button>
     </li>

@@ -20,7 +20,7 @@ interface Props {
 export function DeviceCard({ deviceId, history }: Props) {
   const { live, selection } = useConsole()
   const device = useCalmStore(live.devices, 250).get(deviceId)
-  const { list } = useStore(live.alerts)
+  const alerts = useStore(live.alerts)
   const sos = useSelected(live.sos, ({ open }) => [...open.values()].some(alert => alert.deviceId === deviceId))
   const follow = useSelected(selection.store, state => state.follow)
   const nowMs = useNow(live.now)
@@ -29,7 +29,7 @@ export function DeviceCard({ deviceId, history }: Props) {
   const state = stateOf(device, nowMs)
   const { fix } = device
   const battery = batteryOf(device)
-  const stays = staysOf(list, deviceId)
+  const stays = staysOf(alerts, deviceId)
   return (
     <section className="panel card" aria-label={`Device ${device.name}`}>
       <header className="card__head">
