@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import Type from 'typebox'
 import { FenceFeature, Id, TrackwireError } from '../../../contract/index.ts'
 import { readFence } from '../../../geofence-engine/index.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
+import { readFenceCollection, withFenceId } from '../../ingest/read-fence-collection.ts'
 import type { Database } from '../../store/database.ts'
 import { findFence, listFences } from '../../store/queries/fences.ts'
 import { ANYONE, DISPATCHERS, principalOf } from '../access.ts'
@@ -14,8 +13,6 @@ import { type Api, documented } from '../schema-checks.ts'
 
 /** 20 MiB: some ten thousand detailed fences in one file. */
 const MAX_IMPORT_BYTES = 20 * 1_024 * 1_024
-/** The event loop gets a turn after so many fences of an import. */
-const FENCES_A_TURN = 50
 
 const ById = Type.Object({ fenceId: Id }, { additionalProperties: false })
 const FENCE = { $ref: 'FenceFeature#' }
@@ -96,7 +93,7 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
     },
     async (request, reply) => {
       const { org } = principalOf(request)
-      const fence = readFence(withId(request.body))
+      const fence = readFence(featureOf(request.body))
       if ((await findFence(db, org, fence.id)) !== undefined) {
         throw new TrackwireError('conflict', `a fence ${fence.id} exists already; replace it with PUT`)
       }
@@ -139,7 +136,7 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
           details: { path: '/id' },
         })
       }
-      const fence = readFence(withId(request.body, fenceId))
+      const fence = readFence(featureOf(request.body, fenceId))
       const { created } = await ingest.putFence(org, fence)
       return reply
         .code(created ? 201 : 200)
@@ -195,7 +192,7 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
       },
     },
     async request => {
-      const fences = await readCollection(request.body)
+      const fences = await readFenceCollection(request.body)
       return { imported: await ingest.importFences(principalOf(request).org, fences) }
     },
   )
@@ -209,45 +206,9 @@ function withOptionalId(): object {
   return { ...FenceFeature, required: ['type', 'geometry', 'properties'] }
 }
 
-/** The value with an id where it has none; what is no object at all is left for `readFence` to refuse. */
-function withId(value: unknown, id?: string): unknown {
-  if (value === undefined)
+/** The Feature of a request, with an id where it has none. */
+function featureOf(body: unknown, id?: string): unknown {
+  if (body === undefined)
     throw new TrackwireError('payload_not_json', 'the request has no body; send a GeoJSON Feature')
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const feature = value as Record<string, unknown>
-  return feature.id === undefined || feature.id === null ? { ...feature, id: id ?? randomUUID() } : feature
-}
-
-async function readCollection(value: unknown): Promise<FenceFeature[]> {
-  const collection = value as { type?: unknown; features?: unknown } | null | undefined
-  if (collection?.type !== 'FeatureCollection' || !Array.isArray(collection.features)) {
-    throw new TrackwireError('fence_invalid', 'send a GeoJSON FeatureCollection with an array of features')
-  }
-  const fences: FenceFeature[] = []
-  const indexById = new Map<string, number>()
-  for (const [index, feature] of collection.features.entries()) {
-    const fence = readOneOf(feature, index)
-    const earlier = indexById.get(fence.id)
-    if (earlier !== undefined) throw faultAt(index, `its id ${fence.id} is that of feature ${earlier} too`)
-    indexById.set(fence.id, index)
-    fences.push(fence)
-    if (index % FENCES_A_TURN === FENCES_A_TURN - 1) await setImmediate()
-  }
-  return fences
-}
-
-function readOneOf(feature: unknown, index: number): FenceFeature {
-  try {
-    return readFence(withId(feature ?? null))
-  } catch (cause) {
-    if (!(cause instanceof TrackwireError)) throw cause
-    throw faultAt(index, cause.message, cause)
-  }
-}
-
-function faultAt(index: number, message: string, cause?: TrackwireError): TrackwireError {
-  return new TrackwireError('fence_invalid', `feature ${index}: ${message}`, {
-    cause,
-    details: { ...cause?.details, index },
-  })
+  return withFenceId(body, id)
 }

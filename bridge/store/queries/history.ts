@@ -32,6 +32,23 @@ export function listFixes(
   )
 }
 
+/** The time of the fix `count` places before a time, or of the device's first one when there are fewer; null: none. */
+export async function timeOfFixBefore(
+  db: Queryable,
+  org: string,
+  deviceId: string,
+  before: number,
+  count: number,
+): Promise<number | null> {
+  const [row] = await db.query<{ fix_time: number | null }>(
+    `select min(fix_time) as fix_time from (
+       select fix_time from fixes where org = $1 and device_id = $2 and fix_time < $3 order by fix_time desc limit $4
+     ) as last`,
+    [org, deviceId, before, count],
+  )
+  return row?.fix_time ?? null
+}
+
 /** The fix as it was sent. */
 export function fixOf(deviceId: string, row: FixRow): LocationUpdate {
   const location: Location = { lat: row.lat, lng: row.lng }

@@ -47,6 +47,7 @@ describe('rights', () => {
     ['DELETE', '/api/v1/fences/work', DISPATCHERS],
     ['POST', '/api/v1/fences/import', DISPATCHERS, { type: 'FeatureCollection', features: [] }],
     ['GET', '/api/v1/alerts', NOT_DEVICES],
+    ['POST', '/api/v1/replay', NOT_DEVICES, { deviceId: 'truck-1' }],
     ['GET', '/api/v1/sos?state=all', NOT_DEVICES],
     ['GET', '/api/v1/sos/none', NOT_DEVICES],
     ['POST', '/api/v1/sos/none/acknowledge', DISPATCHERS, {}],
