@@ -36,7 +36,17 @@ export {
   MAX_PAYLOAD_BYTES,
 } from './payloads.ts'
 export { errorPage, topicPage } from './reference-pages.ts'
-export { RuleSettings } from './rule-settings.ts'
+export {
+  IdleSettings,
+  LowBatterySettings,
+  MotionSettings,
+  OfflineSettings,
+  OffRouteSettings,
+  OverspeedSettings,
+  type RuleName,
+  RuleSettings,
+  TowSettings,
+} from './rule-settings.ts'
 export { SosAnswer, SosEvent, SosRequest, SosTransition } from './sos.ts'
 export {
   buildFilter,

@@ -1,6 +1,7 @@
 import type { DeviceEvent, GeofenceEvent } from '../contract/index.ts'
 import type { CompiledFence } from './compiled-fence.ts'
 import type { Decision } from './decision.ts'
+import { applyDeviceRules } from './device-rules/apply-device-rules.ts'
 import type { Device, DeviceState, FenceMemory, Fix } from './device-state.ts'
 import { geofenceEventId } from './event-id.ts'
 import { appliesTo } from './rules/applies-to.ts'
@@ -74,14 +75,16 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, newe
     if (crossing !== null && announces(properties, crossing.event)) events.push(eventOf(device, fence, crossing))
   }
   const bestAccuracy = bestAccuracyWith(state, newest)
+  const ruled = applyDeviceRules(surroundings, state, newest, covering)
   return {
     state: {
       newest,
       fences: Object.fromEntries(kept),
       ...(bestAccuracy === undefined ? {} : { bestAccuracy }),
+      ...(ruled.rules === undefined ? {} : { rules: ruled.rules }),
     },
-    events: events.sort(exitsFirst),
-    decisions: [],
+    events: [...events.sort(exitsFirst), ...ruled.events],
+    decisions: ruled.decisions,
   }
 }
 

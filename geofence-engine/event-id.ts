@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import type { GeofenceTransition, SosTransition } from '../contract/index.ts'
+import type { DeviceEvent, DeviceEventKind, GeofenceTransition, SosTransition } from '../contract/index.ts'
 
 /**
  * The id of a crossing: `ge-` and 32 hex digits, the same however often the crossing is computed.
@@ -14,6 +14,33 @@ export function geofenceEventId(
   timestamp: number,
 ): string {
   return `ge-${digest([org, deviceId, fenceId, event, timestamp], 32)}`
+}
+
+/**
+ * The id of what a rule says of a device: `de-` and 32 hex digits, the same however often it is computed.
+ * @param timestamp of the event, milliseconds
+ * @param about what tells apart events of one kind at one time, like the other device
+ */
+export function deviceEventId(
+  org: string,
+  deviceId: string,
+  event: DeviceEventKind,
+  phase: DeviceEvent['phase'],
+  timestamp: number,
+  ...about: readonly string[]
+): string {
+  return `de-${digest([org, deviceId, event, phase, timestamp, ...about], 32)}`
+}
+
+/** What the begin and the end of one episode share: `ep-` and 32 hex digits. `since` is the time of its begin. */
+export function episodeId(
+  org: string,
+  deviceId: string,
+  event: DeviceEventKind,
+  since: number,
+  ...about: readonly string[]
+): string {
+  return `ep-${digest([org, deviceId, event, since, ...about], 32)}`
 }
 
 /** The id of the alert that a trigger opens: `sos-` and 24 hex digits. */

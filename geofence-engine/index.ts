@@ -20,7 +20,7 @@ export {
   expectedBy,
   isGeofenceEvent,
 } from './evaluate.ts'
-export { geofenceEventId, sosAlertId, sosEventId } from './event-id.ts'
+export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId } from './event-id.ts'
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
 export { MAX_VERTICES, readFence } from './read-fence.ts'
