@@ -23,6 +23,8 @@ export type {
   SosReply,
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
+export { readReplayRequest } from './replay/replay-request.ts'
+export { type ReplayAnswer, runReplay } from './replay/run-replay.ts'
 export {
   acquireDataFolder,
   type DataFolderHolder,

@@ -39,6 +39,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/sim.ts')).simulatorCommand,
   },
   {
+    name: 'replay',
+    summary: 'run stored or recorded tracks through fences and rules: what would have been announced',
+    load: async () => (await import('./commands/replay.ts')).replayCommand,
+  },
+  {
     name: 'migrate',
     summary: 'bring the database up to this version',
     load: async () => (await import('./commands/migrate.ts')).migrateCommand,

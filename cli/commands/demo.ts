@@ -3,10 +3,10 @@ import mqtt from 'mqtt'
 import type { Logger } from 'pino'
 import { buildFilter, type DeviceEvent, type GeofenceEvent, parseTopic, type SosEvent } from '../../contract/index.ts'
 import { type DemoCity, demoCity, demoFleet, startFleet } from '../../firmware-sim/index.ts'
+import { askPlatform } from '../ask-platform.ts'
 import { type Command, type CommandContext, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
-import { postToPlatform } from '../post-to-platform.ts'
 import { type Platform, startPlatform } from '../start-platform.ts'
 import { drain, printAddresses, SETTINGS_HELP, untilStopped, warnOfUnknown } from './serve.ts'
 
@@ -61,7 +61,7 @@ async function startDemo(
   const city = demoCity()
   const admin = await tokens.mint({ org: ORG, sub: 'admin', role: 'admin', ttlSeconds: DEMO_TOKEN_SECONDS })
   const post = async (path: string, body: unknown) => {
-    const { status, answer } = await postToPlatform({
+    const { status, answer } = await askPlatform({
       address: httpUrl!,
       path,
       token: admin,

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
 import { createTokens, migrate, openSigningKeys, readLock, registerDevice, type Tokens } from '../../bridge/index.ts'
 import { isId, isOrg } from '../../contract/index.ts'
+import { askPlatform } from '../ask-platform.ts'
 import { type Command, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
 import { createLogger } from '../logger.ts'
-import { postToPlatform } from '../post-to-platform.ts'
 import { withDatabase } from '../with-database.ts'
 
 export const deviceCommand: Command = {
@@ -61,7 +61,7 @@ async function register(config: Config, tokens: Tokens, device: NewDevice): Prom
 
 async function registerOverHttp(address: string, config: Config, tokens: Tokens, device: NewDevice): Promise<void> {
   const { org, deviceId, name } = device
-  const { status, answer } = await postToPlatform({
+  const { status, answer } = await askPlatform({
     address,
     path: '/api/v1/devices',
     token: await tokens.mint({ org, sub: 'trackwire-cli', role: 'admin', ttlSeconds: 60 }),

@@ -1,40 +1,15 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startTestPlatform, TRACKWIRE } from '../support/platform.ts'
-import { type TestScope, temporaryFolder } from '../support/scope.ts'
-
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-async function trackwire(
-  t: TestScope,
-  args: string[],
-  environment: Record<string, string> = {},
-  folder?: string,
-): Promise<Outcome> {
-  const cwd = folder ?? (await temporaryFolder(t))
-  return new Promise(resolve => {
-    execFile(
-      process.execPath,
-      [TRACKWIRE, ...args],
-      { cwd, env: { PATH: process.env.PATH ?? '', ...environment } },
-      (error, stdout, stderr) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr })
-      },
-    )
-  })
-}
+import { startTestPlatform } from '../support/platform.ts'
+import { temporaryFolder } from '../support/scope.ts'
+import { trackwire } from '../support/trackwire-command.ts'
 
 const SENTENCE = /^trackwire: [^\n]+\n$/
 
 test('every command has --help and exits with 0', async t => {
-  for (const command of ['serve', 'demo', 'token', 'device', 'sim', 'migrate', 'backup', 'doctor']) {
+  for (const command of ['serve', 'demo', 'token', 'device', 'sim', 'replay', 'migrate', 'backup', 'doctor']) {
     const { code, stdout } = await trackwire(t, [command, '--help'])
     assert.equal(code, 0, command)
     assert.match(stdout, /^Usage: trackwire /m, command)
@@ -71,6 +46,12 @@ const MISTAKES: readonly [name: string, args: string[]][] = [
   ['a device with a bad id', ['device', 'add', 'a b', '--org', 'demo']],
   ['a device verb that is none', ['device', 'remove', 'a', '--org', 'demo']],
   ['a backup to nowhere', ['backup']],
+  ['a replay of nobody', ['replay']],
+  ['a replay of a bad id', ['replay', '--device', 'a b']],
+  ['a replay in a format that is none', ['replay', '--device', 'a', '--format', 'xml']],
+  ['a replay in a time zone that is none', ['replay', '--device', 'a', '--time-zone', 'Mars/Olympus']],
+  ['a replay of fences that are not there', ['replay', '--device', 'a', '--fences', 'nowhere.geojson']],
+  ['a replay of a track that is not there', ['replay', '--track', 'nowhere.jsonl']],
   ['a configuration file that is not there', ['serve', '--config', 'nowhere.env']],
 ]
 

@@ -4,23 +4,38 @@ import { request } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { connect } from 'node:tls'
 
-export interface PlatformPost {
+export interface PlatformRequest {
   /** Where the running platform says it listens. */
   readonly address: string
+  /** With the query string. */
   readonly path: string
   readonly token: string
-  readonly body: unknown
+  /** POSTs it as JSON; GET when left out. */
+  readonly body?: unknown
   /** PEM, as in the configuration; only looked at for an HTTPS address. */
   readonly cert: string | undefined
+  readonly signal?: AbortSignal
+}
+
+export interface PlatformAnswer {
+  readonly status: number
+  /** An empty object where it is no JSON. */
+  readonly answer: { readonly detail?: string } & Record<string, unknown>
 }
 
 /**
- * POSTs JSON to the platform that runs in the same data folder. Over TLS it has to show the certificate of the configuration,
+ * Asks the platform that runs in the same data folder. Over TLS it has to show the certificate of the configuration,
  * whoever signed it: a certificate for the public name says nothing of the loopback address, and may well be self-signed.
- * @returns the status, and the answer where it is JSON
  * @throws Error with a sentence for people when the platform cannot be reached or is another one
  */
-export async function postToPlatform({ address, path, token, body, cert }: PlatformPost) {
+export async function askPlatform({
+  address,
+  path,
+  token,
+  body,
+  cert,
+  signal,
+}: PlatformRequest): Promise<PlatformAnswer> {
   const { protocol, hostname, port } = new URL(address)
   const host = hostname.replace(/^\[|\]$/g, '')
   try {
@@ -29,13 +44,18 @@ export async function postToPlatform({ address, path, token, body, cert }: Platf
       host,
       port,
       path,
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', connection: 'close' },
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        connection: 'close',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(signal !== undefined && { signal }),
       ...(socket === undefined ? {} : { createConnection: () => socket }),
     })
-    sent.end(JSON.stringify(body))
+    sent.end(body === undefined ? undefined : JSON.stringify(body))
     const [response] = await once(sent, 'response')
-    const answer = (await json(response).catch(() => ({}))) as { detail?: string }
+    const answer = (await json(response).catch(() => ({}))) as PlatformAnswer['answer']
     return { status: response.statusCode as number, answer }
   } catch (error) {
     throw new Error(`the platform at ${address} cannot be reached: ${(error as Error).message}`, { cause: error })
