@@ -21,6 +21,12 @@ const MAX_CORRIDOR_METERS = 100_000_000
 
 type Position = [number, number]
 
+/** A part of the geometry: its JSON pointer, and how a person would call it. */
+interface Place {
+  readonly path: string
+  readonly words: string
+}
+
 /**
  * Reads a fence from outside: checks its schema and its geometry (RFC 7946, OGC validity), and returns it with its known members only:
  * altitudes, consecutive duplicate vertices and foreign members of the Feature are gone, unknown properties are kept.
@@ -61,19 +67,19 @@ function readGeometry(value: unknown, properties: FenceProperties): FenceGeometr
   const path = '/geometry/coordinates'
   switch (value.type) {
     case 'Polygon':
-      return { type: 'Polygon', coordinates: readPolygons([coordinates], [path], vertices)[0]! }
+      return { type: 'Polygon', coordinates: readPolygons([coordinates], [{ path, words: '' }], vertices)[0]! }
     case 'MultiPolygon': {
-      const parts = readArray(coordinates, path, 'polygons', 1)
-      const paths = parts.map((_, i) => `${path}/${i}`)
-      return { type: 'MultiPolygon', coordinates: readPolygons(parts, paths, vertices) }
+      const parts = readArray(coordinates, { path, words: 'the geometry' }, 'polygons', 1)
+      const places = parts.map((_, i) => ({ path: `${path}/${i}`, words: ` of polygon ${i}` }))
+      return { type: 'MultiPolygon', coordinates: readPolygons(parts, places, vertices) }
     }
     case 'Point': {
-      const position = readPosition(coordinates, path)
+      const position = readPosition(coordinates, { path, words: 'the centre' })
       checkMeters(properties.radius, 'radius', 'a Point is a circle')
       return { type: 'Point', coordinates: position }
     }
     case 'LineString': {
-      const line = readPositions(coordinates, path, 2, vertices)
+      const line = readPositions(coordinates, { path, words: 'the line' }, 2, vertices)
       checkMeters(properties.buffer, 'buffer', 'a LineString is a corridor')
       return { type: 'LineString', coordinates: checkLine(line, path) }
     }
@@ -85,18 +91,21 @@ function readGeometry(value: unknown, properties: FenceProperties): FenceGeometr
   }
 }
 
+/** @param places `words` of a polygon are what is to be said behind its rings, like ` of polygon 2` */
 function readPolygons(
   values: readonly unknown[],
-  paths: readonly string[],
+  places: readonly Place[],
   vertices: { left: number },
 ): Position[][][] {
   const cleaned: Position[][][] = []
   const laidOut = values.map((value, p) => {
-    const rings = readArray(value, paths[p]!, 'rings', 1).map((ring, r) => {
-      const ringPath = `${paths[p]}/${r}`
-      const positions = readPositions(ring, ringPath, 4, vertices)
+    const { path, words } = places[p]!
+    const whole = { path, words: words === '' ? 'the geometry' : `polygon ${p}` }
+    const rings = readArray(value, whole, 'rings', 1).map((ring, r) => {
+      const place = { path: `${path}/${r}`, words: `${r === 0 ? 'the outer ring' : `hole ${r}`}${words}` }
+      const positions = readPositions(ring, place, 4, vertices)
       const unwrapped = unwrapRing(positions)
-      checkRing(positions, unwrapped.xs, ringPath)
+      checkRing(positions, unwrapped.xs, place)
       return { positions, unwrapped }
     })
     cleaned.push(rings.map(({ positions }) => dropDuplicates(positions)))
@@ -104,37 +113,40 @@ function readPolygons(
     if (polygon === null) {
       throw fenceFault(
         'the ring goes around the earth on both sides of the equator, so which pole it encloses cannot be told; cut it at ±180',
-        `${paths[p]}/0`,
+        `${path}/0`,
         rings[0]!.positions[0]!,
       )
     }
     if (polygon.laidOut.slice(1).filter(({ winding }) => winding !== 0).length > 1) {
-      throw fenceFault('at most one hole may go around a pole', paths[p]!)
+      throw fenceFault('at most one hole may go around a pole', path)
     }
     return polygon
   })
-  checkPolygons(laidOut, paths)
+  checkPolygons(
+    laidOut,
+    places.map(({ path }) => path),
+  )
   return cleaned
 }
 
-function checkRing(positions: readonly Position[], xs: Float64Array, path: string): void {
+function checkRing(positions: readonly Position[], xs: Float64Array, { path, words }: Place): void {
   const first = positions[0]!
   const last = positions.at(-1)!
   const turns = (xs.at(-1)! - xs[0]!) / 360
   if (first[1] !== last[1] || (first[0] !== last[0] && (last[0] - first[0]) % 360 !== 0) || Math.abs(turns) > 1) {
     const what = Math.abs(turns) > 1 ? 'goes around the earth more than once' : 'is not closed'
     throw fenceFault(
-      `the ring ${what}: it begins at ${showPosition(first)} and ends at ${showPosition(last)}; let it end where it begins (RFC 7946 §3.1.6)`,
+      `${words} ${what}: it begins at ${showPosition(first)} and ends at ${showPosition(last)}; let it end where it begins (RFC 7946 §3.1.6)`,
       `${path}/${positions.length - 1}`,
       last,
     )
   }
   if (turns % 1 !== 0 && Math.abs(turns - Math.round(turns)) > 1e-9) {
-    throw fenceFault(`the ring is not closed at ${showPosition(last)}`, `${path}/${positions.length - 1}`, last)
+    throw fenceFault(`${words} is not closed at ${showPosition(last)}`, `${path}/${positions.length - 1}`, last)
   }
   if (xs.length < 4) {
     throw fenceFault(
-      `the ring at ${showPosition(first)} has too few points: ${xs.length - 1} different ones, at least 3 are needed`,
+      `${words} has too few points: ${new Set(positions.map(String)).size} different at ${showPosition(first)}, at least 3 are needed`,
       path,
       first,
     )
@@ -146,7 +158,7 @@ function checkRing(positions: readonly Position[], xs: Float64Array, path: strin
     maxX = Math.max(maxX, x)
   }
   if (maxX - minX > 360 && Math.abs(turns) < 1) {
-    throw fenceFault(`the ring is ${maxX - minX}° wide, the earth has 360°`, path, first)
+    throw fenceFault(`${words} is ${maxX - minX}° wide, the earth has 360°`, path, first)
   }
 }
 
@@ -182,40 +194,45 @@ function checkMeters(meters: number | undefined, name: 'radius' | 'buffer', why:
   }
 }
 
-function readPositions(value: unknown, path: string, atLeast: number, vertices: { left: number }): Position[] {
-  const items = readArray(value, path, 'positions', atLeast)
+function readPositions(value: unknown, place: Place, atLeast: number, vertices: { left: number }): Position[] {
+  const items = readArray(value, place, 'positions', atLeast)
   vertices.left -= items.length
   if (vertices.left < 0) {
-    throw fenceFault(`the fence has more than ${MAX_VERTICES} vertices; simplify it`, path)
+    throw fenceFault(`the fence has more than ${MAX_VERTICES} vertices; simplify it`, place.path)
   }
-  return items.map((item, i) => readPosition(item, `${path}/${i}`))
+  return items.map((item, i) => readPosition(item, { path: `${place.path}/${i}`, words: place.words }, i))
 }
 
-function readArray(value: unknown, path: string, of: string, atLeast: number): unknown[] {
-  if (!Array.isArray(value)) throw fenceFault(`${path} is an array of ${of}, not ${show(value)}`, path)
+function readArray(value: unknown, { path, words }: Place, of: string, atLeast: number): unknown[] {
+  if (!Array.isArray(value)) throw fenceFault(`${words} is an array of ${of}, not ${show(value)}`, path)
   if (value.length >= atLeast) return value
   const first: unknown = value[0]
   const position = of === 'positions' && isPair(first) ? first : undefined
-  throw fenceFault(`${path} has too few ${of}: ${value.length}, at least ${atLeast} are needed`, path, position)
+  const needed =
+    atLeast === 4
+      ? '4 are needed: three corners and the first again'
+      : `${atLeast} ${atLeast === 1 ? 'is' : 'are'} needed`
+  throw fenceFault(`${words} has too few ${of}: ${value.length}, at least ${needed}`, path, position)
 }
 
 /** `[longitude, latitude]`; an altitude and whatever follows it is left out. RFC 7946 §3.1.1 */
-function readPosition(value: unknown, path: string): Position {
+function readPosition(value: unknown, { path, words }: Place, vertex?: number): Position {
+  const what = () => (vertex === undefined ? words : `vertex ${vertex} of ${words}`)
   if (!Array.isArray(value) || value.length < 2) {
-    throw fenceFault(`${path} is not a position [longitude, latitude] but ${show(value)}`, path)
+    throw fenceFault(`${what()} is not a position [longitude, latitude] but ${show(value)}`, path)
   }
   if (!isPair(value)) {
-    throw fenceFault(`${path} is ${show(value)}; longitude and latitude are finite numbers`, path)
+    throw fenceFault(`${what()} is ${show(value)}; longitude and latitude are finite numbers`, path)
   }
   const position: Position = [value[0], value[1]]
   const [lng, lat] = position
   if (Math.abs(lat) > 90) {
     const hint = Math.abs(lng) <= 90 ? '; positions are [longitude, latitude], these look swapped' : ''
-    throw fenceFault(`${path} is ${showPosition(position)}: latitude ${lat} is not within ±90${hint}`, path, position)
+    throw fenceFault(`${what()} is ${showPosition(position)}: latitude ${lat} is not within ±90${hint}`, path, position)
   }
   if (Math.abs(lng) > MAX_LONGITUDE) {
     throw fenceFault(
-      `${path} is ${showPosition(position)}: longitude ${lng} is not within ±${MAX_LONGITUDE}`,
+      `${what()} is ${showPosition(position)}: longitude ${lng} is not within ±${MAX_LONGITUDE}`,
       path,
       position,
     )
