@@ -24,6 +24,7 @@ export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId } fro
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
 export { MAX_VERTICES, readFence } from './read-fence.ts'
+export { readRuleSettings } from './read-rule-settings.ts'
 export { inOrder, runTrack, type TrackListener, TrackRun } from './run-track.ts'
 export { answerSos, applySosRequest, isOpen, type SosAlert, type SosAnswerGiven, sosOpenView } from './sos.ts'
 export { type Surroundings, unchanging } from './surroundings.ts'

@@ -24,6 +24,7 @@ import { errorReferenceRoutes } from './routes/error-reference.ts'
 import { fenceRoutes } from './routes/fences.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { replayRoutes } from './routes/replay.ts'
+import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
 import { sosRoutes } from './routes/sos.ts'
 import { trackingRoutes } from './routes/tracking.ts'
@@ -88,6 +89,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   trackingRoutes(api, options)
   deviceRoutes(api, options)
   fenceRoutes(api, options)
+  ruleRoutes(api, options)
   alertRoutes(api, options)
   replayRoutes(api, options)
   sosRoutes(api, options)

@@ -1,7 +1,14 @@
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { FenceFeature, GeofenceEvent, LocationUpdate, SosEvent } from '../../contract/index.ts'
+import {
+  DeviceEvent,
+  FenceFeature,
+  GeofenceEvent,
+  LocationUpdate,
+  RuleSettings,
+  SosEvent,
+} from '../../contract/index.ts'
 import { PUBLIC } from './access.ts'
 import { Problem } from './problem.ts'
 import { Device } from './routes/devices.ts'
@@ -21,6 +28,11 @@ const SHARED = {
   LocationUpdate: { ...LocationUpdate, description: 'One fix of one device' },
   FenceFeature: { ...FenceFeature, description: 'A fence as a GeoJSON Feature' },
   GeofenceEvent: { ...GeofenceEvent, description: 'A crossing of a fence as announced' },
+  DeviceEvent: { ...DeviceEvent, description: 'What a rule says of a device, as announced' },
+  RuleSettings: {
+    ...RuleSettings,
+    description: 'Rules of devices: what is left out is as the wider scope has it, null is off',
+  },
   SosEvent: { ...SosEvent, description: 'A change of an SOS alert as announced' },
   Device,
   SosAlert,
@@ -45,7 +57,8 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         { name: 'tracking', description: 'Fixes of devices and gateways' },
         { name: 'devices', description: 'Devices, their newest fix, their history' },
         { name: 'fences', description: 'Geofences as GeoJSON' },
-        { name: 'alerts', description: 'Crossings of fences as announced' },
+        { name: 'rules', description: 'Rules of devices: overspeed, idle, tow, …' },
+        { name: 'alerts', description: 'Events of fences and rules as announced' },
         { name: 'sos', description: 'SOS alerts' },
         { name: 'operations', description: 'Health, metrics, configuration' },
       ],

@@ -52,7 +52,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
 }
 
 async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<Committed> {
-  const { db, partitions, states, fences, devices, now } = pipeline
+  const { db, partitions, states, fences, rules, devices, now } = pipeline
   const regular = items.filter(({ setAside }) => setAside === undefined)
   await partitions.ensure(
     regular.map(({ fix }) => fix.timestamp),
@@ -64,6 +64,7 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
   const evaluation = await evaluate(regular, known, {
     fencesOf: org => fences.of(org),
     groupsOf: (org, deviceId) => devices.groups(org, deviceId),
+    rulesOf: (org, deviceId) => rules.of(org, deviceId, devices.groups(org, deviceId)).rules,
   })
   return db.transaction(async tx => {
     const registered = await devices.insertUnknown(tx, senders, now())

@@ -1,4 +1,4 @@
-import type { LocationUpdate } from '../../contract/index.ts'
+import type { LocationUpdate, RuleSettings } from '../../contract/index.ts'
 import { type EngineEvent, engineFix, evaluateFix, type FenceIndex, unchanging } from '../../geofence-engine/index.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { inSlices } from './slices.ts'
@@ -25,7 +25,12 @@ export async function evaluate(
   {
     fencesOf,
     groupsOf,
-  }: { fencesOf(org: string): FenceIndex; groupsOf(org: string, deviceId: string): readonly string[] },
+    rulesOf,
+  }: {
+    fencesOf(org: string): FenceIndex
+    groupsOf(org: string, deviceId: string): readonly string[]
+    rulesOf(org: string, deviceId: string): RuleSettings
+  },
 ): Promise<Evaluation> {
   const states = new Map<string, CommittedState>()
   const events: Evaluation['events'] = []
@@ -33,7 +38,11 @@ export async function evaluate(
     const before = states.get(key) ?? committed.get(key)!
     if (before.newest !== null && fix.timestamp <= before.newest.timestamp) return
     const device = { org, deviceId, groups: groupsOf(org, deviceId) }
-    const evaluated = evaluateFix(unchanging(device, fencesOf(org)), before.engine, engineFix(fix))
+    const evaluated = evaluateFix(
+      unchanging(device, fencesOf(org), rulesOf(org, deviceId)),
+      before.engine,
+      engineFix(fix),
+    )
     states.set(key, { ...before, newest: fix, engine: evaluated.state })
     for (const event of evaluated.events) events.push({ org, event })
   })

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { ErrorCode, FenceFeature, SosEvent, SosRequest } from '../../contract/index.ts'
+import type { ErrorCode, FenceFeature, RuleSettings, SosEvent, SosRequest } from '../../contract/index.ts'
 import type { Database } from '../store/database.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
+import type { RuleSubject } from '../store/rule-settings.ts'
 
 export interface IngestOptions {
   /** Migrated. */
@@ -86,6 +87,8 @@ export interface Ingest {
   importFences(org: string, features: readonly FenceFeature[]): Promise<number>
   /** Whether there was such a fence. */
   deleteFence(org: string, fenceId: string): Promise<boolean>
+  /** Sets rules that {@link readRuleSettings} read, or takes them away (null); they count from each device's next fix. Errors: payload_invalid. */
+  setRules(subject: RuleSubject, settings: RuleSettings | null): Promise<void>
   /** Registers a device, or changes the name and groups that are given; new groups count from its next fix. */
   registerDevice(device: DeviceRegistration): Promise<{ created: boolean }>
   /** From memory. */

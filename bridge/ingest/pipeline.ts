@@ -9,6 +9,7 @@ import type { QueuedFix } from './fix-queue.ts'
 import type { LivePositions } from './live-positions.ts'
 import type { IngestMetrics } from './metrics.ts'
 import type { OpenAlerts } from './open-alerts.ts'
+import type { RuleCatalogue } from './rule-catalogue.ts'
 import type { StateCache } from './state-cache.ts'
 
 /** What the steps of the pipeline share. All of it mirrors what is committed and changes only after a commit. */
@@ -24,6 +25,7 @@ export interface Pipeline {
   readonly devices: DeviceRegistry
   readonly states: StateCache
   readonly fences: FenceCatalogue
+  readonly rules: RuleCatalogue
   readonly alerts: OpenAlerts
   readonly announcer: Announcer
   readonly positions: LivePositions

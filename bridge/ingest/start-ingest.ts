@@ -4,6 +4,7 @@ import { openDayPartitions } from '../store/partitions.ts'
 import { Announcer } from './announcer.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
 import { commitFixes } from './commit-fixes.ts'
+import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
 import { DeviceRegistry } from './device-registry.ts'
@@ -17,6 +18,7 @@ import { OpenAlerts } from './open-alerts.ts'
 import { persist } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 import { republishRetained } from './republish.ts'
+import { RuleCatalogue } from './rule-catalogue.ts'
 import { StateCache } from './state-cache.ts'
 
 /** Starts the pipeline on a migrated database. Fences, devices and open alerts are loaded before it resolves. */
@@ -27,9 +29,10 @@ export async function startIngest({
   now = Date.now,
   retentionRawDays,
 }: IngestOptions): Promise<Ingest> {
-  const [devices, fences, alerts, partitions] = await Promise.all([
+  const [devices, fences, rules, alerts, partitions] = await Promise.all([
     DeviceRegistry.load(db),
     FenceCatalogue.load(db),
+    RuleCatalogue.load(db),
     OpenAlerts.load(db),
     openDayPartitions(db, retentionRawDays),
   ])
@@ -43,6 +46,7 @@ export async function startIngest({
     partitions,
     devices,
     fences,
+    rules,
     alerts,
     announcer,
     positions,
@@ -127,11 +131,18 @@ class RunningIngest implements Ingest {
   deleteFence: Ingest['deleteFence'] = (org, fenceId) =>
     this.#committer.change(() => commitFenceDeletion(this.#pipeline, org, fenceId))
 
+  setRules: Ingest['setRules'] = (subject, settings) =>
+    this.#committer.change(() => commitRules(this.#pipeline, subject, settings))
+
   registerDevice(device: DeviceRegistration): Promise<{ created: boolean }> {
-    const { db, devices, now } = this.#pipeline
+    const { db, devices, fences, rules, now } = this.#pipeline
     return this.#committer.change(async () => {
       const row = await persist(() => registerDevice(db, device, now()), this.#pipeline)
       devices.put(row)
+      if (row.regrouped !== null) {
+        rules.regrouped(row.org, row.deviceId, row.regrouped)
+        fences.reached(row.org, row.regrouped)
+      }
       return { created: row.created }
     })
   }

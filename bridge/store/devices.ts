@@ -1,4 +1,5 @@
 import type { Database, Queryable } from './database.ts'
+import { nextEpoch } from './epochs.ts'
 
 export interface DeviceRow {
   readonly org: string
@@ -12,6 +13,11 @@ const COLUMNS = 'org, device_id as "deviceId", name, groups'
 /** Every registered device. */
 export function loadDevices(db: Queryable): Promise<DeviceRow[]> {
   return db.query<DeviceRow>(`select ${COLUMNS} from devices`)
+}
+
+/** The change with which a device's groups became what they are, of those whose groups were changed. */
+export function loadGroupsEpochs(db: Queryable): Promise<{ org: string; deviceId: string; epoch: number }[]> {
+  return db.query('select org, device_id as "deviceId", groups_epoch as epoch from devices where groups_epoch > 0')
 }
 
 /** Those of these devices that are registered. */
@@ -65,14 +71,30 @@ export async function upsertDevice(
   return row!
 }
 
-/** Registers a device, or changes its name and groups where they are given; makes its organisation when it is the first of it. */
+/**
+ * Registers a device, or changes its name and groups where they are given; makes its organisation when it is the first of it.
+ * @returns its row, whether it is new, and the epoch of this change when it changed the groups of a known device, else null
+ */
 export function registerDevice(
   db: Database,
   device: { org: string; deviceId: string; name?: string | undefined; groups?: readonly string[] | undefined },
   nowMs: number,
-): Promise<DeviceRow & { created: boolean }> {
+): Promise<DeviceRow & { created: boolean; regrouped: number | null }> {
   return db.transaction(async tx => {
     await ensureOrganisations(tx, [device.org], nowMs)
-    return upsertDevice(tx, device, nowMs)
+    const [known] = await findDevices(tx, [device])
+    const row = await upsertDevice(tx, device, nowMs)
+    if (known === undefined || isSameSet(known.groups, row.groups)) return { ...row, regrouped: null }
+    const regrouped = await nextEpoch(tx, device.org)
+    await tx.query('update devices set groups_epoch = $3 where org = $1 and device_id = $2', [
+      device.org,
+      device.deviceId,
+      regrouped,
+    ])
+    return { ...row, regrouped }
   })
+}
+
+function isSameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.every(one => b.includes(one)) && b.every(one => a.includes(one))
 }

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { GeofenceTransition, Id } from '../../../contract/index.ts'
+import { DeviceEventKind, GeofenceEventKind, Id } from '../../../contract/index.ts'
 import type { Database } from '../../store/database.ts'
 import { listAlerts } from '../../store/queries/alerts.ts'
 import { ALERT_READERS, principalOf } from '../access.ts'
@@ -8,7 +8,7 @@ import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, Ti
 import type { Api } from '../schema-checks.ts'
 import { readableDevices } from '../visibility.ts'
 
-/** The stored geofence events, as they were announced. */
+/** The stored events of fences and rules, as they were announced. */
 export function alertRoutes(app: Api, { db }: { db: Database }): void {
   app.get(
     '/api/v1/alerts',
@@ -16,18 +16,21 @@ export function alertRoutes(app: Api, { db }: { db: Database }): void {
       config: { access: ALERT_READERS },
       schema: {
         operationId: 'listAlerts',
-        summary: 'Geofence events as announced, newest first, of the devices one may see',
+        summary: 'Events of fences and rules as announced, newest first, of the devices one may see',
         description:
           'Ordered by the time of the fix, then by the order of storing, both descending. `from` is inclusive, `to` exclusive, both of the time of the fix.',
         tags: ['alerts'],
         querystring: pageQuery({
           deviceId: Type.Optional(Id),
           fenceId: Type.Optional(Id),
-          event: Type.Optional(GeofenceTransition),
+          event: Type.Optional(Type.Union([...GeofenceEventKind.anyOf, ...DeviceEventKind.anyOf])),
           from: Type.Optional(TimeText),
           to: Type.Optional(TimeText),
         }),
-        response: { 200: listOf({ $ref: 'GeofenceEvent#' }, 'A page of events'), ...problems('request_invalid') },
+        response: {
+          200: listOf({ anyOf: [{ $ref: 'GeofenceEvent#' }, { $ref: 'DeviceEvent#' }] }, 'A page of events'),
+          ...problems('request_invalid'),
+        },
       },
     },
     async request => {

@@ -1,11 +1,11 @@
-import type { GeofenceEvent } from '../../../contract/index.ts'
+import type { DeviceEvent, GeofenceEvent } from '../../../contract/index.ts'
 import type { Queryable } from '../database.ts'
 
 export interface AlertRow {
   readonly event_time: number
   /** Order of storing; settles the order of events of the same time. */
   readonly seq: number
-  readonly body: GeofenceEvent
+  readonly body: GeofenceEvent | DeviceEvent
 }
 
 export interface AlertFilter {
@@ -23,12 +23,12 @@ export interface AlertFilter {
   readonly limit: number
 }
 
-/** Stored geofence events, newest first: descending by the fix's time, then by the order of storing. */
+/** Stored events of fences and rules, newest first: descending by the fix's time, then by the order of storing. */
 export function listAlerts(db: Queryable, org: string, filter: AlertFilter): Promise<AlertRow[]> {
   const [beforeTime, beforeSeq] = filter.before ?? [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
   return db.query<AlertRow>(
     `select event_time, seq, body from events
-     where org = $1 and event in ('enter', 'exit', 'dwell') and ($2::text[] is null or device_id = any($2))
+     where org = $1 and ($2::text[] is null or device_id = any($2))
        and ($3::text is null or device_id = $3) and ($4::text is null or fence_id = $4)
        and ($5::text is null or event = $5)
        and event_time >= $6 and event_time < $7 and (event_time, seq) < ($8::bigint, $9::bigint)

@@ -46,6 +46,12 @@ describe('rights', () => {
     ['PUT', '/api/v1/fences/work', DISPATCHERS, square('work', 2, 2)],
     ['DELETE', '/api/v1/fences/work', DISPATCHERS],
     ['POST', '/api/v1/fences/import', DISPATCHERS, { type: 'FeatureCollection', features: [] }],
+    ['GET', '/api/v1/devices/truck-1/rules', DISPATCHERS],
+    ...['', '/groups/vans', '/devices/truck-1'].flatMap((place): [string, string, readonly Role[], unknown?][] => [
+      ['GET', `/api/v1/rules${place}`, DISPATCHERS],
+      ['PUT', `/api/v1/rules${place}`, DISPATCHERS, { lowBattery: { limit: 15 } }],
+      ['DELETE', `/api/v1/rules${place}`, DISPATCHERS],
+    ]),
     ['GET', '/api/v1/alerts', NOT_DEVICES],
     ['POST', '/api/v1/replay', NOT_DEVICES, { deviceId: 'truck-1' }],
     ['GET', '/api/v1/sos?state=all', NOT_DEVICES],
@@ -80,7 +86,10 @@ describe('rights', () => {
     const { body } = await platform.call('GET', '/api/openapi.json')
     const listed = new Set(routes.map(([method, url]) => `${method} ${url.split('?')[0]}`))
     for (const [path, methods] of Object.entries<Record<string, { security?: unknown[] }>>(body.paths)) {
-      const concrete = path.replace('/devices/{deviceId}', '/devices/truck-1').replace('/sos/{alertId}', '/sos/none')
+      const concrete = path
+        .replace('/devices/{deviceId}', '/devices/truck-1')
+        .replace('/groups/{group}', '/groups/vans')
+        .replace('/sos/{alertId}', '/sos/none')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
         const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)
