@@ -61,7 +61,10 @@ export const FenceProperties = Type.Object({
   ),
   marginMeters: Type.Optional(Type.Number({ minimum: 0 })),
   useAccuracy: Type.Optional(
-    Type.Boolean({ description: 'A position is the circle of its accuracy: all of it has to be across' }),
+    Type.Union([Type.Boolean(), Type.Number({ minimum: 0, maximum: 10 })], {
+      description:
+        'A position is the circle of its accuracy: all of it has to be across. A number takes the circle so many times as large',
+    }),
   ),
   maxSpeed: Type.Optional(
     Type.Number({

@@ -4,17 +4,42 @@ import { circleArea } from './geometry/circle-area.ts'
 import { corridorArea } from './geometry/corridor-area.ts'
 import { layOutPolygon, polygonArea } from './geometry/polygon-area.ts'
 import { type LngLat, unwrapRing } from './geometry/unwrap.ts'
+import { type StayLimits, stayLimits } from './rules/dwell.ts'
+import { type NoiseSettings, noiseSettings } from './rules/noise-settings.ts'
+import { type Schedule, scheduleOf } from './rules/schedule.ts'
 
 /** A fence made ready for many tests. */
 export interface CompiledFence extends Area {
   readonly feature: FenceFeature
   /** Which change of the organisation's fences it came with. */
   readonly epoch: number
+  /** Null: raw crossings. */
+  readonly noise: NoiseSettings | null
+  readonly stayLimits: StayLimits | null
+  readonly schedule: Schedule | null
+  /** Nothing but the border and the fix decides. */
+  readonly isPlain: boolean
+  /** Looks back on the fixes before the newest. */
+  readonly looksBack: boolean
 }
 
 /** Compiles a fence that {@link readFence} accepted; other input has undefined results. */
 export function compileFence(feature: FenceFeature, epoch = 0): CompiledFence {
-  return { feature, epoch, ...areaOf(feature) }
+  const { properties } = feature
+  const noise = noiseSettings(properties)
+  const limits = stayLimits(properties)
+  const schedule = properties.schedule === undefined ? null : scheduleOf(properties.schedule)
+  const crosses = properties.cross === true
+  return {
+    feature,
+    epoch,
+    noise,
+    stayLimits: limits,
+    schedule,
+    isPlain: noise === null && limits === null && schedule === null && !crosses,
+    looksBack: crosses || (noise !== null && (noise.accuracyTimes > 0 || noise.maxSpeed < Number.POSITIVE_INFINITY)),
+    ...areaOf(feature),
+  }
 }
 
 function areaOf({ geometry, properties }: FenceFeature): Area {

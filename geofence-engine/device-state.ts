@@ -1,4 +1,6 @@
 import type { Location, LocationUpdate } from '../contract/index.ts'
+import type { FenceReason } from './reasons.ts'
+import type { RecentFix } from './track.ts'
 
 /** What rules see of a fix. `timestamp` in milliseconds since the Unix epoch, battery in per cent. */
 export interface Fix {
@@ -33,9 +35,20 @@ export interface PendingCrossing {
   readonly first: Fix
 }
 
+/** A stay in a fence that says something of stays. */
+export interface Stay {
+  /** When it began, milliseconds: the time of the `enter`, or of the schedule. */
+  readonly since: number
+  /** The last fix that showed the device there; absent: the newest fix. What was due up to then was told. */
+  readonly last?: Fix
+}
+
 /** What is remembered of a device and a fence. A fence that it is outside of, with nothing pending, is not remembered. */
 export interface FenceMemory {
   readonly inside: boolean
+  readonly stay?: Stay
+  /** Why the last fix on the other side did not count: the next one for the same reason is not noted again. */
+  readonly withheld?: FenceReason
   readonly pending?: PendingCrossing
   /** Which side the device began on is not known: an enter that comes of it is `initial`. */
   readonly undecided?: true
@@ -50,6 +63,8 @@ export interface DeviceState {
    * heard of the device at all. Absent: good enough for every fence.
    */
   readonly bestAccuracy?: number
+  /** A few fixes before the newest, from the oldest; only where a fence looks back on them. */
+  readonly recent?: readonly RecentFix[]
   /** What the rules of the device remember, by the rule's name. */
   readonly rules?: Readonly<Record<string, unknown>>
 }

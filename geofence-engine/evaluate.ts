@@ -2,15 +2,14 @@ import type { DeviceEvent, GeofenceEvent } from '../contract/index.ts'
 import type { CompiledFence } from './compiled-fence.ts'
 import type { Decision } from './decision.ts'
 import { applyDeviceRules } from './device-rules/apply-device-rules.ts'
-import type { Device, DeviceState, FenceMemory, Fix } from './device-state.ts'
-import { geofenceEventId } from './event-id.ts'
+import type { DeviceState, FenceMemory, Fix } from './device-state.ts'
+import { applyFenceRules, POSITION_BELIEVED_MS, passTime, pinned, tellExpected } from './fence-rules.ts'
+import { FenceTelling } from './fence-telling.ts'
 import { appliesTo } from './rules/applies-to.ts'
-import { type Crossing, enterExit, isWorthKeeping } from './rules/enter-exit.ts'
-import { announces } from './rules/event-filter.ts'
+import { isWorthKeeping } from './rules/enter-exit.ts'
 import { bestAccuracyWith, forgotten, unremembered } from './rules/initial.ts'
-import { readPosition } from './rules/margin.ts'
-import { isAccurateEnough } from './rules/max-accuracy.ts'
 import type { Surroundings } from './surroundings.ts'
+import { recentAfter, Track } from './track.ts'
 
 export type EngineEvent = GeofenceEvent | DeviceEvent
 
@@ -20,9 +19,9 @@ export function isGeofenceEvent(event: EngineEvent): event is GeofenceEvent {
 
 export interface Evaluation {
   readonly state: DeviceState
-  /** Exits before enters, each by fence id, then what the rules say: the same fix always gives the same list. */
+  /** What fences say in order of time, at one time exits before enters, each by fence id; then what the rules say. */
   readonly events: EngineEvent[]
-  /** Why each of the events came, and why what might have come did not. */
+  /** Why each of the events came, and why what might have come did not. Worked out each time it is read. */
   readonly decisions: Decision[]
 }
 
@@ -47,10 +46,11 @@ export interface Expectation {
  * What one fix means for the fences of the device's organisation (contract §4). A fix of the newest one's time changes nothing;
  * one that is older changes nothing here either; both give back the same state. Inputs are never changed.
  */
-export function evaluateFix(surroundings: Surroundings, state: DeviceState, newest: Fix): Evaluation {
-  if (state.newest !== null && newest.timestamp <= state.newest.timestamp) return { state, events: [], decisions: [] }
+export function evaluateFix(surroundings: Surroundings, state: DeviceState, fix: Fix): Evaluation {
+  const { newest: previous } = state
+  if (previous !== null && fix.timestamp <= previous.timestamp) return { state, events: [], decisions: [] }
   const { device, fences } = surroundings
-  const { timestamp, location } = newest
+  const { timestamp, location } = fix
 
   const covering = new Set(fences.covering(location.lng, location.lat))
   const remembered = new Map(Object.entries(state.fences))
@@ -59,33 +59,45 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, newe
     const fence = fences.get(fenceId)
     if (fence !== undefined) concerned.add(fence)
   }
+  const track = new Track(state, fix)
+  if (previous !== null) {
+    if (fences.hasCrossing) for (const fence of fences.crossedBy(track.fixes)) concerned.add(fence)
+    for (const fence of fences.expectingBetween(previous.timestamp, timestamp)) concerned.add(fence)
+  }
 
+  const telling = new FenceTelling(device, timestamp)
   const kept: [string, FenceMemory][] = []
-  const events: GeofenceEvent[] = []
   for (const fence of concerned) {
     const { id, properties } = fence.feature
-    if (timestamp <= surroundings.settledUntil(Math.max(fence.epoch, surroundings.epoch))) {
+    const settledUntil = surroundings.settledUntil(Math.max(fence.epoch, surroundings.epoch))
+    if (timestamp <= settledUntil) {
       const settled = remembered.get(id)
-      if (settled !== undefined) kept.push([id, settled])
+      if (settled !== undefined) kept.push([id, pinned(settled, previous)])
       continue
     }
-    const before = remembered.get(id) ?? unremembered(state, properties)
-    const { memory, crossing } = applyRules(device, fence, before, covering.has(fence), newest)
-    if (memory !== null && isWorthKeeping(memory)) kept.push([id, memory])
-    if (crossing !== null && announces(properties, crossing.event)) events.push(eventOf(device, fence, crossing))
+    if (!appliesTo(properties, device)) continue
+    const inside = covering.has(fence)
+    const before = remembered.get(id) ?? unremembered(state, fence.noise?.maxAccuracy)
+    if (fence.isPlain && inside === before.inside) {
+      if (inside) kept.push([id, STAYS])
+      continue
+    }
+    const memory = applyFenceRules({ fence, memory: before, inside, fix, previous, track, settledUntil }, telling)
+    if (isWorthKeeping(memory)) kept.push([id, memory])
   }
-  const bestAccuracy = bestAccuracyWith(state, newest)
-  const ruled = applyDeviceRules(surroundings, state, newest, covering)
-  return {
-    state: {
-      newest,
+  const bestAccuracy = bestAccuracyWith(state, fix)
+  const ruled = applyDeviceRules(surroundings, state, fix, covering)
+  return evaluation(
+    {
+      newest: fix,
       fences: Object.fromEntries(kept),
       ...(bestAccuracy === undefined ? {} : { bestAccuracy }),
+      ...(fences.looksBack ? { recent: recentAfter(state) } : {}),
       ...(ruled.rules === undefined ? {} : { rules: ruled.rules }),
     },
-    events: [...events.sort(exitsFirst), ...ruled.events],
-    decisions: ruled.decisions,
-  }
+    telling,
+    ruled,
+  )
 }
 
 /**
@@ -93,8 +105,38 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, newe
  * is evaluated as if the clock had not been asked, and what it then contradicts is corrected by whoever announced it.
  * What is due stays due until a fix comes: each call gives all of it, with the same ids.
  */
-export function expectedBy(_surroundings: Surroundings, _state: DeviceState, _until: AskedUntil): Expectation {
-  return { events: [], decisions: [], nextAt: { inEventTime: null, byClock: null } }
+export function expectedBy(
+  surroundings: Surroundings,
+  state: DeviceState,
+  { eventNow, clock }: AskedUntil,
+): Expectation {
+  const { device, fences } = surroundings
+  const { newest } = state
+  const inEventTime = new Earliest()
+  const byClock = new Earliest()
+  if (newest === null) return { events: [], decisions: [], nextAt: { inEventTime: null, byClock: null } }
+
+  const remembered = new Map(Object.entries(state.fences))
+  const concerned = new Set(fences.expecting())
+  for (const fenceId of remembered.keys()) {
+    const fence = fences.get(fenceId)
+    if (fence !== undefined) concerned.add(fence)
+  }
+  const telling = new FenceTelling(device, Math.max(eventNow, clock))
+  for (const fence of concerned) {
+    const { stayLimits, schedule } = fence
+    if ((stayLimits === null && schedule === null) || !appliesTo(fence.feature.properties, device)) continue
+    const settledUntil = surroundings.settledUntil(Math.max(fence.epoch, surroundings.epoch))
+    const before = remembered.get(fence.feature.id) ?? unremembered(state, fence.noise?.maxAccuracy)
+    const memory = passTime(fence, before, newest, undefined, { begins: clock, ends: eventNow, settledUntil }, telling)
+    inEventTime.add(tellExpected(fence, memory, newest, eventNow, telling))
+    const tellsOfBegin = before.undecided !== true && before.inside === (schedule?.expect !== 'inside')
+    if (schedule === null || !(tellsOfBegin || (before.inside && stayLimits !== null))) continue
+    const begin = schedule.nextBegin(Math.max(clock, newest.timestamp, settledUntil))
+    if (begin <= newest.timestamp + POSITION_BELIEVED_MS) byClock.add(begin)
+  }
+  const { events, decisions } = evaluation(state, telling)
+  return { events, decisions, nextAt: { inEventTime: inEventTime.time, byClock: byClock.time } }
 }
 
 /**
@@ -108,55 +150,51 @@ export function evaluateFenceChange(
   fence: CompiledFence | null,
 ): Evaluation {
   const { newest } = state
+  const telling = new FenceTelling(device, newest?.timestamp ?? 0)
   const remembered = new Map(Object.entries(state.fences))
   const known = remembered.get(fenceId)
-  if (fence === null || newest === null) {
+  if (fence === null || newest === null || !appliesTo(fence.feature.properties, device)) {
     if (!remembered.delete(fenceId)) return { state, events: [], decisions: [] }
-    return { state: { ...state, fences: Object.fromEntries(remembered) }, events: [], decisions: [] }
+    return evaluation({ ...state, fences: Object.fromEntries(remembered) }, telling)
   }
-  const { lng, lat } = newest.location
-  const { memory, crossing } = applyRules(device, fence, forgotten(known), fence.covers(lng, lat), newest)
-  if (memory !== null && isWorthKeeping(memory)) remembered.set(fenceId, memory)
-  else if (!remembered.delete(fenceId)) return { state, events: [], decisions: [] }
-  const announced = crossing !== null && announces(fence.feature.properties, crossing.event)
+  const memory = applyFenceRules(
+    {
+      fence,
+      memory: forgotten(known, fence, newest),
+      inside: fence.covers(newest.location.lng, newest.location.lat),
+      fix: newest,
+      previous: null,
+      track: new Track(state, null),
+      settledUntil: Number.NEGATIVE_INFINITY,
+    },
+    telling,
+  )
+  if (isWorthKeeping(memory)) remembered.set(fenceId, memory)
+  else if (!remembered.delete(fenceId)) return evaluation(state, telling)
+  return evaluation({ ...state, fences: Object.fromEntries(remembered) }, telling)
+}
+
+const STAYS: FenceMemory = { inside: true }
+
+function evaluation(
+  state: DeviceState,
+  telling: FenceTelling,
+  ruled: Pick<Evaluation, 'events' | 'decisions'> = { events: [], decisions: [] },
+): Evaluation {
+  const { events } = telling
   return {
-    state: { ...state, fences: Object.fromEntries(remembered) },
-    events: announced ? [eventOf(device, fence, crossing)] : [],
-    decisions: [],
+    state,
+    events: ruled.events.length === 0 ? events : [...events, ...ruled.events],
+    get decisions() {
+      return [...telling.decisions(), ...ruled.decisions]
+    },
   }
 }
 
-/** The rules in their order. Memory null: the fence does not concern the device, whatever was known is dropped silently. */
-function applyRules(
-  device: Device,
-  fence: CompiledFence,
-  before: FenceMemory,
-  inside: boolean,
-  fix: Fix,
-): { readonly memory: FenceMemory | null; readonly crossing: Crossing | null } {
-  const { properties } = fence.feature
-  if (!appliesTo(properties, device)) return { memory: null, crossing: null }
-  if (!isAccurateEnough(properties, fix.location)) return { memory: before, crossing: null }
-  const reading = readPosition(fence, inside, fix.location)
-  return enterExit(before, reading, fix, properties.minFixes)
-}
+class Earliest {
+  time: number | null = null
 
-function eventOf(device: Device, { feature }: CompiledFence, { event, fix, initial }: Crossing): GeofenceEvent {
-  const { name, tags } = feature.properties
-  return {
-    id: geofenceEventId(device.org, device.deviceId, feature.id, event, fix.timestamp),
-    event,
-    deviceId: device.deviceId,
-    fenceId: feature.id,
-    fenceName: name ?? feature.id,
-    timestamp: fix.timestamp,
-    location: fix.location,
-    ...(initial ? { initial } : {}),
-    ...(tags === undefined ? {} : { tags }),
+  add(time: number | null): void {
+    if (time !== null && (this.time === null || time < this.time)) this.time = time
   }
-}
-
-function exitsFirst(a: GeofenceEvent, b: GeofenceEvent): number {
-  if (a.event !== b.event) return a.event === 'exit' ? -1 : 1
-  return a.fenceId < b.fenceId ? -1 : 1
 }

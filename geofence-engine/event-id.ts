@@ -3,8 +3,9 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { DeviceEvent, DeviceEventKind, GeofenceTransition, SosTransition } from '../contract/index.ts'
 
 /**
- * The id of a crossing: `ge-` and 32 hex digits, the same however often the crossing is computed.
- * @param timestamp of the crossing's fix, milliseconds
+ * The id of a crossing or a dwell: `ge-` and 32 hex digits, the same however often it is computed.
+ * @param timestamp of the crossing's fix; of a dwell: when the stay began, so that it does not matter who noticed; milliseconds
+ * @param variant of a dwell: which repetition, or `overstay`
  */
 export function geofenceEventId(
   org: string,
@@ -12,8 +13,10 @@ export function geofenceEventId(
   fenceId: string,
   event: GeofenceTransition,
   timestamp: number,
+  variant?: number | 'overstay',
 ): string {
-  return `ge-${digest([org, deviceId, fenceId, event, timestamp], 32)}`
+  const parts = [org, deviceId, fenceId, event, timestamp]
+  return `ge-${digest(variant === undefined ? parts : [...parts, variant], 32)}`
 }
 
 /**

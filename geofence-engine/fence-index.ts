@@ -1,7 +1,9 @@
 import RBush from 'rbush'
 import type { FenceFeature } from '../contract/index.ts'
 import { type CompiledFence, compileFence } from './compiled-fence.ts'
-import type { Bbox } from './geometry/bbox.ts'
+import { type Bbox, splitBox } from './geometry/bbox.ts'
+import type { Schedule } from './rules/schedule.ts'
+import type { RecentFix } from './track.ts'
 
 /** Named as rbush reads them without being told how. */
 interface Entry {
@@ -17,6 +19,12 @@ export class FenceIndex {
   readonly #fences = new Map<string, CompiledFence>()
   readonly #entries = new Map<string, readonly Entry[]>()
   readonly #tree = new RBush<Entry>()
+  /** Only the fences with `cross`. */
+  readonly #crossTree = new RBush<Entry>()
+  /** The fences that devices should be inside of when their schedule begins, by schedule. */
+  readonly #expecting = new Map<Schedule, Set<CompiledFence>>()
+  #lookingBack = 0
+  #crossing = 0
 
   /**
    * Adds or replaces a fence that {@link readFence} accepted.
@@ -29,12 +37,32 @@ export class FenceIndex {
     this.#fences.set(feature.id, fence)
     this.#entries.set(feature.id, entries)
     this.#tree.load(entries)
+    if (fence.feature.properties.cross) {
+      this.#crossTree.load(entries)
+      this.#crossing += 1
+    }
+    if (fence.looksBack) this.#lookingBack += 1
+    if (fence.schedule?.expect === 'inside') {
+      const expecting = this.#expecting.get(fence.schedule) ?? new Set()
+      this.#expecting.set(fence.schedule, expecting.add(fence))
+    }
     return fence
   }
 
   /** Whether there was such a fence. */
   remove(fenceId: string): boolean {
-    for (const entry of this.#entries.get(fenceId) ?? []) this.#tree.remove(entry)
+    const fence = this.#fences.get(fenceId)
+    if (fence === undefined) return false
+    for (const entry of this.#entries.get(fenceId)!) {
+      this.#tree.remove(entry)
+      if (fence.feature.properties.cross) this.#crossTree.remove(entry)
+    }
+    if (fence.feature.properties.cross) this.#crossing -= 1
+    if (fence.looksBack) this.#lookingBack -= 1
+    if (fence.schedule !== null) {
+      const expecting = this.#expecting.get(fence.schedule)
+      if (expecting?.delete(fence) && expecting.size === 0) this.#expecting.delete(fence.schedule)
+    }
     this.#entries.delete(fenceId)
     return this.#fences.delete(fenceId)
   }
@@ -60,6 +88,36 @@ export class FenceIndex {
     return found
   }
 
+  /** Whether any fence looks back on fixes before the newest. */
+  get looksBack(): boolean {
+    return this.#lookingBack > 0
+  }
+
+  /** Whether any fence has `cross`. */
+  get hasCrossing(): boolean {
+    return this.#crossing > 0
+  }
+
+  /** The fences with `cross` that a line between any of these fixes may touch, and perhaps others. */
+  crossedBy(fixes: readonly RecentFix[]): CompiledFence[] {
+    const boxes = boxesOf(fixes)
+    return boxes.flatMap(({ minLng, minLat, maxLng, maxLat }) =>
+      this.#crossTree.search({ minX: minLng, minY: minLat, maxX: maxLng, maxY: maxLat }).map(({ fence }) => fence),
+    )
+  }
+
+  /** The fences that devices should be inside of from a moment between these times on. */
+  *expectingBetween(after: number, until: number): Iterable<CompiledFence> {
+    for (const [schedule, fences] of this.#expecting) {
+      if (schedule.beginsBetween(after, until).length > 0) yield* fences
+    }
+  }
+
+  /** All fences that devices should be inside of at some time. */
+  *expecting(): Iterable<CompiledFence> {
+    for (const fences of this.#expecting.values()) yield* fences
+  }
+
   get size(): number {
     return this.#fences.size
   }
@@ -71,4 +129,18 @@ export class FenceIndex {
 
 function entryOf({ minLng, minLat, maxLng, maxLat }: Bbox, fence: CompiledFence): Entry {
   return { minX: minLng, minY: minLat, maxX: maxLng, maxY: maxLat, fence }
+}
+
+/** Around fixes that follow each other, the short way round. */
+function boxesOf(fixes: readonly RecentFix[]): Bbox[] {
+  let [, lng, minLat] = fixes[0]!
+  let [minLng, maxLng, maxLat] = [lng, lng, minLat]
+  for (const [, fixLng, fixLat] of fixes) {
+    lng = fixLng + 360 * Math.round((lng - fixLng) / 360)
+    minLng = Math.min(minLng, lng)
+    maxLng = Math.max(maxLng, lng)
+    minLat = Math.min(minLat, fixLat)
+    maxLat = Math.max(maxLat, fixLat)
+  }
+  return splitBox(minLng, minLat, maxLng, maxLat)
 }

@@ -1,6 +1,7 @@
 import type { Area } from './area.ts'
 import { type Bbox, boxesAround } from './bbox.ts'
 import { fromEarthCentred, geodesicMeters, geodesicPoints, toEarthCentred } from './geodesy.ts'
+import { signChanges, spansBetween } from './segment.ts'
 
 /**
  * Geodesics are cut into pieces this long and each is searched along its chord: a chord of 10 km dips 2 m under the
@@ -32,35 +33,46 @@ export function corridorArea(line: readonly (readonly [number, number])[], buffe
   for (const [i, [lng, lat]] of points.entries()) path.set(toEarthCentred(lng, lat), i * 3)
   const chunks = cutIntoChunks(path)
 
+  function covers(lng: number, lat: number): boolean {
+    const [x, y, z] = toEarthCentred(lng, lat)
+    const reach = (bufferMeters + DIP_METERS) ** 2
+    for (const chunk of chunks) {
+      if (isBeyond(chunk, x, y, z, bufferMeters)) continue
+      for (let piece = chunk.from; piece < chunk.to; piece++) {
+        const squared = squaredToPiece(path, piece, x, y, z)
+        if (squared > reach) continue
+        const longest = (Math.sqrt(squared) + DIP_METERS) * CHORD_SLACK
+        if (longest <= bufferMeters && longest < SHORT_CHORD_METERS) return true
+        if (metersToPiece(path, piece, lng, lat) <= bufferMeters) return true
+      }
+    }
+    return false
+  }
+
+  function lineMeters(lng: number, lat: number): number {
+    const [x, y, z] = toEarthCentred(lng, lat)
+    let nearest = Number.POSITIVE_INFINITY
+    for (const chunk of chunks) {
+      if (isBeyond(chunk, x, y, z, nearest)) continue
+      for (let piece = chunk.from; piece < chunk.to; piece++) {
+        if (squaredToPiece(path, piece, x, y, z) > (nearest + DIP_METERS) ** 2) continue
+        nearest = Math.min(nearest, metersToPiece(path, piece, lng, lat))
+      }
+    }
+    return nearest
+  }
+
   return {
     bboxes: chunks.flatMap(chunk => chunkBoxes(chunk, bufferMeters)),
-    covers(lng, lat) {
-      const [x, y, z] = toEarthCentred(lng, lat)
-      const reach = (bufferMeters + DIP_METERS) ** 2
-      for (const chunk of chunks) {
-        if (isBeyond(chunk, x, y, z, bufferMeters)) continue
-        for (let piece = chunk.from; piece < chunk.to; piece++) {
-          const squared = squaredToPiece(path, piece, x, y, z)
-          if (squared > reach) continue
-          const longest = (Math.sqrt(squared) + DIP_METERS) * CHORD_SLACK
-          if (longest <= bufferMeters && longest < SHORT_CHORD_METERS) return true
-          if (metersToPiece(path, piece, lng, lat) <= bufferMeters) return true
-        }
-      }
-      return false
-    },
-    boundaryMeters(lng, lat) {
-      const [x, y, z] = toEarthCentred(lng, lat)
-      let nearest = Number.POSITIVE_INFINITY
-      for (const chunk of chunks) {
-        if (isBeyond(chunk, x, y, z, nearest)) continue
-        for (let piece = chunk.from; piece < chunk.to; piece++) {
-          if (squaredToPiece(path, piece, x, y, z) > (nearest + DIP_METERS) ** 2) continue
-          nearest = Math.min(nearest, metersToPiece(path, piece, lng, lat))
-        }
-      }
-      return Math.abs(nearest - bufferMeters)
-    },
+    covers,
+    boundaryMeters: (lng, lat) => Math.abs(lineMeters(lng, lat) - bufferMeters),
+    coveredAlong: segment =>
+      spansBetween(
+        segment,
+        signChanges(segment, (lng, lat) => lineMeters(lng, lat) - bufferMeters),
+        covers,
+      ),
+    halfDepthMeters: bufferMeters / 2,
   }
 }
 

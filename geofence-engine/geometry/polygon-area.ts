@@ -2,6 +2,7 @@ import type { Area } from './area.ts'
 import { type Bbox, splitBox } from './bbox.ts'
 import { geodesicMeters, metersPerDegree } from './geodesy.ts'
 import { firstTurn, INSIDE, OUTSIDE, planarRing, polarRing, type Ring } from './ring.ts'
+import { type Segment, spansBetween } from './segment.ts'
 import { shiftRing, type UnwrappedRing } from './unwrap.ts'
 
 /** One polygon: its shell and holes, laid out on the same turn of the longitude axis. */
@@ -49,14 +50,72 @@ export function polygonArea(polygons: readonly PolygonRings[]): Area {
   // Only what the tests need is held on to: fences stay in memory, the layout they were checked by need not.
   const parts = polygons.map(({ shell, holes }) => ({ shell, holes }))
   const rings = parts.flatMap(({ shell, holes }) => [shell, ...holes])
+  const covers = (lng: number, lat: number): boolean => {
+    for (const part of parts) if (polygonCovers(part, lng, lat)) return true
+    return false
+  }
   return {
     bboxes: polygons.flatMap(shellBoxes),
-    covers(lng, lat) {
-      for (const part of parts) if (polygonCovers(part, lng, lat)) return true
-      return false
-    },
+    covers,
     boundaryMeters: (lng, lat) => nearestBorderMeters(rings, lng, lat),
+    coveredAlong: segment => spansBetween(segment, edgeCuts(rings, segment), covers),
+    halfDepthMeters: halfDepthMeters(parts),
   }
+}
+
+/** Fractions at which a segment meets an edge. Edges along the segment itself add nothing: their neighbours meet it. */
+function edgeCuts(rings: readonly Ring[], { lng1, lat1, lng2, lat2 }: Segment): number[] {
+  const dx = lng2 - lng1
+  const dy = lat2 - lat1
+  const minLat = Math.min(lat1, lat2)
+  const maxLat = Math.max(lat1, lat2)
+  const west = Math.min(0, dx)
+  const east = Math.max(0, dx)
+  const cuts: number[] = []
+  for (const { xs, ys, minX, maxX, minY, maxY } of rings) {
+    if (maxLat < minY || minLat > maxY) continue
+    for (let px = firstTurn(lng1, minX - east); px + west <= maxX; px += 360) {
+      for (let i = 0; i + 1 < xs.length; i++) {
+        const ax = xs[i]! - px
+        const bx = xs[i + 1]! - px
+        const ay = ys[i]!
+        const by = ys[i + 1]!
+        if ((ay < minLat && by < minLat) || (ay > maxLat && by > maxLat)) continue
+        if ((ax < west && bx < west) || (ax > east && bx > east)) continue
+        const ex = bx - ax
+        const ey = by - ay
+        const cross = dx * ey - dy * ex
+        if (cross === 0) continue
+        const fraction = (ax * ey - (ay - lat1) * ex) / cross
+        const along = (ax * dy - (ay - lat1) * dx) / cross
+        if (fraction > 0 && fraction < 1 && along >= -1e-12 && along <= 1 + 1e-12) cuts.push(fraction)
+      }
+    }
+  }
+  return cuts
+}
+
+/**
+ * Area by perimeter is between half of and the whole depth of a convex polygon; six tenths of it exist in every one, and half the
+ * radius of a circle is about that.
+ */
+function halfDepthMeters(parts: readonly Pick<PolygonRings, 'shell' | 'holes'>[]): number {
+  let area = 0
+  let perimeter = 0
+  for (const { shell, holes } of parts) {
+    for (const { xs, ys } of [shell, ...holes]) {
+      const { perLng, perLat } = metersPerDegree(ys[0]!)
+      let doubled = 0
+      for (let i = 0; i + 1 < xs.length; i++) {
+        const dx = (xs[i + 1]! - xs[i]!) * perLng
+        const dy = (ys[i + 1]! - ys[i]!) * perLat
+        doubled += (xs[i]! - xs[0]!) * perLng * dy - (ys[i]! - ys[0]!) * perLat * dx
+        perimeter += Math.hypot(dx, dy)
+      }
+      area += xs === shell.xs ? Math.abs(doubled) : -Math.abs(doubled)
+    }
+  }
+  return (0.3 * Math.max(0, area)) / perimeter
 }
 
 function shellBoxes({ shell, laidOut }: PolygonRings): Bbox[] {

@@ -1,31 +1,37 @@
 import type { FenceMemory, Fix } from '../device-state.ts'
-import type { Reading } from './margin.ts'
-import { countFix } from './min-fixes.ts'
+import { countFix } from './confirmation.ts'
+import type { NoiseSettings } from './noise-settings.ts'
+import type { Reading } from './reading.ts'
 
 export interface Crossing {
   readonly event: 'enter' | 'exit'
   /** The fix whose time and place the event bears: the first on the new side. */
   readonly fix: Fix
   readonly initial: boolean
+  /** Fixes that confirmed it. */
+  readonly count: number
 }
 
-/** Contract §4 rule 2: what one fix makes of what is known about one fence. */
+type Side = Pick<FenceMemory, 'inside' | 'pending' | 'undecided'>
+
+/** Contract §4 rule 2: what one fix makes of the side that is known of one fence. */
 export function enterExit(
-  memory: FenceMemory,
-  { inside, clear }: Reading,
+  { inside: known, pending: before, undecided }: Side,
+  { inside, clear }: Pick<Reading, 'inside' | 'clear'>,
   fix: Fix,
-  minFixes?: number,
-): { readonly memory: FenceMemory; readonly crossing: Crossing | null } {
-  if (inside === memory.inside) return { memory: { inside }, crossing: null }
-  const { pending: before, ...known } = memory
-  if (!clear) return { memory: known, crossing: null }
-  const { pending, confirmed } = countFix(before, fix, minFixes)
-  if (!confirmed) return { memory: { ...known, pending }, crossing: null }
-  const initial = inside && memory.undecided === true
-  return { memory: { inside }, crossing: { event: inside ? 'enter' : 'exit', fix: pending.first, initial } }
+  confirmation: Pick<NoiseSettings, 'minFixes' | 'minMs'>,
+): { readonly side: Side; readonly crossing: Crossing | null } {
+  if (inside === known) return { side: { inside }, crossing: null }
+  const still: Side = undecided ? { inside: known, undecided } : { inside: known }
+  if (!clear) return { side: still, crossing: null }
+  const { pending, confirmed } = countFix(before, fix, confirmation)
+  if (!confirmed) return { side: { ...still, pending }, crossing: null }
+  const initial = inside && undecided === true
+  const event = inside ? 'enter' : 'exit'
+  return { side: { inside }, crossing: { event, fix: pending.first, initial, count: pending.count } }
 }
 
 /** Whether there is anything to keep: the device is inside, or something is not yet decided. */
-export function isWorthKeeping({ inside, pending, undecided }: FenceMemory): boolean {
-  return inside || pending !== undefined || undecided === true
+export function isWorthKeeping({ inside, pending, undecided, withheld }: FenceMemory): boolean {
+  return inside || pending !== undefined || undecided === true || withheld !== undefined
 }
