@@ -59,13 +59,16 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, fix:
     const fence = fences.get(fenceId)
     if (fence !== undefined) concerned.add(fence)
   }
-  const track = new Track(state, fix)
-  if (previous !== null) {
-    if (fences.hasCrossing) for (const fence of fences.crossedBy(track.fixes)) concerned.add(fence)
+  let track: Track | null = null
+  if (previous !== null && fences.hasCrossing) {
+    track = new Track(state, fix)
+    for (const fence of fences.crossedBy(track.fixes)) concerned.add(fence)
+  }
+  if (previous !== null && fences.hasExpecting) {
     for (const fence of fences.expectingBetween(previous.timestamp, timestamp)) concerned.add(fence)
   }
 
-  const telling = new FenceTelling(device, timestamp)
+  let telling: FenceTelling | null = null
   const kept: [string, FenceMemory][] = []
   for (const fence of concerned) {
     const { id, properties } = fence.feature
@@ -82,22 +85,21 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, fix:
       if (inside) kept.push([id, STAYS])
       continue
     }
+    telling ??= new FenceTelling(device, timestamp)
+    track ??= new Track(state, fix)
     const memory = applyFenceRules({ fence, memory: before, inside, fix, previous, track, settledUntil }, telling)
     if (isWorthKeeping(memory)) kept.push([id, memory])
   }
+  const after: { -readonly [Part in keyof DeviceState]: DeviceState[Part] } = {
+    newest: fix,
+    fences: Object.fromEntries(kept),
+  }
   const bestAccuracy = bestAccuracyWith(state, fix)
+  if (bestAccuracy !== undefined) after.bestAccuracy = bestAccuracy
+  if (fences.looksBack) after.recent = recentAfter(state)
   const ruled = applyDeviceRules(surroundings, state, fix, covering)
-  return evaluation(
-    {
-      newest: fix,
-      fences: Object.fromEntries(kept),
-      ...(bestAccuracy === undefined ? {} : { bestAccuracy }),
-      ...(fences.looksBack ? { recent: recentAfter(state) } : {}),
-      ...(ruled.rules === undefined ? {} : { rules: ruled.rules }),
-    },
-    telling,
-    ruled,
-  )
+  if (ruled.rules !== undefined) after.rules = ruled.rules
+  return new Told(after, telling, ruled)
 }
 
 /**
@@ -135,7 +137,7 @@ export function expectedBy(
     const begin = schedule.nextBegin(Math.max(clock, newest.timestamp, settledUntil))
     if (begin <= newest.timestamp + POSITION_BELIEVED_MS) byClock.add(begin)
   }
-  const { events, decisions } = evaluation(state, telling)
+  const { events, decisions } = new Told(state, telling)
   return { events, decisions, nextAt: { inEventTime: inEventTime.time, byClock: byClock.time } }
 }
 
@@ -155,7 +157,7 @@ export function evaluateFenceChange(
   const known = remembered.get(fenceId)
   if (fence === null || newest === null || !appliesTo(fence.feature.properties, device)) {
     if (!remembered.delete(fenceId)) return { state, events: [], decisions: [] }
-    return evaluation({ ...state, fences: Object.fromEntries(remembered) }, telling)
+    return new Told({ ...state, fences: Object.fromEntries(remembered) }, telling)
   }
   const memory = applyFenceRules(
     {
@@ -170,26 +172,37 @@ export function evaluateFenceChange(
     telling,
   )
   if (isWorthKeeping(memory)) remembered.set(fenceId, memory)
-  else if (!remembered.delete(fenceId)) return evaluation(state, telling)
-  return evaluation({ ...state, fences: Object.fromEntries(remembered) }, telling)
+  else if (!remembered.delete(fenceId)) return new Told(state, telling)
+  return new Told({ ...state, fences: Object.fromEntries(remembered) }, telling)
 }
 
 const STAYS: FenceMemory = { inside: true }
 
-function evaluation(
-  state: DeviceState,
-  telling: FenceTelling,
-  ruled: Pick<Evaluation, 'events' | 'decisions'> = { events: [], decisions: [] },
-): Evaluation {
-  const { events } = telling
-  return {
-    state,
-    events: ruled.events.length === 0 ? events : [...events, ...ruled.events],
-    get decisions() {
-      return [...telling.decisions(), ...ruled.decisions]
-    },
+/** An {@link Evaluation} whose decisions are worked out when they are read. */
+class Told implements Evaluation {
+  readonly state: DeviceState
+  readonly events: EngineEvent[]
+  readonly #telling: FenceTelling | null
+  readonly #ruled: readonly Decision[]
+
+  constructor(
+    state: DeviceState,
+    telling: FenceTelling | null,
+    ruled: Pick<Evaluation, 'events' | 'decisions'> = NOTHING,
+  ) {
+    this.state = state
+    const events = telling === null ? [] : telling.events
+    this.events = ruled.events.length === 0 ? events : [...events, ...ruled.events]
+    this.#telling = telling
+    this.#ruled = ruled.decisions
+  }
+
+  get decisions(): Decision[] {
+    return this.#telling === null ? [...this.#ruled] : [...this.#telling.decisions(), ...this.#ruled]
   }
 }
+
+const NOTHING: Pick<Evaluation, 'events' | 'decisions'> = { events: [], decisions: [] }
 
 class Earliest {
   time: number | null = null

@@ -93,6 +93,11 @@ export class FenceIndex {
     return this.#lookingBack > 0
   }
 
+  /** Whether devices should be inside of any fence at some time. */
+  get hasExpecting(): boolean {
+    return this.#expecting.size > 0
+  }
+
   /** Whether any fence has `cross`. */
   get hasCrossing(): boolean {
     return this.#crossing > 0

@@ -1,6 +1,6 @@
 import type { Decision } from './decision.ts'
 import { type DeviceState, emptyState, type Fix } from './device-state.ts'
-import { type AskedUntil, type EngineEvent, evaluateFix, expectedBy } from './evaluate.ts'
+import { type AskedUntil, type EngineEvent, type Evaluation, evaluateFix, expectedBy } from './evaluate.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Who is told what comes of a track, in the order of its fixes. */
@@ -28,9 +28,9 @@ export class TrackRun {
   /** @returns false when the fix is not newer than the last one: it changes nothing */
   take(fix: Fix): boolean {
     if (this.#state.newest !== null && fix.timestamp <= this.#state.newest.timestamp) return false
-    const { state, events, decisions } = evaluateFix(this.#surroundings, this.#state, fix)
-    this.#state = state
-    this.#tell(events, decisions)
+    const evaluated = evaluateFix(this.#surroundings, this.#state, fix)
+    this.#state = evaluated.state
+    this.#tell(evaluated)
     return true
   }
 
@@ -39,14 +39,14 @@ export class TrackRun {
    * what the later fix says too, or is corrected by it.
    */
   rest(until: AskedUntil): void {
-    const { events, decisions } = expectedBy(this.#surroundings, this.#state, until)
-    this.#tell(events, decisions)
+    this.#tell(expectedBy(this.#surroundings, this.#state, until))
   }
 
-  #tell(events: readonly EngineEvent[], decisions: readonly Decision[]): void {
+  #tell(told: Pick<Evaluation, 'events' | 'decisions'>): void {
     const { onEvent, onDecision } = this.#listener
-    if (onEvent !== undefined) for (const event of events) onEvent(event)
-    if (onDecision !== undefined) for (const decision of decisions) onDecision(decision)
+    if (onEvent !== undefined) for (const event of told.events) onEvent(event)
+    // They cost more than the rules, so they are not asked for unless somebody listens.
+    if (onDecision !== undefined) for (const decision of told.decisions) onDecision(decision)
   }
 }
 

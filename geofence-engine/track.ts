@@ -13,23 +13,24 @@ const LEAST_SCATTER_METERS = 10
 
 /** The last fixes of a device up to the one being evaluated. What is worked out from them is worked out when it is asked for. */
 export class Track {
-  readonly #fixes: readonly RecentFix[]
-  readonly #isWhole: boolean
-  readonly #plausible = new Map<number, readonly boolean[]>()
+  readonly #state: DeviceState
+  readonly #fix: Fix | null
+  #fixes: readonly RecentFix[] | undefined
+  #plausible: Map<number, readonly boolean[]> | undefined
   #scatter: number | undefined
 
   /** @param fix null: the newest one is being evaluated again */
-  constructor({ recent = [], newest }: DeviceState, fix: Fix | null) {
-    this.#fixes = [
-      ...recent,
-      ...(newest === null ? [] : [recentFix(newest)]),
-      ...(fix === null ? [] : [recentFix(fix)]),
-    ]
-    this.#isWhole = recent.length < KEPT_FIXES
+  constructor(state: DeviceState, fix: Fix | null) {
+    this.#state = state
+    this.#fix = fix
   }
-
   /** From the oldest to the one being evaluated. */
   get fixes(): readonly RecentFix[] {
+    if (this.#fixes === undefined) {
+      const { recent = [], newest } = this.#state
+      const last = [newest, this.#fix].filter(fix => fix !== null)
+      this.#fixes = [...recent, ...last.map(recentFix)]
+    }
     return this.#fixes
   }
 
@@ -38,9 +39,10 @@ export class Track {
    * faster, the third fix in a row that fits the others there is believed.
    */
   plausible(maxSpeed: number): readonly boolean[] {
+    this.#plausible ??= new Map()
     let verdicts = this.#plausible.get(maxSpeed)
     if (verdicts === undefined) {
-      verdicts = judge(this.#fixes, this.#isWhole, maxSpeed)
+      verdicts = judge(this.fixes, (this.#state.recent?.length ?? 0) < KEPT_FIXES, maxSpeed)
       this.#plausible.set(maxSpeed, verdicts)
     }
     return verdicts
@@ -51,7 +53,7 @@ export class Track {
    * Even motion adds nothing to it, noise and sudden turns do, and a jump does for as long as it is among the last fixes.
    */
   get scatterMeters(): number {
-    this.#scatter ??= scatterOf(this.#fixes)
+    this.#scatter ??= scatterOf(this.fixes)
     return this.#scatter
   }
 }

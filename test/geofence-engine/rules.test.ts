@@ -369,7 +369,7 @@ const changes: {
     at: [fix(9, 500, 99)],
     change: fenceOf({ maxAccuracy: 20 }),
     events: [],
-    fences: { yard: { inside: false, undecided: true } },
+    fences: { yard: { inside: false, undecided: true, withheld: 'accuracy_poor' } },
   },
   {
     name: 'a fence is put again as it was',
