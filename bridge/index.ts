@@ -12,6 +12,7 @@ export { openSigningKeys, rotateSigningKey, type SigningKeys } from './auth/sign
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
 export type { HealthCheck, PartHealth } from './http/routes/health.ts'
+export { Hourly } from './ingest/clocks/hourly.ts'
 export type {
   DeviceRegistration,
   FixBatch,

@@ -19,8 +19,10 @@ export type Handler<Name extends ChannelName, Outcome = readonly Refusal[]> = (
 
 /** The work behind the channels that clients publish to; the rest the broker does itself. */
 export interface Handlers {
-  /** `repeated`: the fix was stored before; it is acknowledged once more, and goes no further. */
-  readonly location: Handler<'location', readonly Refusal[] | 'repeated'>
+  /** `swallow`: acknowledged, and goes no further as it came: it was stored before, or is passed on with another time. */
+  readonly location: Handler<'location', readonly Refusal[] | 'swallow'>
+  /** Whether a QoS 0 fix may be passed on before it is stored; left out, every one may. */
+  readonly mayForwardUnstored?: (message: Inbound<'location'>) => boolean
   readonly locationBatch: Handler<'locationBatch'>
   readonly sos: Handler<'sos'>
   readonly sosAnswer: Handler<'sosAnswer'>

@@ -1,19 +1,40 @@
-import type { FixResult, Ingest } from '../bridge/index.ts'
+import { type FixResult, Hourly, type Ingest } from '../bridge/index.ts'
 import type { Handlers, Inbound, Refusal } from '../broker/index.ts'
 import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/index.ts'
 
+const WEEK_MS = 7 * 86_400_000
+
 /** Connects the channels that devices and people publish to with the ingest pipeline. */
 export function brokerHandlers(ingest: Ingest): Handlers {
+  const repairs = new Hourly()
+
+  /** A device whose receiver lost its week count is told so once an hour, not with each fix. What a person set needs no telling. */
+  function repairNotices({ params }: Inbound<'location' | 'locationBatch'>, results: readonly FixResult[]): Refusal[] {
+    for (const [index, result] of results.entries()) {
+      if (result.status !== 'stored' || result.repaired?.repair !== 'week-rollover') continue
+      if (!repairs.take(`${params.org}/${params.deviceId}`)) return []
+      const { received, timestamp } = result.repaired
+      const weeks = Math.round(Math.abs(timestamp - received) / WEEK_MS)
+      const message = `the time was ${weeks} weeks off, a lost GPS week count; stored as ${new Date(timestamp).toISOString()}`
+      return [{ code: 'timestamp_repaired', message, index }]
+    }
+    return []
+  }
+
   return {
     location: async message => {
-      const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload] })
+      const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload], forward: 'repaired' })
       if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)
-      if (result?.status === 'repeated') return 'repeated'
-      return result?.status === 'set-aside' ? [{ code: result.code, message: result.message }] : []
+      if (result?.status === 'set-aside') return [{ code: result.code, message: result.message }]
+      if (result?.status === 'repeated') return 'swallow'
+      if (result?.repaired === undefined) return []
+      const notices = repairNotices(message, [result])
+      return notices.length > 0 ? notices.map(({ code, message }) => ({ code, message })) : 'swallow'
     },
+    mayForwardUnstored: ({ params, payload }) => ingest.trustsClock(params.org!, params.deviceId!, payload.timestamp),
     locationBatch: async message => {
       const results = await ingest.fixes({ ...origin(message), fixes: message.payload })
-      return results.flatMap(refusalOf)
+      return [...results.flatMap(refusalOf), ...repairNotices(message, results)]
     },
     sos: async message => {
       await ingest.sos({ ...origin(message), request: message.payload, principal: message.principal.sub })

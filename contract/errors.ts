@@ -18,6 +18,22 @@ export const ERRORS = {
     retry: false,
     meaning: 'The fix is more than 2 minutes ahead of the clock; it is set aside, neither forwarded nor evaluated.',
   },
+  timestamp_repaired: {
+    status: 202,
+    retry: false,
+    meaning: 'The GPS week count of the fix was off by 1,024 or 2,048 weeks; it is stored with its true time.',
+  },
+  clock_offset: {
+    status: 202,
+    retry: false,
+    meaning: 'The clock of the device is off by a constant time, often a time zone; nothing is corrected by itself.',
+  },
+  timestamp_still_future: {
+    status: 409,
+    retry: false,
+    meaning: 'The time with which a fix should be accepted is still ahead of the clock.',
+  },
+  already_judged: { status: 409, retry: false, meaning: 'The fix was accepted or dropped before.' },
   device_unknown: { status: 404, retry: false, meaning: 'No device of that id is registered in the organisation.' },
   topic_unknown: { status: 404, retry: false, meaning: 'No channel has this topic.' },
   topic_invalid: { status: 400, retry: false, meaning: 'The topic or filter is not well-formed.' },

@@ -18,6 +18,7 @@ import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
 import { recordRequests, requestIdOf } from './request-log.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { authRoutes } from './routes/auth.ts'
+import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { errorReferenceRoutes } from './routes/error-reference.ts'
@@ -88,6 +89,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   authRoutes(api, options)
   trackingRoutes(api, options)
   deviceRoutes(api, options)
+  clockRoutes(api, options)
   fenceRoutes(api, options)
   ruleRoutes(api, options)
   alertRoutes(api, options)

@@ -11,7 +11,8 @@ import {
 } from '../../contract/index.ts'
 import { PUBLIC } from './access.ts'
 import { Problem } from './problem.ts'
-import { Device } from './routes/devices.ts'
+import { Clock } from './routes/clocks.ts'
+import { Device, HistoryFix } from './routes/devices.ts'
 import { SosAlert } from './routes/sos.ts'
 import { DOCS_POLICY } from './security-headers.ts'
 
@@ -34,7 +35,9 @@ const SHARED = {
     description: 'Rules of devices: what is left out is as the wider scope has it, null is off',
   },
   SosEvent: { ...SosEvent, description: 'A change of an SOS alert as announced' },
+  Clock,
   Device,
+  HistoryFix,
   SosAlert,
 }
 

@@ -5,7 +5,7 @@ import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
 import { type EventRow, insertEvents } from '../store/events.ts'
 import { insertFixes } from '../store/fixes.ts'
 import type { OutboxRow } from '../store/outbox.ts'
-import { insertSetAside } from '../store/set-aside.ts'
+import { insertSetAside, markAccepted } from '../store/set-aside.ts'
 import { isDataFault } from '../store/sqlstate.ts'
 import { type Evaluation, evaluate } from './evaluate.ts'
 import type { QueuedFix } from './fix-queue.ts'
@@ -68,6 +68,7 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
   })
   return db.transaction(async tx => {
     const registered = await devices.insertUnknown(tx, senders, now())
+    await takeAccepted(tx, regular, now())
     const repeated = await storeFixes(tx, items, regular)
     await storeStates(tx, evaluation)
     const outbox = await storeEvents(tx, evaluation, now())
@@ -108,6 +109,15 @@ async function storeFixes(tx: Queryable, items: readonly QueuedFix[], regular: r
   return repeated
 }
 
+/** What a person accepted leaves the list of fixes set aside as it becomes a fix. Errors: already_judged, for the whole group. */
+async function takeAccepted(tx: Queryable, items: readonly QueuedFix[], nowMs: number): Promise<void> {
+  const rows = items.flatMap(({ org, fix, accepts }) =>
+    accepts === undefined ? [] : [{ org, id: accepts.setAsideId, by: accepts.by, time: fix.timestamp }],
+  )
+  if (rows.length === 0) return
+  if ((await markAccepted(tx, rows, nowMs)) < rows.length) throw new TrackwireError('already_judged')
+}
+
 async function storeStates(tx: Queryable, { states }: Evaluation): Promise<void> {
   if (states.size === 0) return
   const written = await saveDeviceStates(tx, [...states.values()])
@@ -141,7 +151,8 @@ function answer({ metrics }: Pipeline, items: readonly QueuedFix[], repeated: Re
       item.settle({ status: 'repeated' })
       metrics.fixes.inc({ result: 'repeated' })
     } else {
-      item.settle({ status: 'stored' })
+      const { clock, fix } = item
+      item.settle({ status: 'stored', ...(clock && { repaired: { ...clock, timestamp: fix.timestamp } }) })
       stored++
     }
   }

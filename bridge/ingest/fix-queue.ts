@@ -1,4 +1,5 @@
 import { checkFix, type ErrorCode, type LocationUpdate, TrackwireError } from '../../contract/index.ts'
+import type { ClockRepair } from '../store/fixes.ts'
 import type { FixBatch, FixResult } from './ingest.ts'
 import { keyOf } from './state-cache.ts'
 
@@ -10,8 +11,18 @@ export interface QueuedFix {
   readonly org: string
   readonly deviceId: string
   readonly receivedAt: number
+  /** Our clock when it was judged, milliseconds. */
+  readonly arrivedAt: number
   readonly registers: boolean
+  /** What it came with; fixes of one message share it. */
+  readonly batch: object
+  /** It was the only one of its message. */
+  readonly alone: boolean
   readonly fix: LocationUpdate
+  /** Its time is another one than was sent. */
+  readonly clock?: ClockRepair | undefined
+  /** It was set aside, and a person accepted it. */
+  readonly accepts?: { readonly setAsideId: number; readonly by: string } | undefined
   /** Why it is kept apart instead of being stored as history. */
   readonly setAside: TrackwireError | undefined
   settle(result: FixResult): void
@@ -20,11 +31,13 @@ export interface QueuedFix {
 
 /**
  * Judges the fixes of a batch one by one: a refused one does not cost the rest.
+ * @param clockOffsetMs how far a person says the device's clock is ahead; taken off every time before it is judged
  * @returns what is to be committed, oldest first, and the results in order once all of it is
  */
 export function queueBatch(
   batch: FixBatch,
   nowMs: number,
+  clockOffsetMs: number,
   onRefused: (code: ErrorCode) => void,
 ): { items: QueuedFix[]; results: Promise<FixResult[]> } {
   const { org, deviceId, receivedAt, registers } = batch
@@ -39,22 +52,23 @@ export function queueBatch(
   }
   if (open === 0) resolve(results)
   for (const [index, value] of batch.fixes.entries()) {
-    const judged = judge(value, deviceId, nowMs)
+    const judged = judge(value, deviceId, nowMs, clockOffsetMs)
     if (judged instanceof TrackwireError) {
       onRefused(judged.code)
       settle(index, { status: 'refused', code: judged.code, message: judged.message })
       continue
     }
-    const { fix, setAside } = judged
     items.push({
       index,
       key,
       org,
       deviceId,
       receivedAt,
+      arrivedAt: nowMs,
       registers,
-      fix,
-      setAside,
+      batch,
+      alone: batch.fixes.length === 1,
+      ...judged,
       settle: result => settle(index, result),
       fail: reject,
     })
@@ -64,18 +78,30 @@ export function queueBatch(
   return { items, results: promise }
 }
 
-type Judged = { fix: LocationUpdate; setAside: TrackwireError | undefined }
+type Judged = Pick<QueuedFix, 'fix' | 'clock' | 'setAside'>
 
-function judge(value: unknown, deviceId: string, nowMs: number): Judged | TrackwireError {
+function judge(value: unknown, deviceId: string, nowMs: number, clockOffsetMs: number): Judged | TrackwireError {
   try {
-    const fix = checkFix(value, deviceId, nowMs)
-    // `last` and the history always name the device, whether the sender did or not.
-    return { fix: fix.deviceId === undefined ? { deviceId, ...fix } : fix, setAside: undefined }
+    const fix = checkFix(corrected(value, clockOffsetMs), deviceId, nowMs)
+    const clock: ClockRepair | undefined =
+      clockOffsetMs === 0 ? undefined : { received: fix.timestamp + clockOffsetMs, repair: 'clock-offset' }
+    return { fix: named(fix, deviceId), clock, setAside: undefined }
   } catch (error) {
     if (!(error instanceof TrackwireError)) throw error
     // Checked last, so everything else about the fix is valid.
     return error.code === 'timestamp_future' ? { fix: value as LocationUpdate, setAside: error } : error
   }
+}
+
+/** `last` and the history always name the device, whether the sender did or not. */
+export function named(fix: LocationUpdate, deviceId: string): LocationUpdate {
+  return fix.deviceId === undefined ? { deviceId, ...fix } : fix
+}
+
+function corrected(value: unknown, clockOffsetMs: number): unknown {
+  const sent = value as Partial<LocationUpdate> | null
+  if (clockOffsetMs === 0 || typeof sent?.timestamp !== 'number') return value
+  return { ...sent, timestamp: sent.timestamp - clockOffsetMs }
 }
 
 function settlement<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { ErrorCode, FenceFeature, RuleSettings, SosEvent, SosRequest } from '../../contract/index.ts'
 import type { Database } from '../store/database.ts'
+import type { ClockRepair } from '../store/fixes.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
 import type { RuleSubject } from '../store/rule-settings.ts'
 
@@ -18,12 +19,17 @@ export interface IngestOptions {
 
 /** What became of one fix, committed before it is told. */
 export type FixResult =
-  | { readonly status: 'stored' }
+  | { readonly status: 'stored'; readonly repaired?: RepairedTime }
   /** It was there already (as far as that can be told cheaply); nothing changed. */
   | { readonly status: 'repeated' }
   | { readonly status: 'refused'; readonly code: ErrorCode; readonly message: string }
   /** Kept for a person to judge; neither forwarded nor evaluated. */
   | { readonly status: 'set-aside'; readonly code: 'timestamp_future'; readonly message: string }
+
+/** The fix is stored with another time than it was sent with. Milliseconds. */
+export interface RepairedTime extends ClockRepair {
+  readonly timestamp: number
+}
 
 export interface FixBatch {
   readonly org: string
@@ -35,9 +41,9 @@ export interface FixBatch {
   readonly registers: boolean
   /**
    * Pass what is stored on to the subscribers of the device's location topic. For fixes that did not come through the broker,
-   * which forwards its own.
+   * which forwards its own; all but those with a repaired time, which it must not forward as they came.
    */
-  readonly forward?: boolean
+  readonly forward?: boolean | 'repaired'
 }
 
 export interface SosCall {
@@ -60,11 +66,52 @@ export interface SosReply {
   readonly receivedAt: number
 }
 
+/** Which of the fixes that wait for a person's judgement. Times are of their receipt, milliseconds; `to` is exclusive. */
+export interface SetAsideSelection {
+  readonly org: string
+  readonly id?: number | undefined
+  readonly deviceId?: string | undefined
+  readonly reason?: string | undefined
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  /** Goes on behind this id. */
+  readonly after?: number | undefined
+  /** Devices the judge may see; null = all. */
+  readonly visible: readonly string[] | null
+  /** Who judges. */
+  readonly by: string
+}
+
+/** With which time a fix is accepted; without either, the suggestion holds, else what was sent. */
+export interface AcceptedTime {
+  readonly timestamp?: number | undefined
+  /** How far the clock was ahead. */
+  readonly offsetSeconds?: number | undefined
+}
+
+export interface SetAsideJudgement {
+  /** Ids that are judged now. */
+  readonly judged: readonly number[]
+  /** These wait on. */
+  readonly refused: readonly { readonly id: number; readonly code: ErrorCode; readonly message: string }[]
+  /** Where to go on when more of the selection wait; null at the end. */
+  readonly next: number | null
+}
+
 export interface DeviceRegistration {
   readonly org: string
   readonly deviceId: string
   readonly name?: string | undefined
   readonly groups?: readonly string[] | undefined
+}
+
+export interface ClockCorrectionCall {
+  readonly org: string
+  readonly deviceId: string
+  /** How far the device's clock is ahead; negative when it lags. */
+  readonly offsetSeconds: number | null
+  /** Who says so. */
+  readonly by: string
 }
 
 /** Gives a message to the broker; resolves when the broker has taken it. */
@@ -91,6 +138,14 @@ export interface Ingest {
   setRules(subject: RuleSubject, settings: RuleSettings | null): Promise<void>
   /** Registers a device, or changes the name and groups that are given; new groups count from its next fix. */
   registerDevice(device: DeviceRegistration): Promise<{ created: boolean }>
+  /** Whether a fix may be passed on as it was sent before it is judged: its time is what it seems. From memory. */
+  trustsClock(org: string, deviceId: string, timestamp: number): boolean
+  /** Corrects the times of a device from its next fix on; null takes that back. Errors: device_unknown. */
+  correctClock(correction: ClockCorrectionCall): Promise<void>
+  /** Fixes that were set aside become fixes of their device, up to 1,000 a call. */
+  acceptSetAside(selection: SetAsideSelection, time: AcceptedTime): Promise<SetAsideJudgement>
+  /** Fixes that were set aside stay out for good, up to 1,000 a call. */
+  dropSetAside(selection: SetAsideSelection): Promise<SetAsideJudgement>
   /** From memory. */
   deviceExists(org: string, deviceId: string): boolean
   /** Begins to announce: first what a crash left in the outbox, then everything committed. Once. */

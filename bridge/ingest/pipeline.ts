@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Database } from '../store/database.ts'
 import type { DayPartitions } from '../store/partitions.ts'
 import type { Announcer } from './announcer.ts'
+import type { DeviceClocks } from './clocks/device-clocks.ts'
 import type { Committer } from './committer.ts'
 import type { DeviceRegistry } from './device-registry.ts'
 import type { FenceCatalogue } from './fence-catalogue.ts'
@@ -24,6 +25,7 @@ export interface Pipeline {
   readonly partitions: DayPartitions
   readonly devices: DeviceRegistry
   readonly states: StateCache
+  readonly clocks: DeviceClocks
   readonly fences: FenceCatalogue
   readonly rules: RuleCatalogue
   readonly alerts: OpenAlerts

@@ -2,16 +2,19 @@ import { buildTopic, TrackwireError } from '../../contract/index.ts'
 import { registerDevice } from '../store/devices.ts'
 import { openDayPartitions } from '../store/partitions.ts'
 import { Announcer } from './announcer.ts'
+import { commitJudged } from './clocks/commit-judged.ts'
+import { DeviceClocks } from './clocks/device-clocks.ts'
+import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
+import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
-import { commitFixes } from './commit-fixes.ts'
 import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
 import { DeviceRegistry } from './device-registry.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
-import { type QueuedFix, queueBatch } from './fix-queue.ts'
+import { named, type QueuedFix, queueBatch } from './fix-queue.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import type { DeviceRegistration, FixBatch, FixResult, Ingest, IngestOptions } from './ingest.ts'
+import type { ClockCorrectionCall, DeviceRegistration, FixBatch, FixResult, Ingest, IngestOptions } from './ingest.ts'
 import { LivePositions } from './live-positions.ts'
 import { createMetrics } from './metrics.ts'
 import { OpenAlerts } from './open-alerts.ts'
@@ -19,7 +22,7 @@ import { persist } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 import { republishRetained } from './republish.ts'
 import { RuleCatalogue } from './rule-catalogue.ts'
-import { StateCache } from './state-cache.ts'
+import { keyOf, StateCache } from './state-cache.ts'
 
 /** Starts the pipeline on a migrated database. Fences, devices and open alerts are loaded before it resolves. */
 export async function startIngest({
@@ -29,12 +32,13 @@ export async function startIngest({
   now = Date.now,
   retentionRawDays,
 }: IngestOptions): Promise<Ingest> {
-  const [devices, fences, rules, alerts, partitions] = await Promise.all([
+  const [devices, fences, rules, alerts, partitions, clocks] = await Promise.all([
     DeviceRegistry.load(db),
     FenceCatalogue.load(db),
     RuleCatalogue.load(db),
     OpenAlerts.load(db),
     openDayPartitions(db, retentionRawDays),
+    DeviceClocks.load(db, now),
   ])
   const closing = new AbortController()
   const announcer = new Announcer({ db, logger, now })
@@ -48,6 +52,7 @@ export async function startIngest({
     fences,
     rules,
     alerts,
+    clocks,
     announcer,
     positions,
     states: new StateCache(),
@@ -62,7 +67,7 @@ export async function startIngest({
         logger.warn({ err: error }, 'the outbox could not be read; the next start announces what is in it'),
       ),
   }
-  const committer = new Committer<QueuedFix>(items => commitFixes(pipeline, items), logger)
+  const committer = new Committer<QueuedFix>(items => commitJudged(pipeline, items), logger)
   const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })
   return new RunningIngest(pipeline, committer, { closing, housekeeping })
 }
@@ -86,27 +91,32 @@ class RunningIngest implements Ingest {
   }
 
   async fixes(batch: FixBatch): Promise<FixResult[]> {
-    const { devices, metrics, now } = this.#pipeline
-    const { org, deviceId, registers } = batch
+    const { devices, metrics, clocks, now } = this.#pipeline
+    const { org, deviceId, registers, forward } = batch
     if (this.#closed !== undefined) throw new TrackwireError('shutting_down')
     if (!registers && !devices.has(org, deviceId)) await this.#lookUp(batch)
-    const { items, results } = queueBatch(batch, now(), code => metrics.fixes.inc({ result: code }))
+    const { items, results } = queueBatch(batch, now(), clocks.correctionMs(keyOf(batch)), code =>
+      metrics.fixes.inc({ result: code }),
+    )
     if (items.length > 0) this.#committer.add(items)
-    if (batch.forward) void results.then(settled => this.#forward(items, settled)).catch(() => {})
+    if (forward) void results.then(settled => this.#forward(items, settled, forward)).catch(() => {})
     return results
   }
 
   /** A repeat was forwarded before, and what is set aside is not to be seen. */
-  #forward(items: readonly QueuedFix[], results: readonly FixResult[]): void {
+  #forward(items: readonly QueuedFix[], results: readonly FixResult[], which: true | 'repaired'): void {
     for (const { index, org, deviceId, fix } of items) {
-      if (results[index]?.status !== 'stored') continue
+      const result = results[index]
+      if (result?.status !== 'stored' || (which === 'repaired' && result.repaired === undefined)) continue
       const topic = buildTopic('location', { org, deviceId })
-      void this.#pipeline.announcer.live(topic, () => ({ topic, payload: JSON.stringify(fix), qos: 1, retain: false }))
+      const timestamp = result.repaired?.timestamp ?? fix.timestamp
+      const payload = JSON.stringify(named({ ...fix, timestamp }, deviceId))
+      void this.#pipeline.announcer.live(topic, () => ({ topic, payload, qos: 1, retain: false }))
     }
   }
 
   /** Another node or process may have registered it since. */
-  async #lookUp({ org, deviceId }: FixBatch): Promise<void> {
+  async #lookUp({ org, deviceId }: { org: string; deviceId: string }): Promise<void> {
     const { db, devices } = this.#pipeline
     await persist(() => devices.refresh(db, [{ org, deviceId }]), this.#pipeline)
     if (!devices.has(org, deviceId)) throw unknownDevice(deviceId)
@@ -146,6 +156,23 @@ class RunningIngest implements Ingest {
       return { created: row.created }
     })
   }
+
+  trustsClock(org: string, deviceId: string, timestamp: number): boolean {
+    const { clocks, now } = this.#pipeline
+    return clocks.correctionMs(keyOf({ org, deviceId })) === 0 && !maybeRollover(timestamp, now())
+  }
+
+  async correctClock(correction: ClockCorrectionCall): Promise<void> {
+    const { org, deviceId } = correction
+    if (!this.deviceExists(org, deviceId)) await this.#lookUp(correction)
+    await this.#committer.change(() => this.#pipeline.clocks.correct(this.#pipeline, correction))
+  }
+
+  acceptSetAside: Ingest['acceptSetAside'] = (selection, time) =>
+    this.#committer.change(() => acceptSetAside(this.#pipeline, selection, time))
+
+  dropSetAside: Ingest['dropSetAside'] = selection =>
+    this.#committer.change(() => dropWaiting(this.#pipeline, selection))
 
   deviceExists(org: string, deviceId: string): boolean {
     return this.#pipeline.devices.has(org, deviceId)

@@ -6,6 +6,15 @@ export interface FixRow {
   readonly deviceId: string
   readonly receivedAt: number
   readonly fix: LocationUpdate
+  readonly clock?: ClockRepair | undefined
+}
+
+/** Why a fix is stored with another time than it was sent with. */
+export interface ClockRepair {
+  /** The timestamp as it was sent. */
+  readonly received: number
+  /** A lost GPS week count, an offset a person set for the device, or a person's judgement of this fix. */
+  readonly repair: 'week-rollover' | 'clock-offset' | 'accepted'
 }
 
 /**
@@ -37,14 +46,14 @@ export async function insertFixes(db: Queryable, rows: readonly FixRow[]): Promi
       rows.map(({ fix }) => fix.location.speed ?? null),
       rows.map(({ fix }) => fix.location.heading ?? null),
       rows.map(({ fix }) => fix.location.altitude ?? null),
-      rows.map(({ fix }) => detailsOf(fix)),
+      rows.map(detailsOf),
     ],
   )
   return repeated.map(({ ord }) => ord)
 }
 
-/** What has no column of its own: `{userId?, metadata?, attributes?}`. */
-function detailsOf({ userId, metadata, attributes }: LocationUpdate): string | null {
-  if (userId === undefined && metadata === undefined && attributes === undefined) return null
-  return JSON.stringify({ userId, metadata, attributes })
+/** What has no column of its own: `{userId?, metadata?, attributes?, clock?}`. */
+function detailsOf({ fix: { userId, metadata, attributes }, clock }: FixRow): string | null {
+  if (userId === undefined && metadata === undefined && attributes === undefined && clock === undefined) return null
+  return JSON.stringify({ userId, metadata, attributes, clock })
 }

@@ -91,7 +91,8 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
   }
 
   function location(sender: Sender, packet: PublishPacket, message: Inbound<'location'>): Verdict | Promise<Verdict> {
-    if (packet.qos > 0 || unstored >= MAX_UNSTORED)
+    const mayForward = path.handlers.mayForwardUnstored?.(message) ?? true
+    if (packet.qos > 0 || unstored >= MAX_UNSTORED || !mayForward)
       return stored(sender, path.handlers.location(message), packet, 'forward')
     let fault: TrackwireError | undefined
     try {
@@ -112,12 +113,12 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
 
   async function stored(
     sender: Sender,
-    work: Promise<readonly Refusal[] | 'repeated'>,
+    work: Promise<readonly Refusal[] | 'swallow'>,
     packet: PublishPacket,
     accepted: Verdict = 'swallow',
   ): Promise<Verdict> {
     const refusals = await work
-    if (refusals === 'repeated') return 'swallow'
+    if (refusals === 'swallow') return 'swallow'
     for (const refusal of refusals) path.tell(sender.principal, { ...refusal, topic: packet.topic })
     return refusals.length === 0 ? accepted : 'swallow'
   }

@@ -1,16 +1,18 @@
 import Type from 'typebox'
-import { Id, type LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
+import { Id, LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import type { Database } from '../../store/database.ts'
+import { type ClockRow, findDeviceClock } from '../../store/queries/clocks.ts'
 import { type DeviceRow, findDevice, listDevices } from '../../store/queries/devices.ts'
-import { fixOf, listFixes } from '../../store/queries/history.ts'
+import { type FixRow, fixOf, listFixes } from '../../store/queries/history.ts'
 import { ADMINS, ANYONE, mayPublish, principalOf } from '../access.ts'
 import { featureCollectionOf, fixFeature, GEOJSON_TYPE, sendFeatures, wantsGeoJson } from '../geojson.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
 import { mustSeeDevice, readableDevices, unknownDevice } from '../visibility.ts'
+import { type Clock, clockView } from './clocks.ts'
 
 /** Until revoked, as the contract says; a token must have an end, so ten years. */
 const DEVICE_TOKEN_TTL_SECONDS = 10 * 365 * 86_400
@@ -30,9 +32,37 @@ export const Device = Type.Object(
     groups: Groups,
     createdAt: Type.Integer({ description: 'Milliseconds since the Unix epoch' }),
     last: Type.Unsafe<LocationUpdate | null>({ anyOf: [{ $ref: 'LocationUpdate#' }, { type: 'null' }] }),
+    clock: Type.Optional(
+      Type.Unsafe<Type.Static<typeof Clock> | null>({
+        anyOf: [{ $ref: 'Clock#' }, { type: 'null' }],
+        description: 'Of one device only, not in lists; null while nothing is known against its clock',
+      }),
+    ),
   },
   { description: 'A device with its newest fix' },
 )
+
+/** A fix of the history. */
+export const HistoryFix = Type.Object(
+  {
+    ...LocationUpdate.properties,
+    clock: Type.Optional(
+      Type.Object(
+        {
+          received: Type.Integer({ description: 'The timestamp as it was sent, milliseconds' }),
+          repair: Type.Union([Type.Literal('week-rollover'), Type.Literal('clock-offset'), Type.Literal('accepted')]),
+        },
+        { description: 'Why its time is another one than was sent' },
+      ),
+    ),
+  },
+  { description: 'A fix as it was sent, but for a time that was repaired' },
+)
+
+function historyView(deviceId: string, row: FixRow): Type.Static<typeof HistoryFix> {
+  const clock = row.details?.clock
+  return { ...fixOf(deviceId, row), ...(clock && { clock }) }
+}
 
 function deviceView(row: DeviceRow): Type.Static<typeof Device> {
   return {
@@ -112,14 +142,20 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
       config: { access: ANYONE },
       schema: {
         operationId: 'getDevice',
-        summary: 'One device with its newest fix',
+        summary: 'One device with its newest fix and what is known of its clock',
         description: 'A device that the token may not see is answered like one that does not exist.',
         tags: ['devices'],
         params: ByDevice,
         response: { 200: { $ref: 'Device#' }, ...problems('device_unknown', 'request_invalid') },
       },
     },
-    async request => deviceView(await seenDevice(request.params.deviceId, principalOf(request))),
+    async request => {
+      const principal = principalOf(request)
+      const { deviceId } = request.params
+      const device = deviceView(await seenDevice(deviceId, principal))
+      const clock = await findDeviceClock(db, principal.org, deviceId)
+      return { ...device, clock: isKnown(clock) ? clockView(clock) : null }
+    },
   )
 
   app.get(
@@ -156,7 +192,7 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
           200: {
             description: 'A page of fixes',
             content: {
-              'application/json': { schema: listOf({ $ref: 'LocationUpdate#' }, 'A page of fixes') },
+              'application/json': { schema: listOf({ $ref: 'HistoryFix#' }, 'A page of fixes') },
               [GEOJSON_TYPE]: { schema: featureCollectionOf({ type: 'object', description: 'A Point per fix' }) },
             },
           },
@@ -176,7 +212,7 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
         rows,
         limit,
         row => [row.fix_time],
-        row => fixOf(deviceId, row),
+        row => historyView(deviceId, row),
       )
       return wantsGeoJson(request, reply) ? sendFeatures(reply, page.items.map(fixFeature), page.next) : page
     },
@@ -229,4 +265,8 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
     if (row === undefined) throw unknownDevice(deviceId)
     return row
   }
+}
+
+function isKnown({ offset_seconds, applied }: ClockRow): boolean {
+  return offset_seconds !== null || applied !== null
 }

@@ -39,6 +39,16 @@ const Stored = {
     status: { enum: ['stored', 'repeated', 'set-aside'], description: '`repeated`: it had been stored before' },
     code: { type: 'string' },
     message: { type: 'string' },
+    repaired: {
+      type: 'object',
+      description: 'Stored with another time than was sent: why, what was received, and the time it has now',
+      required: ['repair', 'received', 'timestamp'],
+      properties: {
+        repair: { enum: ['week-rollover', 'clock-offset'] },
+        received: { type: 'integer' },
+        timestamp: { type: 'integer' },
+      },
+    },
   },
 }
 

@@ -1,5 +1,6 @@
 import type { Location, LocationUpdate } from '../../../contract/index.ts'
 import type { Queryable } from '../database.ts'
+import type { ClockRepair } from '../fixes.ts'
 
 export interface FixRow {
   readonly fix_time: number
@@ -9,8 +10,8 @@ export interface FixRow {
   readonly speed: number | null
   readonly heading: number | null
   readonly altitude: number | null
-  /** What a fix carries beside its location: `userId`, `metadata`, `attributes`. */
-  readonly details: Pick<LocationUpdate, 'userId' | 'metadata' | 'attributes'> | null
+  /** What a fix carries beside its location: `userId`, `metadata`, `attributes`; and what was done to its time. */
+  readonly details: (Pick<LocationUpdate, 'userId' | 'metadata' | 'attributes'> & { clock?: ClockRepair }) | null
 }
 
 /**
@@ -49,12 +50,13 @@ export async function timeOfFixBefore(
   return row?.fix_time ?? null
 }
 
-/** The fix as it was sent. */
+/** The fix as it was sent, but for a time that was repaired. */
 export function fixOf(deviceId: string, row: FixRow): LocationUpdate {
   const location: Location = { lat: row.lat, lng: row.lng }
   for (const measure of ['accuracy', 'speed', 'heading', 'altitude'] as const) {
     const value = row[measure]
     if (value !== null) location[measure] = value
   }
-  return { deviceId, timestamp: row.fix_time, location, ...row.details }
+  const { clock: _, ...sent } = row.details ?? {}
+  return { deviceId, timestamp: row.fix_time, location, ...sent }
 }

@@ -59,6 +59,12 @@ describe('rights', () => {
     ['POST', '/api/v1/sos/none/acknowledge', DISPATCHERS, {}],
     ['POST', '/api/v1/sos/none/resolve', DISPATCHERS, {}],
     ['GET', '/api/v1/set-aside', DISPATCHERS],
+    ['POST', '/api/v1/set-aside/1/accept', DISPATCHERS],
+    ['POST', '/api/v1/set-aside/1/drop', DISPATCHERS],
+    ['POST', '/api/v1/set-aside/accept', DISPATCHERS, { deviceId: 'truck-1' }],
+    ['POST', '/api/v1/set-aside/drop', DISPATCHERS, { deviceId: 'truck-1' }],
+    ['PUT', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS, { offsetSeconds: 0 }],
+    ['DELETE', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS],
   ]
 
   for (const [method, url, roles, body] of routes) {
@@ -90,6 +96,7 @@ describe('rights', () => {
         .replace('/devices/{deviceId}', '/devices/truck-1')
         .replace('/groups/{group}', '/groups/vans')
         .replace('/sos/{alertId}', '/sos/none')
+        .replace('/set-aside/{id}', '/set-aside/1')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
         const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)

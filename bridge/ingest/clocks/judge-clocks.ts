@@ -1,0 +1,126 @@
+import { checkFix, type LocationUpdate } from '../../../contract/index.ts'
+import { type ClockEvidence, type ClockQuestion, findClockEvidence } from '../../store/clock-evidence.ts'
+import { named, type QueuedFix } from '../fix-queue.ts'
+import { persist } from '../persist.ts'
+import type { Pipeline } from '../pipeline.ts'
+import {
+  contradictsRollover,
+  maybeRollover,
+  type RolloverContext,
+  rolloverCandidates,
+  rolloverRepair,
+} from './week-rollover.ts'
+
+/** Fixes so far around a time make it history of the device. */
+const HISTORY_MS = 30 * 86_400_000
+
+/**
+ * The step before a group is committed: times that lost their week count are repaired, and the clocks of devices are learnt. Fixes
+ * whose times can be true cost nothing. Rejects only when the database stays away until close().
+ */
+export async function judgeClocks(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<readonly QueuedFix[]> {
+  const judged = await repairRollovers(pipeline, items)
+  for (const item of judged) {
+    if (!speaksForClock(judged, item)) continue
+    await pipeline.clocks.observe(pipeline, item, sentTime(item), item.arrivedAt)
+  }
+  return judged
+}
+
+/** A batch was buffered, so only what it has of the future says something about the clock, and of that the newest alone. */
+function speaksForClock(items: readonly QueuedFix[], item: QueuedFix): boolean {
+  if (item.accepts !== undefined || item.clock?.repair === 'week-rollover') return false
+  if (item.alone) return true
+  if (item.setAside === undefined) return false
+  const next = items[items.indexOf(item) + 1]
+  return next?.batch !== item.batch
+}
+
+function sentTime({ clock, fix }: QueuedFix): number {
+  return clock?.received ?? fix.timestamp
+}
+
+async function repairRollovers(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<readonly QueuedFix[]> {
+  const suspects = items.filter(
+    item => item.accepts === undefined && maybeRollover(timeOf(pipeline, item), item.arrivedAt),
+  )
+  if (suspects.length === 0) return items
+  const { db, states } = pipeline
+  const newest = new Map<string, number | null>()
+  const evidence = await persist(async () => {
+    const known = await states.load(db, new Map(suspects.map(item => [item.key, item])))
+    for (const [key, state] of known) newest.set(key, state.newest?.timestamp ?? null)
+    return findClockEvidence(
+      db,
+      suspects.map(item => questionOf(item, timeOf(pipeline, item))),
+      HISTORY_MS,
+    )
+  }, pipeline)
+  const evidenceOf = new Map(suspects.map((item, i) => [item, evidence[i]!]))
+  const judged = items.map(item => {
+    const repaired = evidenceOf.has(item)
+      ? repair(pipeline, item, { items, newest, evidence: evidenceOf.get(item)! })
+      : item
+    const known = newest.get(item.key)
+    // What the group has brought by now is the device's own time for the rest of it.
+    if (known !== undefined && repaired.setAside === undefined) {
+      newest.set(item.key, Math.max(known ?? Number.NEGATIVE_INFINITY, repaired.fix.timestamp))
+    }
+    return repaired
+  })
+  return inOrder(judged)
+}
+
+interface GroupContext {
+  readonly items: readonly QueuedFix[]
+  readonly newest: ReadonlyMap<string, number | null>
+  readonly evidence: ClockEvidence
+}
+
+function repair(pipeline: Pipeline, item: QueuedFix, { items, newest, evidence }: GroupContext): QueuedFix {
+  const timeMs = timeOf(pipeline, item)
+  const context: RolloverContext = {
+    arrivedMs: item.arrivedAt,
+    newestMs: newest.get(item.key) ?? null,
+    alone: item.alone,
+  }
+  if (evidence.repairedTo !== null) return moved(item, evidence.repairedTo)
+  const repairedMs = evidence.hasHistory ? null : rolloverRepair(timeMs, context)
+  if (repairedMs === null) return item
+  const shiftMs = repairedMs - timeMs
+  const isHistory = (other: QueuedFix): boolean => {
+    const otherMs = timeOf(pipeline, other)
+    return (
+      other.batch === item.batch &&
+      Math.abs(otherMs - timeMs) <= HISTORY_MS &&
+      contradictsRollover(otherMs, shiftMs, context)
+    )
+  }
+  return items.some(isHistory) ? item : moved(item, repairedMs)
+}
+
+/** As the device would have it after what a person set; a fix set aside still has the time it was sent with. */
+function timeOf({ clocks }: Pipeline, { key, fix, setAside }: QueuedFix): number {
+  return setAside === undefined ? fix.timestamp : fix.timestamp - clocks.correctionMs(key)
+}
+
+function questionOf(item: QueuedFix, timeMs: number): ClockQuestion {
+  return { org: item.org, deviceId: item.deviceId, timeMs: sentTime(item), candidates: rolloverCandidates(timeMs) }
+}
+
+function moved(item: QueuedFix, timestamp: number): QueuedFix {
+  const fix: LocationUpdate = checkFix({ ...item.fix, timestamp }, item.deviceId, item.arrivedAt)
+  return {
+    ...item,
+    fix: named(fix, item.deviceId),
+    clock: { received: sentTime(item), repair: 'week-rollover' },
+    setAside: undefined,
+  }
+}
+
+/** Fixes of one message stay together, oldest first. */
+function inOrder(items: readonly QueuedFix[]): QueuedFix[] {
+  const places = new Map<object, number>()
+  for (const { batch } of items) if (!places.has(batch)) places.set(batch, places.size)
+  return [...items].sort((a, b) => places.get(a.batch)! - places.get(b.batch)! || a.fix.timestamp - b.fix.timestamp)
+}

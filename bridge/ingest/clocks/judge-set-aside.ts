@@ -1,0 +1,143 @@
+import { checkFix, type ErrorCode, TrackwireError } from '../../../contract/index.ts'
+import { learntOffsets } from '../../store/device-clocks.ts'
+import { dropSetAside, selectWaiting, type WaitingRow } from '../../store/set-aside.ts'
+import { commitFixes } from '../commit-fixes.ts'
+import { named, type QueuedFix } from '../fix-queue.ts'
+import type { AcceptedTime, FixResult, SetAsideJudgement, SetAsideSelection } from '../ingest.ts'
+import { persist } from '../persist.ts'
+import type { Pipeline } from '../pipeline.ts'
+import { keyOf } from '../state-cache.ts'
+import { suggestedOffset } from './suggestion.ts'
+
+/** Rows a call judges at the most. */
+const MOST_ROWS = 1_000
+/** Fixes in one transaction, as when they come from devices. */
+const GROUP = 500
+
+type Refused = SetAsideJudgement['refused'][number]
+
+/**
+ * Commits fixes that were set aside as fixes of their device. A row leaves the list in the transaction that stores its fix, so a
+ * crash neither loses nor doubles it. Runs while nothing else is being committed.
+ */
+export async function acceptSetAside(
+  pipeline: Pipeline,
+  selection: SetAsideSelection,
+  time: AcceptedTime,
+): Promise<SetAsideJudgement> {
+  const { db, committer } = pipeline
+  const { rows, next } = await selectRows(pipeline, selection)
+  const learnt = await persist(
+    () =>
+      learntOffsets(
+        db,
+        selection.org,
+        rows.map(({ deviceId }) => deviceId),
+      ),
+    pipeline,
+  )
+  const judged: number[] = []
+  const refused: Refused[] = []
+  const batch = {}
+  const open: { row: WaitingRow; item: QueuedFix; result: Promise<FixResult> }[] = []
+  for (const row of rows) {
+    const offsets = learnt.filter(({ deviceId }) => deviceId === row.deviceId).map(({ offsetSeconds }) => offsetSeconds)
+    try {
+      open.push({ row, ...queuedFix(pipeline, row, { selection, batch, timestamp: acceptedTime(row, time, offsets) }) })
+    } catch (error) {
+      if (!(error instanceof TrackwireError)) throw error
+      refused.push({ id: row.id, code: error.code, message: error.message })
+    }
+  }
+  open.sort((a, b) => a.item.fix.timestamp - b.item.fix.timestamp)
+  for (let start = 0; start < open.length; start += GROUP) {
+    await committer().serveUrgent()
+    await commitFixes(
+      pipeline,
+      open.slice(start, start + GROUP).map(({ item }) => item),
+    )
+  }
+  for (const { row, result } of open) {
+    const outcome = await result
+    if (outcome.status === 'refused') refused.push({ id: row.id, code: outcome.code, message: outcome.message })
+    else judged.push(row.id)
+  }
+  refused.sort((a, b) => a.id - b.id)
+  return { judged: judged.sort((a, b) => a - b), refused, next }
+}
+
+/** Fixes that were set aside stay out for good; who said so is kept. Runs while nothing else is being committed. */
+export async function dropWaiting(pipeline: Pipeline, selection: SetAsideSelection): Promise<SetAsideJudgement> {
+  const { rows, next } = await selectRows(pipeline, selection)
+  const judged = await persist(
+    () =>
+      dropSetAside(
+        pipeline.db,
+        { org: selection.org, ids: rows.map(({ id }) => id), by: selection.by },
+        pipeline.now(),
+      ),
+    pipeline,
+  )
+  return { judged, refused: [], next }
+}
+
+async function selectRows(pipeline: Pipeline, selection: SetAsideSelection) {
+  const rows = await persist(() => selectWaiting(pipeline.db, { ...selection, limit: MOST_ROWS + 1 }), pipeline)
+  const kept = rows.slice(0, MOST_ROWS)
+  return { rows: kept, next: rows.length > MOST_ROWS ? kept.at(-1)!.id : null }
+}
+
+function acceptedTime(row: WaitingRow, { timestamp, offsetSeconds }: AcceptedTime, learnt: readonly number[]): number {
+  if (timestamp !== undefined) return timestamp
+  const offset = offsetSeconds ?? suggestedOffset(row.fixTime, row.receivedAt, learnt) ?? 0
+  return row.fixTime - offset * 1_000
+}
+
+function queuedFix(
+  { now }: Pipeline,
+  row: WaitingRow,
+  { selection, batch, timestamp }: { selection: SetAsideSelection; batch: object; timestamp: number },
+): { item: QueuedFix; result: Promise<FixResult> } {
+  const { org, deviceId, receivedAt } = row
+  const nowMs = now()
+  const fix = checkAccepted({ ...row.fix, timestamp }, deviceId, nowMs)
+  let settle!: (result: FixResult) => void
+  const result = new Promise<FixResult>(resolve => {
+    settle = resolve
+  })
+  const item: QueuedFix = {
+    index: 0,
+    key: keyOf({ org, deviceId }),
+    org,
+    deviceId,
+    receivedAt,
+    arrivedAt: nowMs,
+    registers: false,
+    batch,
+    alone: false,
+    fix: named(fix, deviceId),
+    clock: timestamp === row.fixTime ? undefined : { received: row.fixTime, repair: 'accepted' },
+    setAside: undefined,
+    accepts: { setAsideId: row.id, by: selection.by },
+    settle,
+    fail: error => settle(refusal(error)),
+  }
+  return { item, result }
+}
+
+function checkAccepted(value: unknown, deviceId: string, nowMs: number) {
+  try {
+    return checkFix(value, deviceId, nowMs)
+  } catch (error) {
+    if (!(error instanceof TrackwireError) || error.code !== 'timestamp_future') throw error
+    throw new TrackwireError(
+      'timestamp_still_future',
+      'with this time the fix is still ahead of the clock; say the right timestamp or offsetSeconds',
+    )
+  }
+}
+
+function refusal(error: unknown): FixResult {
+  const code: ErrorCode = error instanceof TrackwireError ? error.code : 'internal'
+  return { status: 'refused', code, message: error instanceof TrackwireError ? error.message : 'an unexpected fault' }
+}
