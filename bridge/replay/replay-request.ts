@@ -1,6 +1,13 @@
 import Type from 'typebox'
-import { checkFix, checkSchema, type FenceFeature, Id, RuleSettings, TrackwireError } from '../../contract/index.ts'
-import { engineFix, type Fix } from '../../geofence-engine/index.ts'
+import {
+  checkFix,
+  checkSchema,
+  type FenceFeature,
+  Id,
+  type RuleSettings,
+  TrackwireError,
+} from '../../contract/index.ts'
+import { engineFix, type Fix, readRuleSettings } from '../../geofence-engine/index.ts'
 import { readTime } from '../http/query.ts'
 import { readFenceCollection } from '../ingest/read-fence-collection.ts'
 import { inSlices } from '../ingest/slices.ts'
@@ -107,7 +114,7 @@ export async function readReplayRequest(value: unknown): Promise<ReplayRequest> 
 
 function readRules(value: unknown): RuleSettings {
   try {
-    return checkSchema(RuleSettings, value)
+    return readRuleSettings(value)
   } catch (cause) {
     if (!(cause instanceof TrackwireError)) throw cause
     throw invalid(`in the rules, ${cause.message}`, `/rules${cause.details?.path ?? ''}`)

@@ -1,6 +1,7 @@
 import { type FenceFeature, type RuleSettings, TrackwireError } from '../../contract/index.ts'
 import {
   type Decision,
+  type Device,
   type EngineEvent,
   engineFix,
   FenceIndex,
@@ -9,12 +10,14 @@ import {
   TrackRun,
   unchanging,
 } from '../../geofence-engine/index.ts'
+import { effectiveRules } from '../ingest/effective-rules.ts'
 import { inSlices } from '../ingest/slices.ts'
 import type { Database } from '../store/database.ts'
 import { findDevice } from '../store/queries/devices.ts'
 import { listFences } from '../store/queries/fences.ts'
 import { fixOf, listFixes, timeOfFixBefore } from '../store/queries/history.ts'
 import { listStandingEvents } from '../store/queries/standing-events.ts'
+import { findRulesOfDevice } from '../store/rule-settings.ts'
 import { type Comparison, compareEvents } from './compare-events.ts'
 import { MAX_REPLAY_FIXES, type ReplayRequest } from './replay-request.ts'
 
@@ -131,9 +134,10 @@ class DeviceReplay {
     const { org, signal, now } = this.#context
     const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY, clock, decisions } = this.#request
     const device = { org, deviceId: this.#deviceId, groups: await this.#groups() }
+    const rules = await this.#rules(device)
     const events: EngineEvent[] = []
     const isWanted = ({ timestamp }: { timestamp: number }) => timestamp >= from && timestamp < to
-    const run = new TrackRun(unchanging(device, this.#fences, await this.#rules()), {
+    const run = new TrackRun(unchanging(device, this.#fences, rules), {
       onEvent: event => void (isWanted(event) && events.push(event)),
       ...(decisions && {
         onDecision: (decision: Decision) => void (isWanted(decision) && answer.decisions.push(decision)),
@@ -206,8 +210,9 @@ class DeviceReplay {
     )
   }
 
-  async #rules(): Promise<RuleSettings> {
-    return this.#request.rules === 'stored' ? {} : this.#request.rules
+  async #rules(device: Device): Promise<RuleSettings> {
+    const { rules } = this.#request
+    return rules === 'stored' ? effectiveRules(await findRulesOfDevice(this.#context.db, device)).rules : rules
   }
 
   /** The fixes in the order of their time, from the lead-in on, a page at a time. */

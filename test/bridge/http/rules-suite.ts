@@ -164,6 +164,21 @@ export function rulesSuite(databaseUrl?: string): void {
     assert.deepEqual(await alerts('deviceId=truck-3&event=overspeed'), ['overspeed end 20', 'overspeed begin 10'])
   })
 
+  test('a replay runs the rules that are in force, or others', async () => {
+    await drive('truck-2', 0, 15, 15)
+    await put('/devices/truck-2', { overspeed: { limit: 10 } })
+    const replay = async (body: object) => {
+      const answer = await platform.call('POST', '/api/v1/replay', {
+        caller: ADMIN,
+        body: { deviceId: 'truck-2', ...body },
+      })
+      return (answer.body.events as DeviceEvent[]).map(({ event, phase, limit }) => `${event} ${phase} ${limit}`)
+    }
+    assert.deepEqual(await replay({}), ['overspeed begin 10'])
+    assert.deepEqual(await replay({ rules: { overspeed: { limit: 12 } } }), ['overspeed begin 12'])
+    assert.deepEqual(await replay({ rules: {} }), [])
+  })
+
   test('a device that comes to another group comes to its rules', async () => {
     await put('/groups/slow', { overspeed: { limit: 10 } })
     await drive('truck-4', 0, 15, 15)
