@@ -5,7 +5,16 @@ import type { Device, DeviceState, Fix } from '../device-state.ts'
 import { deviceEventId, episodeId } from '../event-id.ts'
 import { appliesTo } from '../rules/applies-to.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { CLOSED, type DeviceRule, endOf, OPEN, type RuleContext, type RuleMemory, type Verdict } from './device-rule.ts'
+import {
+  CLOSED,
+  type DeviceRule,
+  endOf,
+  OPEN,
+  type RuleContext,
+  type RuleMemory,
+  type SpeedLimit,
+  type Verdict,
+} from './device-rule.ts'
 import { idle } from './idle.ts'
 import { lowBattery } from './low-battery.ts'
 import { motion } from './motion.ts'
@@ -47,14 +56,18 @@ export function applyDeviceRules(
 ): RulesApplied {
   const { device, rules: settings } = surroundings
   const before = state.rules
-  const inside = fencesThatConcern(device, covering)
-  const fenceLimit = settings.overspeed === undefined && inside.some(hasSpeedLimit)
-  const nothingSet = before === undefined && !fenceLimit && !NAMES.some(name => settings[name])
-  if (nothingSet || fix.timestamp <= surroundings.settledUntil(surroundings.epoch)) {
+  const nothingSet = before === undefined && !NAMES.some(name => settings[name])
+  const speedLimits = speedLimitsOf(covering, device, fix.timestamp)
+  const fenceLimit = speedLimits.length > 0 && settings.overspeed === undefined
+  if ((nothingSet && !fenceLimit) || fix.timestamp <= surroundings.settledUntil(surroundings.epoch)) {
     return { rules: before, events: [], decisions: [] }
   }
 
-  const context: RuleContext = { previous: state.newest, inside, fence: fenceId => surroundings.fences.get(fenceId) }
+  const context: RuleContext = {
+    previous: state.newest,
+    speedLimits,
+    fence: fenceId => surroundings.fences.get(fenceId),
+  }
   const after: Record<string, unknown> = { ...before }
   const events: DeviceEvent[] = []
   const decisions: Decision[] = []
@@ -99,14 +112,19 @@ function switchedOff(event: DeviceEventKind, memory: RuleMemory | undefined, fix
   return { memory: undefined, verdicts: [verdict] }
 }
 
-function fencesThatConcern(device: Device, covering: Iterable<CompiledFence>): CompiledFence[] {
-  const inside: CompiledFence[] = []
-  for (const fence of covering) if (appliesTo(fence.feature.properties, device)) inside.push(fence)
-  return inside.sort((a, b) => (a.feature.id < b.feature.id ? -1 : 1))
-}
+const NO_LIMITS: readonly SpeedLimit[] = []
 
-function hasSpeedLimit({ feature }: CompiledFence): boolean {
-  return feature.properties.speedLimit !== undefined
+/** Of the fences that concern the device and are in force, in order of their ids. */
+function speedLimitsOf(covering: Iterable<CompiledFence>, device: Device, timestamp: number): readonly SpeedLimit[] {
+  let limits: SpeedLimit[] | undefined
+  for (const { feature, schedule } of covering) {
+    const { properties } = feature
+    if (properties.speedLimit === undefined || !appliesTo(properties, device)) continue
+    if (schedule !== null && !schedule.activeAt(timestamp)) continue
+    limits ??= []
+    limits.push({ limit: properties.speedLimit, fenceId: feature.id })
+  }
+  return limits?.sort((a, b) => (a.fenceId < b.fenceId ? -1 : 1)) ?? NO_LIMITS
 }
 
 function eventOf(

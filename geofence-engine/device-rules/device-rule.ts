@@ -2,12 +2,18 @@ import type { DeviceEventKind, Location } from '../../contract/index.ts'
 import type { CompiledFence } from '../compiled-fence.ts'
 import type { Fix } from '../device-state.ts'
 
+/** Of a fence; metres per second. */
+export interface SpeedLimit {
+  readonly limit: number
+  readonly fenceId: string
+}
+
 /** What a rule may look at beside the fix and its own memory. */
 export interface RuleContext {
   /** The fix before this one; null when this is the first. */
   readonly previous: Fix | null
-  /** The fences that the position is in and that concern the device, in order of their ids. */
-  readonly inside: readonly CompiledFence[]
+  /** The limits of the fences that the position is in. */
+  readonly speedLimits: readonly SpeedLimit[]
   /** A fence of the organisation by its id. */
   fence(fenceId: string): CompiledFence | undefined
 }

@@ -1,5 +1,14 @@
 import type { OverspeedSettings } from '../../contract/index.ts'
-import { CLOSED, type DeviceRule, endOf, OPEN, type RuleContext, shown, type Verdict } from './device-rule.ts'
+import {
+  CLOSED,
+  type DeviceRule,
+  endOf,
+  OPEN,
+  type RuleContext,
+  type SpeedLimit,
+  shown,
+  type Verdict,
+} from './device-rule.ts'
 import { type EpisodeMemory, stepEpisode } from './episode.ts'
 import { speedOf, type Whereabouts } from './speed.ts'
 
@@ -45,18 +54,11 @@ export const overspeed: DeviceRule<OverspeedSettings, OverspeedMemory> = (memory
   return { memory: worthKeeping({ ...step.memory, earlier }), verdicts: [...verdicts, ...step.verdicts] }
 }
 
-interface Limited {
-  readonly limit: number
-  readonly fenceId?: string
-}
+type Limited = Pick<SpeedLimit, 'limit'> & Partial<SpeedLimit>
 
-function lowestLimit({ limit }: OverspeedSettings, { inside }: RuleContext): Limited | null {
+function lowestLimit({ limit }: OverspeedSettings, { speedLimits }: RuleContext): Limited | null {
   let lowest: Limited | null = limit === undefined ? null : { limit }
-  for (const { feature } of inside) {
-    const { speedLimit } = feature.properties
-    if (speedLimit === undefined || (lowest !== null && lowest.limit <= speedLimit)) continue
-    lowest = { limit: speedLimit, fenceId: feature.id }
-  }
+  for (const fence of speedLimits) if (lowest === null || fence.limit < lowest.limit) lowest = fence
   return lowest
 }
 

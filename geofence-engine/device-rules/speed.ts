@@ -8,8 +8,8 @@ export interface Whereabouts {
   readonly location: Location
 }
 
-/** 360 km/h: two positions that say more are not both right. */
-const PLAUSIBLE_MPS = 100
+/** 252 km/h, as the vehicle preset of fences has it: two positions that say more are not both right. */
+const PLAUSIBLE_MPS = 70
 /** A second or more: noise of some metres in less would be a speed. */
 const LEAST_SECONDS = 1
 /** Positions worse than this tell no speed. A position that does not tell its accuracy is taken as good. */

@@ -84,6 +84,7 @@ const band = (id: string, meters: number, properties: FenceProperties) =>
 const fences = new FenceIndex()
 fences.put(band('town', 1_000, { speedLimit: 14, events: [] }))
 fences.put(band('school', 500, { speedLimit: 8, events: [] }))
+fences.put(band('works', 900, { speedLimit: 5, events: [], schedule: { from: '08:00', to: '17:00' } }))
 fences.put(band('elsewhere', 1_000, { speedLimit: 1, events: [], appliesTo: { groups: ['cars'] } }))
 fences.put(
   readFence({
@@ -198,6 +199,16 @@ const tables: Record<string, { name: string; rules: RuleSettings; steps: Step[] 
         [10, 900, { speed: 15 }, 'overspeed begin 0 v15 l14 in town'],
         [20, 2_000, { speed: 15 }],
         [30, 2_200, { speed: 15 }, 'overspeed end 20 l14 max15 20s in town'],
+      ],
+    },
+    {
+      name: 'the limit of a fence counts in the hours of its schedule',
+      rules: { overspeed: { minFixes: 1 } },
+      steps: [
+        [28_799, 800, { speed: 6 }],
+        [28_800, 800, { speed: 6 }, 'overspeed begin 28800 v6 l5 in works'],
+        [61_199, 800, { speed: 3 }, 'overspeed end 28800 l5 max6 0s in works'],
+        [61_200, 800, { speed: 6 }],
       ],
     },
     {
