@@ -7,25 +7,36 @@ import {
   unchanging,
 } from '../../geofence-engine/index.ts'
 import type { Queryable } from '../store/database.ts'
+import type { DecisionRow } from '../store/decisions.ts'
 import { pageDeviceStates, saveDeviceStates } from '../store/device-states.ts'
 import { ensureOrganisations } from '../store/devices.ts'
+import { nextEpoch } from '../store/epochs.ts'
 import { deleteFence, upsertFences } from '../store/fences.ts'
 import { insertOutbox, type OutboxRow, type OutgoingMessage } from '../store/outbox.ts'
-import { storeEvents } from './commit-fixes.ts'
-import type { Evaluation } from './evaluate.ts'
+import { dueAfter } from './due.ts'
+import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 import { inSlices } from './slices.ts'
 import { type CommittedState, keyOf } from './state-cache.ts'
+import { storeDecisions } from './store-decisions.ts'
+import { type EventChanges, type NewEvent, storeEvents } from './store-events.ts'
 
 const PAGE = 500
 /** Features in one statement: their text is copied on this thread. */
 const WRITTEN_AT_ONCE = 100
 
 interface Changed {
-  readonly states: readonly string[]
-  readonly events: Evaluation['events']
+  readonly epoch: number
+  readonly states: readonly CommittedState[]
+  readonly changes: readonly EventChanges[]
   readonly outbox: readonly OutboxRow[]
+}
+
+interface Evaluated {
+  readonly states: Map<string, CommittedState>
+  readonly events: NewEvent[]
+  readonly decisions: DecisionRow[]
 }
 
 /** Features of one organisation, checked and compiled before they take their turn. */
@@ -58,22 +69,23 @@ export async function commitFences(pipeline: Pipeline, org: string, prepared: Pr
     () =>
       db.transaction(async tx => {
         await ensureOrganisations(tx, [org], now())
+        const epoch = await nextEpoch(tx, org)
         const outbox: OutboxRow[] = []
         for (let start = 0; start < features.length; start += WRITTEN_AT_ONCE) {
           const part = features.slice(start, start + WRITTEN_AT_ONCE)
-          await upsertFences(tx, org, part, now())
+          await upsertFences(tx, org, part, epoch, now())
           const messages = part.map(feature => fenceMessage(org, feature.id, JSON.stringify(feature)))
           outbox.push(...(await insertOutbox(tx, messages, now())))
         }
         const ids = new Set(features.map(({ id }) => id))
-        return evaluateDevices(pipeline, tx, { org, changed, ids, outbox })
+        return evaluateDevices(pipeline, tx, { org, changed, ids, epoch, outbox })
       }),
     pipeline,
   )
   const index = fences.of(org)
   const created = features.filter(({ id }) => index.get(id) === undefined).length
-  await inSlices(features, feature => void index.put(feature))
-  applyToMemory(pipeline, committed)
+  await inSlices(features, feature => void index.put(feature, committed.epoch))
+  applyToMemory(pipeline, org, committed)
   return created
 }
 
@@ -84,14 +96,15 @@ export async function commitFenceDeletion(pipeline: Pipeline, org: string, fence
     () =>
       db.transaction(async tx => {
         if (!(await deleteFence(tx, org, fenceId))) return null
+        const epoch = await nextEpoch(tx, org)
         const outbox = await insertOutbox(tx, [fenceMessage(org, fenceId, '')], now())
-        return evaluateDevices(pipeline, tx, { org, changed: new FenceIndex(), ids: new Set([fenceId]), outbox })
+        return evaluateDevices(pipeline, tx, { org, changed: new FenceIndex(), ids: new Set([fenceId]), epoch, outbox })
       }),
     pipeline,
   )
   if (committed === null) return false
   fences.of(org).remove(fenceId)
-  applyToMemory(pipeline, committed)
+  applyToMemory(pipeline, org, committed)
   return true
 }
 
@@ -99,40 +112,51 @@ export function fenceMessage(org: string, fenceId: string, payload: string): Out
   return { topic: buildTopic('fence', { org, fenceId }), payload, qos: 1, retain: true }
 }
 
-/** @param changed the fences as they are from now on; those of `ids` that are missing from it are deleted */
+/** @param change `changed` are the fences as they are from now on; those of `ids` that are missing from it are deleted */
 async function evaluateDevices(
-  { devices, now }: Pipeline,
+  { devices, now, eventListener }: Pipeline,
   tx: Queryable,
-  { org, changed, ids, outbox }: { org: string; changed: FenceIndex; ids: ReadonlySet<string>; outbox: OutboxRow[] },
+  change: { org: string; changed: FenceIndex; ids: ReadonlySet<string>; epoch: number; outbox: OutboxRow[] },
 ): Promise<Changed> {
-  const states: string[] = []
-  const events: Evaluation['events'] = []
+  const { org, outbox, epoch, changed } = change
+  // A schedule concerns devices wherever they are.
+  const scheduled = [...changed.all()].some(({ feature }) => feature.properties.schedule !== undefined)
+  const states: CommittedState[] = []
+  const changes: EventChanges[] = []
   let after: CommittedState | null = null
   for (;;) {
     const page: CommittedState[] = (await pageDeviceStates(tx, { org, after, limit: PAGE })).map(row => ({
       ...row,
       engine: row.engine as DeviceState,
     }))
-    const evaluated: Evaluation = { states: new Map(), events: [] }
-    for (const state of page) evaluateDevice(state, devices.groups(org, state.deviceId), changed, ids, evaluated)
+    const evaluated: Evaluated = { states: new Map(), events: [], decisions: [] }
+    for (const state of page) {
+      evaluateDevice(state, devices.groups(org, state.deviceId), { ...change, scheduled }, now(), evaluated)
+    }
     if (evaluated.states.size > 0) {
       const written = await saveDeviceStates(tx, [...evaluated.states.values()])
       if (written < evaluated.states.size) throw new VersionConflict()
-      outbox.push(...(await storeEvents(tx, evaluated, now())))
-      states.push(...evaluated.states.keys())
-      events.push(...evaluated.events)
+      await storeDecisions(tx, evaluated.decisions, [])
+      const outcome = { events: evaluated.events, retracted: [], amended: [] }
+      const stored = await storeEvents(tx, outcome, { nowMs: now(), listener: eventListener })
+      outbox.push(...stored.outbox)
+      changes.push(stored.changes)
+      states.push(...evaluated.states.values())
     }
-    if (page.length < PAGE) return { states, events, outbox }
+    if (page.length < PAGE) return { epoch, states, changes, outbox }
     after = page.at(-1)!
   }
 }
 
+/**
+ * The device meets the change with its next fix, when the state that comes of it here becomes a checkpoint; see settled.ts.
+ */
 function evaluateDevice(
   state: CommittedState,
   groups: readonly string[],
-  changed: FenceIndex,
-  ids: ReadonlySet<string>,
-  evaluated: Evaluation,
+  { changed, ids, scheduled }: { changed: FenceIndex; ids: ReadonlySet<string>; scheduled: boolean },
+  nowMs: number,
+  evaluated: Evaluated,
 ): void {
   const { org, deviceId, newest } = state
   let engine = state.engine
@@ -140,9 +164,13 @@ function evaluateDevice(
   for (const fenceId of concernedFences(engine, newest, changed, ids)) {
     const result = evaluateFenceChange(surroundings, engine, fenceId, changed.get(fenceId) ?? null)
     engine = result.state
-    for (const event of result.events) evaluated.events.push({ org, event })
+    for (const event of result.events) evaluated.events.push({ org, event, causeTime: newest!.timestamp })
+    for (const decision of result.decisions) evaluated.decisions.push({ org, deviceId, decision })
   }
-  if (engine !== state.engine) evaluated.states.set(keyOf(state), { ...state, engine })
+  // What the other fences make due is planned already.
+  const mayBeDue = engine !== state.engine || scheduled
+  const dueAt = mayBeDue ? dueAfter(surroundings, { ...state, engine }, nowMs) : state.dueAt
+  if (engine !== state.engine || dueAt !== state.dueAt) evaluated.states.set(keyOf(state), { ...state, engine, dueAt })
 }
 
 /** Those the device is in now or was in before: for all others nothing changes. */
@@ -160,8 +188,10 @@ function concernedFences(
   return concerned
 }
 
-function applyToMemory({ states, announcer, metrics }: Pipeline, changed: Changed): void {
-  states.forget(changed.states)
-  for (const { event } of changed.events) metrics.events.inc({ event: event.event })
+function applyToMemory({ states, fences, announcer, metrics, timers }: Pipeline, org: string, changed: Changed): void {
+  fences.reached(org, changed.epoch)
+  states.forget(changed.states.map(keyOf))
+  for (const { dueAt } of changed.states) timers().dueAt(dueAt)
+  for (const changes of changed.changes) countEvents(metrics, changes)
   announcer.enqueue(changed.outbox)
 }

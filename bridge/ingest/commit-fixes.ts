@@ -1,20 +1,24 @@
-import { buildTopic, TrackwireError } from '../../contract/index.ts'
-import { isGeofenceEvent } from '../../geofence-engine/index.ts'
+import { TrackwireError } from '../../contract/index.ts'
+import { saveCheckpoints } from '../store/checkpoints.ts'
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
-import { type EventRow, insertEvents } from '../store/events.ts'
 import { insertFixes } from '../store/fixes.ts'
 import type { OutboxRow } from '../store/outbox.ts'
 import { insertSetAside, markAccepted } from '../store/set-aside.ts'
 import { isDataFault } from '../store/sqlstate.ts'
 import { type Evaluation, evaluate } from './evaluate.ts'
 import type { QueuedFix } from './fix-queue.ts'
+import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
+import { storeDecisions } from './store-decisions.ts'
+import { type EventChanges, storeEvents } from './store-events.ts'
+import { circumstancesOf } from './surroundings.ts'
 
 interface Committed extends Evaluation {
   readonly repeated: ReadonlySet<QueuedFix>
   readonly registered: readonly DeviceKey[]
+  readonly changes: EventChanges
   readonly outbox: readonly OutboxRow[]
 }
 
@@ -47,12 +51,15 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   applyToMemory(pipeline, committed)
   answer(pipeline, items, committed.repeated)
   pipeline.announcer.enqueue(committed.outbox)
-  for (const { org, deviceId, newest } of committed.states.values()) pipeline.positions.moved(org, deviceId, newest!)
-  if (committed.outbox.length > 0) logger.debug({ events: committed.outbox.length }, 'fence events committed')
+  for (const key of committed.moved) {
+    const { org, deviceId, newest } = committed.states.get(key)!
+    pipeline.positions.moved(org, deviceId, newest!)
+  }
+  if (committed.outbox.length > 0) logger.debug({ messages: committed.outbox.length }, 'events committed')
 }
 
 async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<Committed> {
-  const { db, partitions, states, fences, rules, devices, now } = pipeline
+  const { db, partitions, states, devices, now, eventListener } = pipeline
   const regular = items.filter(({ setAside }) => setAside === undefined)
   await partitions.ensure(
     regular.map(({ fix }) => fix.timestamp),
@@ -61,18 +68,20 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
   const senders = sendersOf(items)
   await devices.refresh(db, senders)
   const known = await states.load(db, new Map(regular.map(item => [item.key, item])))
-  const evaluation = await evaluate(regular, known, {
-    fencesOf: org => fences.of(org),
-    groupsOf: (org, deviceId) => devices.groups(org, deviceId),
-    rulesOf: (org, deviceId) => rules.of(org, deviceId, devices.groups(org, deviceId)).rules,
+  const evaluation = await evaluate(db, regular, known, {
+    nowMs: now(),
+    circumstancesOf: (org, deviceId) => circumstancesOf(pipeline, org, deviceId),
+    betweenRounds: () => pipeline.committer().serveUrgent(),
   })
   return db.transaction(async tx => {
     const registered = await devices.insertUnknown(tx, senders, now())
     await takeAccepted(tx, regular, now())
     const repeated = await storeFixes(tx, items, regular)
     await storeStates(tx, evaluation)
-    const outbox = await storeEvents(tx, evaluation, now())
-    return { ...evaluation, registered, repeated, outbox }
+    await saveCheckpoints(tx, evaluation.checkpoints)
+    await storeDecisions(tx, evaluation.decisions, evaluation.replaced)
+    const stored = await storeEvents(tx, evaluation.outcome, { nowMs: now(), listener: eventListener })
+    return { ...evaluation, registered, repeated, ...stored }
   })
 }
 
@@ -124,20 +133,13 @@ async function storeStates(tx: Queryable, { states }: Evaluation): Promise<void>
   if (written < states.size) throw new VersionConflict()
 }
 
-export async function storeEvents(tx: Queryable, { events }: Evaluation, nowMs: number): Promise<OutboxRow[]> {
-  if (events.length === 0) return []
-  const rows = events.map(({ org, event }): EventRow => {
-    const channel = isGeofenceEvent(event) ? 'geofenceNotification' : 'deviceNotification'
-    const topic = buildTopic(channel, { org, event: event.event, deviceId: event.deviceId })
-    return { org, event, message: { topic, payload: JSON.stringify(event), qos: 1, retain: false } }
-  })
-  return insertEvents(tx, rows, nowMs)
-}
-
-function applyToMemory({ devices, states, metrics }: Pipeline, committed: Committed): void {
+function applyToMemory({ devices, states, metrics, timers }: Pipeline, committed: Committed): void {
   for (const { org, deviceId } of committed.registered) devices.put({ org, deviceId, groups: [] })
-  for (const state of committed.states.values()) states.put({ ...state, version: state.version + 1 })
-  for (const { event } of committed.events) metrics.events.inc({ event: event.event })
+  for (const state of committed.states.values()) {
+    states.put({ ...state, version: state.version + 1 })
+    timers().dueAt(state.dueAt)
+  }
+  countEvents(metrics, committed.changes)
 }
 
 function answer({ metrics }: Pipeline, items: readonly QueuedFix[], repeated: ReadonlySet<QueuedFix>): void {

@@ -1,50 +1,250 @@
-import type { LocationUpdate, RuleSettings } from '../../contract/index.ts'
-import { type EngineEvent, engineFix, evaluateFix, type FenceIndex, unchanging } from '../../geofence-engine/index.ts'
-import type { DeviceKey } from '../store/device-states.ts'
+import type { LocationUpdate } from '../../contract/index.ts'
+import { type Decision, engineFix, evaluateFix, type Surroundings } from '../../geofence-engine/index.ts'
+import type { Checkpoint, CheckpointRow } from '../store/checkpoints.ts'
+import type { Queryable } from '../store/database.ts'
+import type { DecisionRow } from '../store/decisions.ts'
+import type { DeviceKey, ProvisionalEvent } from '../store/device-states.ts'
+import { findByBase, type StoredEvent } from '../store/events.ts'
+import { findUnstored } from '../store/fixes.ts'
+import { DAY_MS } from '../store/partitions.ts'
+import { dueAfter } from './due.ts'
+import { lateEvent } from './event-difference.ts'
+import { CHECKPOINT_INTERVAL } from './late-run.ts'
+import { reconcile } from './provisional.ts'
+import { type LateOutcome, reevaluate } from './reevaluate.ts'
+import { meetEpoch } from './settled.ts'
 import { inSlices } from './slices.ts'
 import type { CommittedState } from './state-cache.ts'
+import type { EventOutcome, NewEvent } from './store-events.ts'
+import { type Circumstances, surroundingsIn } from './surroundings.ts'
 
 export interface EvaluatedFix extends DeviceKey {
   readonly key: string
+  readonly receivedAt: number
   readonly fix: LocationUpdate
+}
+
+/** A stretch of a device's time that was evaluated again: what was decided in it before gives way. Both ends inclusive. */
+export interface ReplacedStretch extends DeviceKey {
+  readonly from: number
+  readonly to: number
+  readonly surroundings: Surroundings
 }
 
 export interface Evaluation {
   /** Changed states by device key, versions as they were read. */
   readonly states: Map<string, CommittedState>
-  readonly events: { readonly org: string; readonly event: EngineEvent }[]
+  /** Keys of the devices whose newest fix is another one now. */
+  readonly moved: ReadonlySet<string>
+  readonly checkpoints: readonly CheckpointRow[]
+  readonly outcome: EventOutcome
+  readonly decisions: readonly DecisionRow[]
+  readonly replaced: readonly ReplacedStretch[]
+}
+
+export interface EvaluationContext {
+  readonly nowMs: number
+  circumstancesOf(org: string, deviceId: string): Circumstances
+  /** Runs between pieces of work that takes long. */
+  betweenRounds(): Promise<void>
+}
+
+/** One device while its fixes of a group are evaluated. */
+interface Track {
+  readonly before: CommittedState
+  readonly surroundings: Surroundings
+  readonly late: readonly LocationUpdate[]
+  readonly forward: readonly EvaluatedFix[]
+  readonly unsaved: Checkpoint | undefined
+  state: CommittedState
+  readonly checkpoints: Map<number, unknown>
+  readonly events: NewEvent[]
+  readonly decisions: Decision[]
 }
 
 /**
- * Runs the rules over fixes in order of arrival, each device from the state given. A fix that is not newer than its device's newest
- * is stored elsewhere, but not evaluated. Changes nothing it was given.
+ * Runs the rules over a group of fixes, whatever their order. Those that are newer than their device's newest go on from its state;
+ * older ones, unless they are stored already, have the stretch that they change evaluated again. Of several fixes of one time
+ * the first to arrive counts. Reads the database, changes nothing it was given.
  */
 export async function evaluate(
+  db: Queryable,
   fixes: readonly EvaluatedFix[],
   committed: ReadonlyMap<string, CommittedState>,
-  {
-    fencesOf,
-    groupsOf,
-    rulesOf,
-  }: {
-    fencesOf(org: string): FenceIndex
-    groupsOf(org: string, deviceId: string): readonly string[]
-    rulesOf(org: string, deviceId: string): RuleSettings
-  },
+  context: EvaluationContext,
 ): Promise<Evaluation> {
-  const states = new Map<string, CommittedState>()
-  const events: Evaluation['events'] = []
-  await inSlices(fixes, ({ key, org, deviceId, fix }) => {
-    const before = states.get(key) ?? committed.get(key)!
-    if (before.newest !== null && fix.timestamp <= before.newest.timestamp) return
-    const device = { org, deviceId, groups: groupsOf(org, deviceId) }
-    const evaluated = evaluateFix(
-      unchanging(device, fencesOf(org), rulesOf(org, deviceId)),
-      before.engine,
-      engineFix(fix),
-    )
-    states.set(key, { ...before, newest: fix, engine: evaluated.state })
-    for (const event of evaluated.events) events.push({ org, event })
+  const tracks = await tracksOf(db, fixes, committed, context)
+  const late = [...tracks.values()].filter(track => track.late.length > 0)
+  const outcomes =
+    late.length === 0
+      ? new Map<string, LateOutcome>()
+      : await reevaluate(
+          db,
+          late.map(({ state, surroundings, late, unsaved }) => ({ state, surroundings, late, unsaved })),
+          context.betweenRounds,
+        )
+  for (const [key, outcome] of outcomes) applyLate(tracks.get(key)!, outcome)
+  await inSlices(eachForward(tracks), ({ track, fix }) => goForward(track, fix))
+
+  const contradicted: { org: string; event: ProvisionalEvent }[] = []
+  await inSlices(tracks.values(), track => {
+    for (const event of finish(track, context.nowMs)) contradicted.push({ org: track.before.org, event })
   })
-  return { states, events }
+  return {
+    states: new Map([...tracks].map(([key, { state }]) => [key, state])),
+    moved: new Set([...tracks].filter(([, { forward }]) => forward.length > 0).map(([key]) => key)),
+    checkpoints: [...tracks.values()].flatMap(({ before: { org, deviceId }, checkpoints }) =>
+      [...checkpoints].map(([time, engine]) => ({ org, deviceId, time, engine })),
+    ),
+    outcome: {
+      events: [...tracks.values()].flatMap(({ events }) => events),
+      retracted: [
+        ...[...outcomes.values()].flatMap(({ difference }) => difference.vanished),
+        ...(await standingOf(db, contradicted)),
+      ],
+      amended: [...outcomes.values()].flatMap(({ difference }) => difference.amended),
+    },
+    decisions: [...tracks.values()].flatMap(({ before: { org, deviceId }, decisions }) =>
+      decisions.map(decision => ({ org, deviceId, decision })),
+    ),
+    replaced: [...outcomes].map(([key, { run }]) => {
+      const { before, surroundings } = tracks.get(key)!
+      const { from, to } = run.stretch
+      return {
+        org: before.org,
+        deviceId: before.deviceId,
+        surroundings,
+        from,
+        to: Math.min(to, before.newest!.timestamp),
+      }
+    }),
+  }
+}
+
+async function tracksOf(
+  db: Queryable,
+  fixes: readonly EvaluatedFix[],
+  committed: ReadonlyMap<string, CommittedState>,
+  { circumstancesOf }: EvaluationContext,
+): Promise<Map<string, Track>> {
+  const perDevice = new Map<string, EvaluatedFix[]>()
+  for (const fix of fixes) {
+    const met = perDevice.get(fix.key)
+    if (met === undefined) perDevice.set(fix.key, [fix])
+    else met.push(fix)
+  }
+  const older: EvaluatedFix[] = []
+  const forward = new Map<string, EvaluatedFix[]>()
+  for (const [key, met] of perDevice) {
+    const newest = committed.get(key)!.newest?.timestamp ?? Number.NEGATIVE_INFINITY
+    const sorted = inTimeOrder(met)
+    older.push(...sorted.filter(({ fix }) => fix.timestamp < newest))
+    forward.set(
+      key,
+      sorted.filter(({ fix }) => fix.timestamp > newest),
+    )
+  }
+  const late = older.length === 0 ? [] : await unstoredOf(db, older)
+  const tracks = new Map<string, Track>()
+  for (const key of perDevice.keys()) {
+    const lateOnes = late.filter(fix => fix.key === key).map(({ fix }) => fix)
+    if (lateOnes.length + forward.get(key)!.length === 0) continue
+    const before = committed.get(key)!
+    tracks.set(key, trackOf(before, circumstancesOf(before.org, before.deviceId), lateOnes, forward.get(key)!))
+  }
+  return tracks
+}
+
+/** Oldest first; of several of one time the first to arrive. */
+function inTimeOrder(fixes: readonly EvaluatedFix[]): EvaluatedFix[] {
+  if (fixes.length === 1) return [fixes[0]!]
+  const sorted = [...fixes].sort((a, b) => a.fix.timestamp - b.fix.timestamp)
+  return sorted.filter(({ fix }, i) => fix.timestamp !== sorted[i - 1]?.fix.timestamp)
+}
+
+async function unstoredOf(db: Queryable, fixes: readonly EvaluatedFix[]): Promise<EvaluatedFix[]> {
+  const unstored = await findUnstored(db, fixes)
+  return fixes.filter((_, i) => unstored.has(i))
+}
+
+function trackOf(
+  before: CommittedState,
+  circumstances: Circumstances,
+  late: readonly LocationUpdate[],
+  forward: readonly EvaluatedFix[],
+): Track {
+  const { newest, engine } = before
+  const changes = meetEpoch(before.changes, circumstances.orgEpoch, newest?.timestamp ?? null)
+  const meetsChange = changes !== before.changes && newest !== null
+  const unsaved = meetsChange ? { time: newest.timestamp, engine } : undefined
+  return {
+    before,
+    surroundings: surroundingsIn(circumstances, changes),
+    late,
+    forward,
+    unsaved,
+    state: { ...before, changes },
+    checkpoints: new Map(unsaved === undefined ? [] : [[unsaved.time, unsaved.engine]]),
+    events: [],
+    decisions: [],
+  }
+}
+
+function applyLate(track: Track, { run, difference }: LateOutcome): void {
+  const { org } = track.before
+  for (const { time, engine } of run.checkpoints) track.checkpoints.set(time, engine)
+  for (const { event, causeTime } of difference.appeared) track.events.push({ org, event: lateEvent(event), causeTime })
+  track.decisions.push(...run.decisions)
+  if (!run.met) track.state = { ...track.state, engine: run.state, sinceCheckpoint: run.sinceCheckpoint }
+}
+
+function* eachForward(tracks: ReadonlyMap<string, Track>): Iterable<{ track: Track; fix: EvaluatedFix }> {
+  for (const track of tracks.values()) for (const fix of track.forward) yield { track, fix }
+}
+
+function goForward(track: Track, { org, fix, receivedAt }: EvaluatedFix): void {
+  const { state, surroundings } = track
+  const { newest } = state
+  // After a long silence the history before it may be gone when a late fix asks for the state.
+  if (newest !== null && fix.timestamp - newest.timestamp > DAY_MS)
+    track.checkpoints.set(newest.timestamp, state.engine)
+  const { state: engine, events, decisions } = evaluateFix(surroundings, state.engine, engineFix(fix))
+  for (const event of events) track.events.push({ org, event, causeTime: fix.timestamp })
+  track.decisions.push(...decisions)
+  const isCheckpoint = state.sinceCheckpoint + 1 >= CHECKPOINT_INTERVAL
+  if (isCheckpoint) track.checkpoints.set(fix.timestamp, engine)
+  track.state = {
+    ...state,
+    newest: fix,
+    engine,
+    heardAt: receivedAt,
+    sinceCheckpoint: isCheckpoint ? 0 : state.sinceCheckpoint + 1,
+  }
+}
+
+/** What the clock announced, against what the fixes said; when to look next. @returns what is contradicted */
+function finish(track: Track, nowMs: number): readonly ProvisionalEvent[] {
+  const { surroundings } = track
+  let contradicted: readonly ProvisionalEvent[] = []
+  if (track.state.provisional !== null) {
+    const given = new Set(track.events.map(({ event }) => event.id))
+    const outcome = reconcile(surroundings, track.state, given, nowMs)
+    contradicted = outcome.contradicted
+    track.state = { ...track.state, provisional: outcome.provisional }
+  }
+  const dueAt = dueAfter(surroundings, track.state, nowMs)
+  if (dueAt !== track.state.dueAt) track.state = { ...track.state, dueAt }
+  return contradicted
+}
+
+async function standingOf(
+  db: Queryable,
+  contradicted: readonly { org: string; event: ProvisionalEvent }[],
+): Promise<StoredEvent[]> {
+  if (contradicted.length === 0) return []
+  const found = await findByBase(
+    db,
+    contradicted.map(({ org, event }) => ({ org, baseId: event.baseId })),
+  )
+  return found.filter(({ retractedAt }) => retractedAt === null)
 }

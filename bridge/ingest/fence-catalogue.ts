@@ -10,7 +10,7 @@ export class FenceCatalogue {
 
   static async load(db: Database): Promise<FenceCatalogue> {
     const catalogue = new FenceCatalogue()
-    for (const { org, feature } of await loadFences(db)) catalogue.of(org).put(feature)
+    for (const { org, feature, epoch } of await loadFences(db)) catalogue.of(org).put(feature, epoch)
     for (const { org, epoch } of await loadEpochs(db)) catalogue.reached(org, epoch)
     return catalogue
   }

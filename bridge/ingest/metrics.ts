@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { EventChanges } from './store-events.ts'
 
 export type IngestMetrics = ReturnType<typeof createMetrics>
 
@@ -33,7 +34,7 @@ export function createMetrics(
     }),
     events: new Counter({
       name: 'trackwire_ingest_events_total',
-      help: 'Events stored, by kind',
+      help: 'Events stored, by kind; corrections of any kind as `correction`',
       labelNames: ['event'],
       registers,
     }),
@@ -50,4 +51,10 @@ export function createMetrics(
       registers,
     }),
   }
+}
+
+/** What was stored of events, once it is committed. */
+export function countEvents({ events }: IngestMetrics, { announced, corrected }: EventChanges): void {
+  for (const { event } of announced) events.inc({ event: event.event })
+  if (corrected.length > 0) events.inc({ event: 'correction' }, corrected.length)
 }

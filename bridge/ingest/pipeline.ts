@@ -5,6 +5,7 @@ import type { Announcer } from './announcer.ts'
 import type { DeviceClocks } from './clocks/device-clocks.ts'
 import type { Committer } from './committer.ts'
 import type { DeviceRegistry } from './device-registry.ts'
+import type { DeviceTimers } from './device-timers.ts'
 import type { FenceCatalogue } from './fence-catalogue.ts'
 import type { QueuedFix } from './fix-queue.ts'
 import type { LivePositions } from './live-positions.ts'
@@ -12,6 +13,7 @@ import type { IngestMetrics } from './metrics.ts'
 import type { OpenAlerts } from './open-alerts.ts'
 import type { RuleCatalogue } from './rule-catalogue.ts'
 import type { StateCache } from './state-cache.ts'
+import type { EventListener } from './store-events.ts'
 
 /** What the steps of the pipeline share. All of it mirrors what is committed and changes only after a commit. */
 export interface Pipeline {
@@ -32,4 +34,7 @@ export interface Pipeline {
   readonly announcer: Announcer
   readonly positions: LivePositions
   readonly committer: () => Committer<QueuedFix>
+  readonly timers: () => DeviceTimers
+  /** Hears of changes of events within their transaction. */
+  readonly eventListener?: EventListener | undefined
 }

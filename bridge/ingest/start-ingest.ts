@@ -11,6 +11,7 @@ import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
 import { DeviceRegistry } from './device-registry.ts'
+import { DeviceTimers } from './device-timers.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
 import { named, type QueuedFix, queueBatch } from './fix-queue.ts'
 import { startHousekeeping } from './housekeeping.ts'
@@ -58,6 +59,7 @@ export async function startIngest({
     states: new StateCache(),
     closing: closing.signal,
     committer: () => committer,
+    timers: () => timers,
     metrics: createMetrics(registry, {
       waiting: () => committer.waiting,
       unannounced: () => announcer.unannounced,
@@ -68,6 +70,8 @@ export async function startIngest({
       ),
   }
   const committer = new Committer<QueuedFix>(items => commitJudged(pipeline, items), logger)
+  const timers = new DeviceTimers(pipeline)
+  timers.start()
   const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })
   return new RunningIngest(pipeline, committer, { closing, housekeeping })
 }
@@ -193,9 +197,10 @@ class RunningIngest implements Ingest {
 
   async #close(): Promise<void> {
     const { closing, housekeeping } = this.#resources
-    const { positions, announcer } = this.#pipeline
+    const { positions, announcer, timers } = this.#pipeline
     closing.abort()
     await this.#committer.close()
+    await timers().close()
     await this.#republishing
     await positions.close()
     await announcer.close()

@@ -1,13 +1,24 @@
-import type { LocationUpdate } from '../../contract/index.ts'
 import { type DeviceState, emptyState } from '../../geofence-engine/index.ts'
 import type { Queryable } from '../store/database.ts'
-import { type DeviceKey, loadDeviceStates } from '../store/device-states.ts'
+import { type DeviceKey, type DeviceStateRow, loadDeviceStates } from '../store/device-states.ts'
 
 /** A device's state as it is committed, and the version of its row (0 = no row yet). */
-export interface CommittedState extends DeviceKey {
-  readonly version: number
-  readonly newest: LocationUpdate | null
+export interface CommittedState extends DeviceStateRow {
   readonly engine: DeviceState
+}
+
+function unknownDevice(device: DeviceKey): CommittedState {
+  return {
+    ...device,
+    version: 0,
+    newest: null,
+    engine: emptyState(),
+    heardAt: null,
+    dueAt: null,
+    sinceCheckpoint: 0,
+    provisional: null,
+    changes: null,
+  }
 }
 
 /** About 1 kB each: 100 MB when full. */
@@ -37,7 +48,7 @@ export class StateCache {
     }
     if (missing.length > 0) {
       for (const device of missing) {
-        found.set(keyOf(device), { ...device, version: 0, newest: null, engine: emptyState() })
+        found.set(keyOf(device), unknownDevice(device))
       }
       for (const row of await loadDeviceStates(db, missing)) {
         found.set(keyOf(row), { ...row, engine: row.engine as DeviceState })

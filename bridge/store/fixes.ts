@@ -52,6 +52,19 @@ export async function insertFixes(db: Queryable, rows: readonly FixRow[]): Promi
   return repeated.map(({ ord }) => ord)
 }
 
+/** @returns the indices of those that are not stored yet */
+export async function findUnstored(
+  db: Queryable,
+  rows: readonly { readonly org: string; readonly deviceId: string; readonly fix: LocationUpdate }[],
+): Promise<Set<number>> {
+  const unstored = await db.query<{ ord: number }>(
+    `select ord - 1 as ord from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as t(org, device_id, fix_time, ord)
+     where not exists (select 1 from fixes f where f.org = t.org and f.device_id = t.device_id and f.fix_time = t.fix_time)`,
+    [rows.map(({ org }) => org), rows.map(({ deviceId }) => deviceId), rows.map(({ fix }) => fix.timestamp)],
+  )
+  return new Set(unstored.map(({ ord }) => ord))
+}
+
 /** What has no column of its own: `{userId?, metadata?, attributes?, clock?}`. */
 function detailsOf({ fix: { userId, metadata, attributes }, clock }: FixRow): string | null {
   if (userId === undefined && metadata === undefined && attributes === undefined && clock === undefined) return null

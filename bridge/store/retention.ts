@@ -23,8 +23,32 @@ async function deleteFromDefault(db: Queryable, beforeMs: number): Promise<numbe
   return rows.length
 }
 
+/** States and reasons of fixes that are gone. The last checkpoint before stays: it is where a fix after a long silence starts. */
+const DERIVED = {
+  device_checkpoints: `exists (select 1 from device_checkpoints n where n.org = t.org and n.device_id = t.device_id
+    and n.fix_time > t.fix_time and n.fix_time < $1)`,
+  decisions: 'true',
+}
+
+async function deleteDerived(db: Queryable, table: keyof typeof DERIVED, beforeMs: number): Promise<number> {
+  const rows = await db.query(
+    `delete from ${table} where ctid = any(array(
+       select ctid from ${table} t where fix_time < $1 and ${DERIVED[table]} limit $2)) returning 1`,
+    [beforeMs, CHUNK],
+  )
+  return rows.length
+}
+
+async function untilFewer(deleteChunk: () => Promise<number>): Promise<number> {
+  for (let rows = 0; ; ) {
+    const deleted = await deleteChunk()
+    rows += deleted
+    if (deleted < CHUNK) return rows
+  }
+}
+
 /**
- * Drops whole days older than `rawDays`, and older rows of the default partition. `rawDays` 0 keeps everything.
+ * Drops whole days older than `rawDays`, older rows of the default partition, and what was kept beside those fixes. `rawDays` 0 keeps everything.
  * @returns how many days were dropped and how many rows of the default partition were deleted
  */
 export async function cleanUp(
@@ -40,10 +64,9 @@ export async function cleanUp(
     // One that is being read for long is dropped by the next clean-up.
     if (await partitions.drop(day)) days++
   }
-  let rows = 0
-  for (;;) {
-    const deleted = await deleteFromDefault(db, nowMs - rawDays * DAY_MS)
-    rows += deleted
-    if (deleted < CHUNK) return { days, rows }
-  }
+  const beforeMs = nowMs - rawDays * DAY_MS
+  const rows = await untilFewer(() => deleteFromDefault(db, beforeMs))
+  await untilFewer(() => deleteDerived(db, 'device_checkpoints', beforeMs))
+  await untilFewer(() => deleteDerived(db, 'decisions', beforeMs))
+  return { days, rows }
 }

@@ -1,0 +1,52 @@
+import type { Decision } from '../../geofence-engine/index.ts'
+import type { Queryable } from './database.ts'
+import type { DeviceKey } from './device-states.ts'
+
+export interface DecisionRow extends DeviceKey {
+  readonly decision: Decision
+}
+
+/** What a decision is about, and its row. */
+export interface DecidedRow {
+  readonly seq: number
+  readonly fix_time: number
+  readonly kind: Decision['kind']
+  readonly subject: string
+}
+
+/** Stores decisions, in order. */
+export async function insertDecisions(tx: Queryable, rows: readonly DecisionRow[]): Promise<void> {
+  if (rows.length === 0) return
+  await tx.query(
+    `insert into decisions (org, device_id, fix_time, kind, subject, body)
+     select org, device_id, fix_time, kind, subject, body::jsonb
+     from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[]) with ordinality
+       as t(org, device_id, fix_time, kind, subject, body, ord) order by ord`,
+    [
+      rows.map(({ org }) => org),
+      rows.map(({ deviceId }) => deviceId),
+      rows.map(({ decision }) => decision.timestamp),
+      rows.map(({ decision }) => decision.kind),
+      rows.map(({ decision }) => decision.subject),
+      rows.map(({ decision }) => JSON.stringify(decision)),
+    ],
+  )
+}
+
+/** What was decided of a device from one time to another, both inclusive. */
+export function findDecisions(
+  db: Queryable,
+  { org, deviceId }: DeviceKey,
+  from: number,
+  to: number,
+): Promise<DecidedRow[]> {
+  return db.query<DecidedRow>(
+    `select seq, fix_time, kind, subject from decisions
+     where org = $1 and device_id = $2 and fix_time >= $3 and fix_time <= $4`,
+    [org, deviceId, from, to],
+  )
+}
+
+export async function deleteDecisions(tx: Queryable, seqs: readonly number[]): Promise<void> {
+  if (seqs.length > 0) await tx.query('delete from decisions where seq = any($1::bigint[])', [seqs])
+}
