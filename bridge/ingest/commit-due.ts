@@ -1,5 +1,5 @@
-import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
 import type { DecisionRow } from '../store/decisions.ts'
+import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
 import { expectedAt, nextLookAt } from './due.ts'
 import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
@@ -65,7 +65,8 @@ async function look(pipeline: Pipeline, known: readonly CommittedState[], nowMs:
     const ids = new Set(events.map(({ id }) => id))
     for (const event of events) looked.events.push({ org, event, causeTime: event.timestamp })
     for (const decision of expectation.decisions) {
-      if (decision.eventId !== undefined && ids.has(decision.eventId)) looked.decisions.push({ org, deviceId, decision })
+      if (decision.eventId !== undefined && ids.has(decision.eventId))
+        looked.decisions.push({ org, deviceId, decision })
     }
     const provisional = [...(state.provisional ?? []), ...events.map(event => provisionalOf(surroundings, event))]
     looked.states.push({

@@ -121,7 +121,8 @@ export class LateRun {
   *#merged(fixes: readonly LocationUpdate[], until: number): Iterable<LocationUpdate> {
     const { late } = this.#options
     for (const fix of fixes) {
-      while (this.#nextLate < late.length && late[this.#nextLate]!.timestamp < fix.timestamp) yield late[this.#nextLate++]!
+      while (this.#nextLate < late.length && late[this.#nextLate]!.timestamp < fix.timestamp)
+        yield late[this.#nextLate++]!
       yield fix
     }
     while (this.#nextLate < late.length && late[this.#nextLate]!.timestamp <= until) yield late[this.#nextLate++]!

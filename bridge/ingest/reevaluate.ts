@@ -95,7 +95,11 @@ async function standingOf(
  * The standing events that the run can judge: not what is settled, not what was decided by a fix that is no longer in the history,
  * not what the clock announced (that is judged by what is to be expected).
  */
-function comparable({ surroundings, state }: LateDevice, run: LateRun, standing: readonly StoredEvent[]): StoredEvent[] {
+function comparable(
+  { surroundings, state }: LateDevice,
+  run: LateRun,
+  standing: readonly StoredEvent[],
+): StoredEvent[] {
   const provisional = new Set(state.provisional?.map(({ baseId }) => baseId))
   return standing.filter(
     ({ baseId, event, causeTime }) =>

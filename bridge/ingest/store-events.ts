@@ -1,7 +1,14 @@
 import { buildTopic } from '../../contract/index.ts'
 import { type EngineEvent, isGeofenceEvent } from '../../geofence-engine/index.ts'
 import type { Queryable } from '../store/database.ts'
-import { amendEvents, type EventRow, findByBase, insertEvents, retractEvents, type StoredEvent } from '../store/events.ts'
+import {
+  amendEvents,
+  type EventRow,
+  findByBase,
+  insertEvents,
+  retractEvents,
+  type StoredEvent,
+} from '../store/events.ts'
 import { insertOutbox, type OutboxRow, type OutgoingMessage } from '../store/outbox.ts'
 import { amendment, correctionOf, revisionOf } from './event-difference.ts'
 

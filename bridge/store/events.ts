@@ -90,7 +90,11 @@ export function listStanding(
 }
 
 /** These events do not stand any more. @returns `org/id` of those that stood until now */
-export async function retractEvents(db: Queryable, events: readonly StoredEvent[], nowMs: number): Promise<Set<string>> {
+export async function retractEvents(
+  db: Queryable,
+  events: readonly StoredEvent[],
+  nowMs: number,
+): Promise<Set<string>> {
   if (events.length === 0) return new Set()
   const rows = await db.query<{ key: string }>(
     `update events e set retracted_at = $3 from unnest($1::text[], $2::text[]) as t(org, id)

@@ -139,13 +139,20 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
       assert.equal(await count('fixes', org), 2)
     })
 
-    it('stores a late fix without moving the device or evaluating it', async (t, org) => {
-      const { ingest, send } = await withIngest(t, db, org)
+    it('announces what only a late fix reveals, without moving the device', async (t, org) => {
+      const { ingest, recorder, send } = await withIngest(t, db, org)
       await ingest.putFence(org, FENCE)
-      await send('truck', fixAt(10, OUTSIDE))
+      await send('truck', fixAt(1, OUTSIDE), fixAt(10, OUTSIDE))
       assert.deepEqual(await send('truck', fixAt(5, INSIDE)), [{ status: 'stored' }])
       assert.equal((await newestOf(org, 'truck'))?.timestamp, START + 10_000)
-      assert.deepEqual(await events(org), [])
+      assert.deepEqual(await events(org), ['enter 5', 'exit 10'])
+      await ingest.close()
+      const announced = recorder.messages.filter(({ topic }) => topic.startsWith(`${org}/notifications/`))
+      assert.ok(announced.every(({ payload }) => (JSON.parse(payload) as GeofenceEvent).late === true))
+      assert.deepEqual(
+        recorder.payloads<LocationUpdate>(last(org, 'truck')).map(fix => fix?.timestamp),
+        [START + 10_000],
+      )
     })
 
     it('evaluates a batch in the order of its times, and answers in the order it was sent', async (t, org) => {

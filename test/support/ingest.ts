@@ -53,16 +53,20 @@ export async function withIngest(
   t: TestScope,
   db: Database,
   org: string,
-  { announces = true, now }: { announces?: boolean; now?: () => number } = {},
+  {
+    announces = true,
+    now,
+    recorder = new Recorder(),
+  }: { announces?: boolean; now?: () => number; recorder?: Recorder } = {},
 ): Promise<TestIngest> {
   const ingest = await startIngest({ db, logger: silent, registry: new Registry(), retentionRawDays: 30, now })
   t.after(() => ingest.close())
-  const recorder = new Recorder()
   if (announces) await ingest.announce(recorder.publish)
   return {
     ingest,
     recorder,
-    send: (deviceId, ...fixes) => ingest.fixes({ org, deviceId, fixes, receivedAt: Date.now(), registers: true }),
+    send: (deviceId, ...fixes) =>
+      ingest.fixes({ org, deviceId, fixes, receivedAt: (now ?? Date.now)(), registers: true }),
   }
 }
 

@@ -13,7 +13,9 @@ test('two processes that migrate a fresh database at once share the work', async
   const nodes = await Promise.all([1, 2].map(() => openDatabase({ url, dataDirectory: '', logger: silent })))
   for (const db of nodes) t.after(() => db.close())
   const applied = await Promise.all(nodes.map(db => migrate(db)))
-  assert.deepEqual(applied.map(names => names.length).sort(), [0, 1])
+  const [none, all] = applied.sort((a, b) => a.length - b.length)
+  assert.deepEqual(none, [])
+  assert.ok(all!.length > 0)
 })
 
 test('a server that is not there is said to be out of reach', async () => {
