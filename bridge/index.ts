@@ -21,7 +21,10 @@ export type {
   IngestOptions,
   Publish,
   SosCall,
+  SosEscalation,
+  SosPolicyChange,
   SosReply,
+  SosTaken,
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
 export { readReplayRequest } from './replay/replay-request.ts'

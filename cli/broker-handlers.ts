@@ -37,8 +37,12 @@ export function brokerHandlers(ingest: Ingest): Handlers {
       return [...results.flatMap(refusalOf), ...repairNotices(message, results)]
     },
     sos: async message => {
-      await ingest.sos({ ...origin(message), request: message.payload, principal: message.principal.sub })
-      return []
+      const { amended } = await ingest.sos({
+        ...origin(message),
+        request: message.payload,
+        principal: message.principal.sub,
+      })
+      return amended.map(sentence => ({ code: 'sos_amended', message: `the SOS stands; ${sentence}` }))
     },
     sosAnswer: async ({ params, payload, principal, receivedAt }) => {
       await ingest.answerSos({
@@ -47,6 +51,7 @@ export function brokerHandlers(ingest: Ingest): Handlers {
         action: params.action as 'acknowledge' | 'resolve',
         by: payload.by ?? principal.sub,
         ...(payload.note === undefined ? {} : { note: payload.note }),
+        ...(payload.outcome === undefined ? {} : { outcome: payload.outcome }),
         principal: principal.sub,
         receivedAt,
       })

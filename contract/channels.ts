@@ -1,13 +1,14 @@
 import type Type from 'typebox'
 import type { TSchema } from 'typebox'
 import type { Role } from './claims.ts'
+import { Command } from './command.ts'
 import { DeviceEvent } from './device-event.ts'
 import { DeviceStatus } from './device-status.ts'
 import { ErrorNotice } from './error-notice.ts'
 import { FenceFeature } from './fence.ts'
 import { GeofenceEvent } from './geofence-event.ts'
 import { LocationBatch, LocationUpdate } from './location-update.ts'
-import { SosAnswer, SosEvent, SosRequest } from './sos.ts'
+import { SosAnswer, SosEvent, SosRequest, SosTrailPoint } from './sos.ts'
 
 /**
  * Whose messages a role may send or read on a channel:
@@ -121,6 +122,18 @@ export const CHANNELS = {
     stored: true,
     forwarded: false,
   },
+  command: {
+    template: '{org}/devices/{deviceId}/commands/{commandId}',
+    summary: 'Something a device is told, like that help is coming.',
+    payload: Command,
+    publish: PLATFORM_ONLY,
+    subscribe: { device: 'own', driver: 'granted', dispatcher: 'any', admin: 'any', service: 'any' },
+    qos: 1,
+    retain: false,
+    rateClass: 'general',
+    stored: true,
+    forwarded: false,
+  },
   fence: {
     template: '{org}/fences/{fenceId}',
     summary: 'A fence as a GeoJSON Feature, retained; an empty payload when it is deleted.',
@@ -178,6 +191,18 @@ export const CHANNELS = {
     subscribe: NOTIFICATION_READERS,
     qos: 1,
     retain: true,
+    rateClass: 'none',
+    stored: true,
+    forwarded: false,
+  },
+  sosTrail: {
+    template: '{org}/sos/{deviceId}/trail',
+    summary: 'Every fix of a device that is stored while its alert is open, late ones too.',
+    payload: SosTrailPoint,
+    publish: PLATFORM_ONLY,
+    subscribe: NOTIFICATION_READERS,
+    qos: 1,
+    retain: false,
     rateClass: 'none',
     stored: true,
     forwarded: false,

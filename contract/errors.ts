@@ -74,6 +74,11 @@ export const ERRORS = {
     meaning: 'The fence is not valid GeoJSON geometry; the message names the position of the fault.',
   },
   alert_unknown: { status: 404, retry: false, meaning: 'There is no SOS alert of that id.' },
+  sos_amended: {
+    status: 202,
+    retry: false,
+    meaning: 'The SOS stands and is announced, but parts of it could not be used; the message says which.',
+  },
   alert_closed: { status: 409, retry: false, meaning: 'The SOS alert is already closed.' },
   replay_busy: {
     status: 503,

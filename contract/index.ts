@@ -11,6 +11,7 @@ export {
   type Scope,
 } from './channels.ts'
 export { type Acl, type AclRule, Claims, type Principal, principalOf, ROLES, type Role } from './claims.ts'
+export { Command } from './command.ts'
 export { DEVICE_EVENT_KINDS, DeviceEvent, DeviceEventKind } from './device-event.ts'
 export { DeviceStatus } from './device-status.ts'
 export { ErrorNotice } from './error-notice.ts'
@@ -27,6 +28,7 @@ export {
   MAX_BATCH,
 } from './location-update.ts'
 export {
+  checkCry,
   checkFix,
   checkSchema,
   checkStorable,
@@ -47,7 +49,9 @@ export {
   RuleSettings,
   TowSettings,
 } from './rule-settings.ts'
-export { SosAnswer, SosEvent, SosRequest, SosTransition } from './sos.ts'
+export { SosAnswer, SosCry, SosEvent, SosOutcome, SosRequest, SosTrailPoint, SosTransition } from './sos.ts'
+export { checkSosPolicy, DEFAULT_SOS_POLICY, SosPolicy, SosTier } from './sos-policy.ts'
+export { type ReadSos, readSosRequest } from './sos-request.ts'
 export {
   buildFilter,
   buildTopic,

@@ -1,9 +1,9 @@
-import type Schema from 'typebox'
-import type { TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { CHANNEL_NAMES, CHANNELS, type Channel, type ChannelName, type PayloadOf } from './channels.ts'
 import { TrackwireError } from './errors.ts'
 import { FUTURE_TOLERANCE_MS, GPS_EPOCH_MS, LocationUpdate, MAX_BATCH } from './location-update.ts'
+import { SosCry } from './sos.ts'
 
 /** 256 KiB: the largest payload of a message or request body. */
 export const MAX_PAYLOAD_BYTES = 262_144
@@ -23,9 +23,9 @@ function validatorOf(schema: TSchema): Validator {
 }
 
 /** Checks a value against a schema of the contract, compiled once. Errors: `payload_invalid` with `details.path`. */
-export function checkSchema<S extends TSchema>(schema: S, value: unknown): Schema.Static<S> {
+export function checkSchema<S extends TSchema>(schema: S, value: unknown): Static<S> {
   const validator = validatorOf(schema)
-  if (validator.Check(value)) return value as Schema.Static<S>
+  if (validator.Check(value)) return value as Static<S>
   const faults = [...validator.Errors(value)]
   // `additionalProperties` and `boolean` come as a pair; the one with the path names the key.
   const fault = faults.find(({ keyword }) => keyword !== 'anyOf') ?? faults[0]
@@ -52,13 +52,16 @@ export function decodeJson(bytes: Uint8Array, what: 'payload' | 'body'): unknown
 }
 
 function decodeLimited(bytes: Uint8Array): unknown {
-  if (bytes.length > MAX_PAYLOAD_BYTES) {
-    throw new TrackwireError(
-      'payload_too_large',
-      `the payload has ${bytes.length} bytes, the limit is ${MAX_PAYLOAD_BYTES}`,
-    )
-  }
+  checkSize(bytes)
   return decodeJson(bytes, 'payload')
+}
+
+function checkSize(bytes: Uint8Array): void {
+  if (bytes.length <= MAX_PAYLOAD_BYTES) return
+  throw new TrackwireError(
+    'payload_too_large',
+    `the payload has ${bytes.length} bytes, the limit is ${MAX_PAYLOAD_BYTES}`,
+  )
 }
 
 /** Refuses what JSON allows but cannot be kept as it is: NUL, lone surrogates, endless nesting, numbers beyond a double. */
@@ -100,13 +103,30 @@ function checkText(text: string, path: string): void {
 /**
  * Decodes and validates the payload a client published on a channel.
  * A batch is checked as a list only; its elements one by one by {@link checkFix}, so that one bad fix does not cost the rest.
+ * An SOS is checked for its action only; the rest of it is read by `readSosRequest`, which mends what it can.
  */
 export function decodePayload<Name extends ChannelName>(channel: Name, bytes: Uint8Array): PayloadOf<Name> {
   const { payload } = CHANNELS[channel] as Channel
   if (payload === null) return new TextDecoder().decode(bytes) as PayloadOf<Name>
+  if (channel === 'sos') return checkCry(decodeCry(bytes)) as unknown as PayloadOf<Name>
   const value = bytes.length === 0 && channel === 'sosAnswer' ? {} : decodeLimited(bytes)
   if (channel === 'locationBatch') return checkBatchList(value) as PayloadOf<Name>
   return checkSchema(payload, value) as PayloadOf<Name>
+}
+
+/** An SOS that says what it wants. Errors: `payload_invalid`. */
+export function checkCry(value: unknown): SosCry {
+  return checkSchema(SosCry, value) as SosCry
+}
+
+/** Bytes that are no UTF-8, NULs and the like cost a character, not the SOS. */
+function decodeCry(bytes: Uint8Array): unknown {
+  checkSize(bytes)
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch (cause) {
+    throw new TrackwireError('payload_not_json', `the payload is not JSON: ${(cause as Error).message}`, { cause })
+  }
 }
 
 function checkBatchList(value: unknown): unknown {

@@ -51,9 +51,27 @@ export function sosAlertId(org: string, deviceId: string, requestId: string): st
   return `sos-${digest([org, deviceId, requestId], 24)}`
 }
 
-/** The id of one transition of an alert: `se-` and 32 hex digits. `tier` tells escalations apart. */
-export function sosEventId(org: string, alertId: string, event: SosTransition, tier?: number): string {
-  return `se-${digest(tier === undefined ? [org, alertId, event] : [org, alertId, event, tier], 32)}`
+/**
+ * The id of one transition of an alert: `se-` and 32 hex digits. `tier` and `repeat` tell escalations apart, `round` what came
+ * after the alert was taken up again.
+ */
+export function sosEventId(
+  org: string,
+  alertId: string,
+  event: SosTransition,
+  {
+    tier,
+    repeat = 0,
+    round = 0,
+  }: { tier?: number | undefined; repeat?: number | undefined; round?: number | undefined } = {},
+): string {
+  const parts = tier === undefined ? [org, alertId, event] : [org, alertId, event, tier]
+  return `se-${digest(repeat === 0 && round === 0 ? parts : [...parts, `repeat ${repeat}`, `round ${round}`], 32)}`
+}
+
+/** The id of the command that tells a device its request was received: `sr-` and 32 hex digits. */
+export function sosReceivedId(org: string, alertId: string, requestId: string): string {
+  return `sr-${digest([org, alertId, requestId], 32)}`
 }
 
 /** Hex digits of the SHA-256 of a list; as JSON, so that no two lists read the same. */

@@ -20,12 +20,24 @@ export {
   expectedBy,
   isGeofenceEvent,
 } from './evaluate.ts'
-export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId } from './event-id.ts'
+export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId, sosReceivedId } from './event-id.ts'
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
 export { MAX_VERTICES, readFence } from './read-fence.ts'
 export { readRuleSettings } from './read-rule-settings.ts'
 export { FENCE_REASONS, type FenceReason } from './reasons.ts'
 export { inOrder, runTrack, type TrackListener, TrackRun } from './run-track.ts'
-export { answerSos, applySosRequest, isOpen, type SosAlert, type SosAnswerGiven, sosOpenView } from './sos.ts'
+export {
+  acknowledgementId,
+  answerSos,
+  applySosRequest,
+  escalateDue,
+  escalateSos,
+  isOpen,
+  type SosAlert,
+  type SosAnswerGiven,
+  type SosReceipt,
+  sosDueAt,
+  sosOpenView,
+} from './sos.ts'
 export { type Surroundings, unchanging } from './surroundings.ts'

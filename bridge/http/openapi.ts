@@ -8,6 +8,7 @@ import {
   LocationUpdate,
   RuleSettings,
   SosEvent,
+  SosPolicy,
 } from '../../contract/index.ts'
 import { PUBLIC } from './access.ts'
 import { Problem } from './problem.ts'
@@ -39,6 +40,7 @@ const SHARED = {
   Device,
   HistoryFix,
   SosAlert,
+  SosPolicy: { ...SosPolicy, description: 'How an organisation escalates its SOS alerts' },
 }
 
 /** The OpenAPI 3.1 document at `/api/openapi.json`, made from the routes' own schemas, and its page at `/api/docs`. Register before the routes. */
@@ -93,7 +95,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
 }
 
 /** Routes whose body may be left out; the plugin marks every body as required. */
-const OPTIONAL_BODY = /\/sos\/\{alertId\}\/(acknowledge|resolve)$/
+const OPTIONAL_BODY = /\/sos\/\{alertId\}\/(acknowledge|escalate|resolve)$/
 
 type Documented =
   Extract<SwaggerTransformObject, (...args: never) => unknown> extends (argument: infer A) => unknown ? A : never

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { parseTopic } from '../../contract/index.ts'
+import { type ChannelName, parseTopic, type SosEvent } from '../../contract/index.ts'
 import type { Database } from '../store/database.ts'
 import { deleteOutbox, type OutboxRow, type OutgoingMessage, pageOutbox } from '../store/outbox.ts'
+import { insertSosReceipts, type SosReceipt } from '../store/sos-receipts.ts'
 import type { Publish } from './ingest.ts'
 import { OrderedLanes } from './ordered-lanes.ts'
 
+/** What goes before everything else: events of an alert, where its device is, what the device is told of it. */
+const SOS_CHANNELS: ReadonlySet<ChannelName> = new Set(['sosNotification', 'sosOpen', 'sosTrail', 'command'])
 const PARALLEL_DEVICES = 64
 const PAGE = 500
 /** Announced rows are deleted together after so long. */
@@ -38,6 +41,8 @@ export class Announcer {
   readonly #goneMeanwhile = new Set<number>()
   #sweeps = 0
   #announced: number[] = []
+  /** Of announced SOS events, not stored yet. */
+  #receipts: SosReceipt[] = []
   #deleting: Promise<void> | undefined
   #publish: Publish | undefined
   #takesCommits = false
@@ -170,6 +175,7 @@ export class Announcer {
       try {
         await this.#publish!({ topic, payload, qos, retain })
         this.#announced.push(row.id)
+        this.#receipts.push(...receiptOf(row, this.#options.now()))
         this.#deleting ??= this.#deleteSoon()
         return
       } catch (error) {
@@ -194,7 +200,10 @@ export class Announcer {
     const ids = this.#announced
     if (ids.length === 0) return true
     this.#announced = []
+    const receipts = this.#receipts
+    this.#receipts = []
     try {
+      if (receipts.length > 0) await insertSosReceipts(this.#options.db, receipts)
       await deleteOutbox(this.#options.db, ids)
       for (const id of ids) {
         this.#inHand.delete(id)
@@ -203,6 +212,7 @@ export class Announcer {
       return true
     } catch (error) {
       this.#announced = [...ids, ...this.#announced]
+      this.#receipts = [...receipts, ...this.#receipts]
       this.#options.logger.warn({ err: error }, 'announced messages could not be taken out of the outbox')
       return false
     }
@@ -210,8 +220,17 @@ export class Announcer {
 
   #lane(topic: string): OrderedLanes {
     const channel = parseTopic(topic)?.channel
-    return channel === 'sosNotification' || channel === 'sosOpen' ? this.#lanes.sos : this.#lanes.other
+    return channel !== undefined && SOS_CHANNELS.has(channel) ? this.#lanes.sos : this.#lanes.other
   }
+}
+
+/** For the timeline of an alert: the broker took its event. */
+function receiptOf({ topic, payload }: OutboxRow, nowMs: number): SosReceipt[] {
+  const parsed = parseTopic(topic)
+  if (parsed?.channel !== 'sosNotification') return []
+  const { id: eventId } = JSON.parse(payload) as SosEvent
+  const org = parsed.params.org!
+  return [{ org, eventId, channel: 'mqtt', target: topic, status: 'announced', receivedAt: nowMs }]
 }
 
 /** Whose order a message keeps: its device's, or its fence's. */

@@ -3,7 +3,7 @@ import { saveCheckpoints } from '../store/checkpoints.ts'
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
 import { insertFixes } from '../store/fixes.ts'
-import type { OutboxRow } from '../store/outbox.ts'
+import { insertOutbox, type OutboxRow } from '../store/outbox.ts'
 import { insertSetAside, markAccepted } from '../store/set-aside.ts'
 import { isDataFault } from '../store/sqlstate.ts'
 import { type Evaluation, evaluate } from './evaluate.ts'
@@ -11,6 +11,8 @@ import type { QueuedFix } from './fix-queue.ts'
 import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
+import { trailMessages } from './sos-trail.ts'
+import type { CommittedState } from './state-cache.ts'
 import { storeDecisions } from './store-decisions.ts'
 import { type EventChanges, storeEvents } from './store-events.ts'
 import { circumstancesOf } from './surroundings.ts'
@@ -81,7 +83,8 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
     await saveCheckpoints(tx, evaluation.checkpoints)
     await storeDecisions(tx, evaluation.decisions, evaluation.replaced)
     const stored = await storeEvents(tx, evaluation.outcome, { nowMs: now(), listener: eventListener })
-    return { ...evaluation, registered, repeated, ...stored }
+    const outbox = [...stored.outbox, ...(await storeTrails(pipeline, tx, regular, repeated, known))]
+    return { ...evaluation, registered, repeated, ...stored, outbox }
   })
 }
 
@@ -131,6 +134,21 @@ async function storeStates(tx: Queryable, { states }: Evaluation): Promise<void>
   if (states.size === 0) return
   const written = await saveDeviceStates(tx, [...states.values()])
   if (written < states.size) throw new VersionConflict()
+}
+
+async function storeTrails(
+  { alerts, now }: Pipeline,
+  tx: Queryable,
+  regular: readonly QueuedFix[],
+  repeated: ReadonlySet<QueuedFix>,
+  known: ReadonlyMap<string, CommittedState>,
+): Promise<OutboxRow[]> {
+  const messages = trailMessages(
+    alerts,
+    regular.filter(item => !repeated.has(item)),
+    known,
+  )
+  return messages.length === 0 ? [] : insertOutbox(tx, messages, now())
 }
 
 function applyToMemory({ devices, states, metrics, timers }: Pipeline, committed: Committed): void {

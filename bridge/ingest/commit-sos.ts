@@ -1,23 +1,30 @@
-import { buildTopic, type SosEvent, TrackwireError } from '../../contract/index.ts'
+import { readSosRequest, type SosEvent, type SosPolicy, TrackwireError } from '../../contract/index.ts'
 import {
+  acknowledgementId,
   answerSos,
   applySosRequest,
+  escalateDue,
+  escalateSos,
   type Fix,
   isOpen,
   type SosAlert,
+  sosDueAt,
   sosEventId,
   sosOpenView,
 } from '../../geofence-engine/index.ts'
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
+import { ensureOrganisations } from '../store/devices.ts'
 import { insertOutbox, type OutboxRow, type OutgoingMessage } from '../store/outbox.ts'
-import { lockAlert, lockOpenAlert, type SosAlertRow, saveAlert } from '../store/sos-alerts.ts'
+import { expireDueTimes, lockAlert, lockOpenAlert, type SosAlertRow, saveAlert } from '../store/sos-alerts.ts'
 import { findSosEvent, insertSosEvent } from '../store/sos-events.ts'
+import { loadSosPolicy, saveSosPolicy } from '../store/sos-policies.ts'
 import { findSosRequest, insertSosRequest } from '../store/sos-requests.ts'
 import { UNIQUE_VIOLATION } from '../store/sqlstate.ts'
-import type { SosCall, SosReply } from './ingest.ts'
+import type { SosCall, SosEscalation, SosPolicyChange, SosReply, SosTaken } from './ingest.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
+import { acknowledgedCommand, notification, openMessage, receivedCommand } from './sos-messages.ts'
 import { keyOf } from './state-cache.ts'
 
 interface Step {
@@ -26,10 +33,14 @@ interface Step {
   readonly outbox: readonly OutboxRow[]
 }
 
+/** Who did what the clock asked for. */
+const PLATFORM = 'platform'
+
 /** A trigger or cancel of a device: its alert, event and messages in one transaction. A request met before changes nothing. */
-export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promise<void> {
-  const { db, devices, now } = pipeline
-  const { org, deviceId, request, registers } = call
+export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promise<SosTaken> {
+  const { db, devices, now, announcer } = pipeline
+  const { org, deviceId, registers, receivedAt } = call
+  const { request, amended, sentTimestamp } = readSosRequest(call.request, receivedAt)
   const committed = await persist(async () => {
     await devices.refresh(db, [call])
     if (!registers && !devices.has(org, deviceId)) throw unknownDevice(deviceId)
@@ -39,17 +50,42 @@ export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promi
       const metBefore = await findSosRequest(tx, org, deviceId, request.id)
       const row = metBefore === undefined ? await lockOpenAlert(tx, org, deviceId) : await lockAlert(tx, org, metBefore)
       const before = (row?.body as SosAlert | undefined) ?? null
-      const { alert, events } = applySosRequest(call, before, request, newest)
-      if (alert === null) return { registered, step: null }
-      const step = await storeStep(pipeline, tx, { org, row, before, alert, events, newest, principal: call.principal })
-      if (request.action === 'trigger' && metBefore === undefined) {
-        await insertSosRequest(tx, { org, deviceId, requestId: request.id, alertId: alert.alertId })
+      const policy = await loadSosPolicy(tx, org)
+      const receipt = { receivedAt, drill: policy.drillUntil !== undefined && receivedAt < policy.drillUntil }
+      const { alert, events, ended } = applySosRequest(call, before, request, newest, receipt)
+      if (alert === null) return { registered, steps: [], repeated: null }
+      const about = { org, policy, newest, principal: call.principal }
+      const steps: Step[] = []
+      if (ended !== undefined) {
+        steps.push(await storeStep(pipeline, tx, { ...about, row, before, alert: ended, events: events.slice(0, 1) }))
       }
-      return { registered, step }
+      const isNew = request.action === 'trigger' && metBefore === undefined
+      const told = isNew ? [receivedCommand(org, alert, request.id, now())] : []
+      const own =
+        ended === undefined ? { row, before, events } : { row: undefined, before: null, events: events.slice(1) }
+      steps.push(await storeStep(pipeline, tx, { ...about, ...own, alert, told }))
+      if (isNew) {
+        const body = sentTimestamp === undefined ? request : { ...request, sentTimestamp }
+        await insertSosRequest(tx, { org, deviceId, requestId: request.id, alertId: alert.alertId, receivedAt, body })
+      }
+      return { registered, steps, repeated: isNew || request.action === 'cancel' ? null : alert }
     })
   }, pipeline)
   for (const device of committed.registered) devices.put({ ...device, groups: [] })
-  if (committed.step !== null) applyToMemory(pipeline, org, committed.step)
+  for (const step of committed.steps) applyToMemory(pipeline, org, step)
+  if (committed.repeated !== null && isOpen(committed.repeated)) {
+    // Sent again because an answer was lost on the way: so may have been what the device was told.
+    for (const message of feedback(org, committed.repeated, request.id, now())) {
+      void announcer.live(message.topic, () => message)
+    }
+  }
+  return { amended }
+}
+
+function feedback(org: string, alert: SosAlert, requestId: string, nowMs: number): OutgoingMessage[] {
+  const received = receivedCommand(org, alert, requestId, nowMs)
+  if (alert.state !== 'acknowledged') return [received]
+  return [received, acknowledgedCommand(org, sosOpenView(org, alert, null), nowMs)]
 }
 
 /**
@@ -57,25 +93,101 @@ export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promi
  * @throws TrackwireError alert_unknown, alert_closed
  */
 export async function commitSosAnswer(pipeline: Pipeline, reply: SosReply): Promise<SosEvent> {
-  const { org, alertId, action, by, note, receivedAt, principal } = reply
-  const { alerts } = pipeline
+  const { org, alertId, action, by, note, outcome, receivedAt, principal } = reply
+  return changeAlert(pipeline, reply, async (tx, row, before) => {
+    const repeated = isSameAnswer(before, reply) && (await findSosEvent(tx, org, sosEventId(org, alertId, 'resolved')))
+    if (repeated) return { step: { alert: before, events: [], outbox: [] }, event: repeated }
+    const given = {
+      action,
+      by,
+      timestamp: receivedAt,
+      ...(note === undefined ? {} : { note }),
+      ...(outcome === undefined ? {} : { outcome }),
+    }
+    const { alert, events } = answerSos(org, before, given)
+    const newest = await newestFix(pipeline, row, tx)
+    const policy = await loadSosPolicy(tx, org)
+    const told = events
+      .filter(({ event }) => event === 'acknowledged')
+      .map(event => acknowledgedCommand(org, event, pipeline.now()))
+    const step = await storeStep(pipeline, tx, { org, row, before, alert, events, newest, policy, principal, told })
+    // Acknowledged before: the event that stands is the answer.
+    const standing = events[0] ?? (await findSosEvent(tx, org, acknowledgementId(org, alert)))
+    return { step, event: standing ?? sosOpenView(org, alert, newest) }
+  })
+}
+
+/**
+ * A person tells the next tier now.
+ * @throws TrackwireError alert_unknown, alert_closed
+ */
+export async function commitSosEscalation(pipeline: Pipeline, call: SosEscalation): Promise<SosEvent> {
+  const { org, by, note, receivedAt, principal } = call
+  return changeAlert(pipeline, call, async (tx, row, before) => {
+    const newest = await newestFix(pipeline, row, tx)
+    const { latest } = before
+    if (latest.event === 'escalated' && latest.by === by && latest.timestamp === receivedAt) {
+      // An earlier attempt at this very call was stored, though its commit failed to say so.
+      return { step: { alert: before, events: [], outbox: [] }, event: sosOpenView(org, before, newest) }
+    }
+    const policy = await loadSosPolicy(tx, org)
+    const said = { by, timestamp: receivedAt, ...(note === undefined ? {} : { note }) }
+    const { alert, events } = escalateSos(org, before, policy, said)
+    const step = await storeStep(pipeline, tx, { org, row, before, alert, events, newest, policy, principal })
+    return { step, event: events[0]! }
+  })
+}
+
+/** Takes the steps whose time has come for one alert; another process may have been here first. */
+export async function escalateDueAlert(pipeline: Pipeline, due: { org: string; alertId: string }): Promise<void> {
+  const { org, alertId } = due
+  const step = await persist(
+    () =>
+      transactionOnAlert(pipeline, async tx => {
+        const row = await lockAlert(tx, org, alertId)
+        const nowMs = pipeline.now()
+        if (row === undefined || row.dueAt === null || row.dueAt > nowMs) return null
+        const before = row.body as SosAlert
+        const policy = await loadSosPolicy(tx, org)
+        const { alert, events } = escalateDue(org, before, policy, nowMs)
+        const newest = await newestFix(pipeline, row, tx)
+        const about = { org, row, before, alert, events, newest, policy, principal: PLATFORM, isDue: true }
+        return storeStep(pipeline, tx, about)
+      }),
+    pipeline,
+  )
+  if (step === null) return
+  applyToMemory(pipeline, org, step)
+  for (const { tier, repeat } of step.events) pipeline.logger.warn({ org, alertId, tier, repeat }, 'SOS escalated')
+}
+
+/** Stores how an organisation escalates; its open alerts go by it from now on. */
+export async function commitSosPolicy(pipeline: Pipeline, change: SosPolicyChange): Promise<void> {
+  const { db, now } = pipeline
+  await persist(
+    () =>
+      db.transaction(async tx => {
+        await ensureOrganisations(tx, [change.org], now())
+        await saveSosPolicy(tx, change, now())
+        await expireDueTimes(tx, change.org)
+      }),
+    pipeline,
+  )
+}
+
+async function changeAlert(
+  pipeline: Pipeline,
+  { org, alertId }: { readonly org: string; readonly alertId: string },
+  change: (tx: Queryable, row: SosAlertRow, before: SosAlert) => Promise<{ step: Step; event: SosEvent }>,
+): Promise<SosEvent> {
   const { step, event } = await persist(
     () =>
       transactionOnAlert(pipeline, async tx => {
         const row = await lockAlert(tx, org, alertId)
         if (row === undefined) throw new TrackwireError('alert_unknown', `there is no SOS alert ${alertId}`)
         const before = row.body as SosAlert
-        if (!isOpen(before)) alerts.delete(row)
-        const repeated =
-          isSameAnswer(before, reply) && (await findSosEvent(tx, org, sosEventId(org, alertId, 'resolved')))
-        if (repeated) return { step: { alert: before, events: [], outbox: [] }, event: repeated }
-        const given = { action, by, timestamp: receivedAt, ...(note === undefined ? {} : { note }) }
-        const { alert, events } = answerSos(org, before, given)
-        const newest = await newestFix(pipeline, row, tx)
-        const step = await storeStep(pipeline, tx, { org, row, before, alert, events, newest, principal })
-        // Acknowledged before: the event that stands is the answer.
-        const standing = events[0] ?? (await findSosEvent(tx, org, sosEventId(org, alertId, 'acknowledged')))
-        return { step, event: standing ?? sosOpenView(org, alert, newest) }
+        if (!isOpen(before)) pipeline.alerts.delete(row)
+        return change(tx, row, before)
       }),
     pipeline,
   )
@@ -108,11 +220,16 @@ async function storeStep(
     alert: SosAlert
     events: readonly SosEvent[]
     newest: Fix | null
+    policy: SosPolicy
     principal: string
+    /** What the device is told beside. */
+    told?: readonly OutgoingMessage[]
+    /** Its time had come: the next one has to be stored, though nothing else changed. */
+    isDue?: boolean
   },
 ): Promise<Step> {
-  const { org, row, before, alert, newest, principal } = step
-  if (alert === before) return { alert, events: [], outbox: [] }
+  const { org, row, before, alert, newest, policy, principal, told = [], isDue = false } = step
+  if (alert === before && !isDue) return { alert, events: [], outbox: [] }
   await saveAlert(tx, {
     org,
     alertId: alert.alertId,
@@ -120,27 +237,17 @@ async function storeStep(
     state: alert.state,
     openedAt: alert.openedAt,
     closedAt: alert.closedAt ?? null,
+    dueAt: sosDueAt(alert, policy),
     version: (row?.version ?? 0) + 1,
     body: alert,
   })
   const events: SosEvent[] = []
   for (const event of step.events) if (await insertSosEvent(tx, { org, event, principal }, now())) events.push(event)
   // A trigger that joined may have brought the first words: they belong on the alert's topic, though nothing is announced.
-  if (events.length === 0 && alert.message === before?.message) return { alert, events, outbox: [] }
-  const messages = [...events.map(event => notification(org, event)), openMessage(org, alert, newest)]
-  return { alert, events, outbox: await insertOutbox(tx, messages, now()) }
-}
-
-function notification(org: string, event: SosEvent): OutgoingMessage {
-  const topic = buildTopic('sosNotification', { org, event: event.event, deviceId: event.deviceId })
-  return { topic, payload: JSON.stringify(event), qos: 1, retain: false }
-}
-
-/** The retained alert of the device; empty once it is closed. */
-export function openMessage(org: string, alert: SosAlert, newest: Fix | null): OutgoingMessage {
-  const topic = buildTopic('sosOpen', { org, deviceId: alert.deviceId })
-  const payload = isOpen(alert) ? JSON.stringify(sosOpenView(org, alert, newest)) : ''
-  return { topic, payload, qos: 1, retain: true }
+  const isShown = events.length > 0 || alert.message !== before?.message
+  const open = isShown ? [openMessage(org, alert, newest)] : []
+  const messages = [...events.map(event => notification(org, event)), ...told, ...open]
+  return { alert, events, outbox: messages.length === 0 ? [] : await insertOutbox(tx, messages, now()) }
 }
 
 function applyToMemory({ alerts, announcer, metrics }: Pipeline, org: string, { alert, events, outbox }: Step): void {

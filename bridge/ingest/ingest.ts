@@ -1,6 +1,14 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { ErrorCode, FenceFeature, RuleSettings, SosEvent, SosRequest } from '../../contract/index.ts'
+import type {
+  ErrorCode,
+  FenceFeature,
+  RuleSettings,
+  SosCry,
+  SosEvent,
+  SosOutcome,
+  SosPolicy,
+} from '../../contract/index.ts'
 import type { Database } from '../store/database.ts'
 import type { ClockRepair } from '../store/fixes.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
@@ -49,11 +57,17 @@ export interface FixBatch {
 export interface SosCall {
   readonly org: string
   readonly deviceId: string
-  readonly request: SosRequest
+  /** It says trigger or cancel; the rest is read generously. */
+  readonly request: SosCry
   readonly receivedAt: number
   readonly registers: boolean
   /** Who sent it: a user or device id. */
   readonly principal: string
+}
+
+export interface SosTaken {
+  /** What could not be used of the request, a sentence each; the SOS stands. */
+  readonly amended: readonly string[]
 }
 
 export interface SosReply {
@@ -62,8 +76,18 @@ export interface SosReply {
   readonly action: 'acknowledge' | 'resolve'
   readonly by: string
   readonly note?: string | undefined
+  /** Of a resolve. */
+  readonly outcome?: SosOutcome | undefined
   readonly principal: string
   readonly receivedAt: number
+}
+
+export type SosEscalation = Omit<SosReply, 'action' | 'outcome'>
+
+export interface SosPolicyChange {
+  readonly org: string
+  readonly policy: SosPolicy
+  readonly principal: string
 }
 
 /** Which of the fixes that wait for a person's judgement. Times are of their receipt, milliseconds; `to` is exclusive. */
@@ -125,9 +149,13 @@ export interface Ingest {
   /** One result per fix, in order. Errors: device_unknown. */
   fixes(batch: FixBatch): Promise<FixResult[]>
   /** Committed before any waiting fixes. A repeated request changes nothing. Errors: device_unknown. */
-  sos(call: SosCall): Promise<void>
+  sos(call: SosCall): Promise<SosTaken>
   /** The event it caused, or the one that stands when it was answered so before. Errors: alert_unknown, alert_closed. */
   answerSos(reply: SosReply): Promise<SosEvent>
+  /** Tells the next tier now; the event. Errors: alert_unknown, alert_closed. */
+  escalateSos(call: SosEscalation): Promise<SosEvent>
+  /** How the organisation escalates from now on, its open alerts too. */
+  putSosPolicy(change: SosPolicyChange): Promise<void>
   /** Creates or replaces a fence; devices are evaluated against it at once. Errors: fence_invalid. */
   putFence(org: string, feature: FenceFeature): Promise<{ created: boolean }>
   /** All or nothing, in one transaction; the number of fences. Errors: fence_invalid. */

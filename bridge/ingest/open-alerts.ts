@@ -14,6 +14,10 @@ export class OpenAlerts {
     return alerts
   }
 
+  get size(): number {
+    return this.#alerts.size
+  }
+
   get(device: DeviceKey): SosAlert | undefined {
     return this.#alerts.get(keyOf(device))
   }

@@ -1,7 +1,7 @@
 import { pageDeviceStates } from '../store/device-states.ts'
 import { fenceMessage } from './commit-fences.ts'
-import { openMessage } from './commit-sos.ts'
 import type { Pipeline } from './pipeline.ts'
+import { openMessage } from './sos-messages.ts'
 import { type CommittedState, keyOf } from './state-cache.ts'
 
 const PAGE = 500

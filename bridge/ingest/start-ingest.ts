@@ -8,7 +8,7 @@ import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
 import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
 import { commitRules } from './commit-rules.ts'
-import { commitSosAnswer, commitSosRequest, unknownDevice } from './commit-sos.ts'
+import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
 import { DeviceRegistry } from './device-registry.ts'
 import { DeviceTimers } from './device-timers.ts'
@@ -23,6 +23,7 @@ import { persist } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 import { republishRetained } from './republish.ts'
 import { RuleCatalogue } from './rule-catalogue.ts'
+import { startSosTimers } from './sos-timers.ts'
 import { keyOf, StateCache } from './state-cache.ts'
 
 /** Starts the pipeline on a migrated database. Fences, devices and open alerts are loaded before it resolves. */
@@ -73,12 +74,13 @@ export async function startIngest({
   const timers = new DeviceTimers(pipeline)
   timers.start()
   const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })
-  return new RunningIngest(pipeline, committer, { closing, housekeeping })
+  return new RunningIngest(pipeline, committer, { closing, housekeeping, sosTimers: startSosTimers(pipeline) })
 }
 
 interface Resources {
   readonly closing: AbortController
   readonly housekeeping: { close(): Promise<void> }
+  readonly sosTimers: { close(): Promise<void> }
 }
 
 class RunningIngest implements Ingest {
@@ -129,6 +131,10 @@ class RunningIngest implements Ingest {
   sos: Ingest['sos'] = call => this.#committer.urgent(() => commitSosRequest(this.#pipeline, call))
 
   answerSos: Ingest['answerSos'] = reply => this.#committer.urgent(() => commitSosAnswer(this.#pipeline, reply))
+
+  escalateSos: Ingest['escalateSos'] = call => this.#committer.urgent(() => commitSosEscalation(this.#pipeline, call))
+
+  putSosPolicy: Ingest['putSosPolicy'] = change => this.#committer.urgent(() => commitSosPolicy(this.#pipeline, change))
 
   async putFence(...[org, feature]: Parameters<Ingest['putFence']>): Promise<{ created: boolean }> {
     const prepared = await prepareFences([feature])
@@ -196,10 +202,11 @@ class RunningIngest implements Ingest {
   }
 
   async #close(): Promise<void> {
-    const { closing, housekeeping } = this.#resources
+    const { closing, housekeeping, sosTimers } = this.#resources
     const { positions, announcer, timers } = this.#pipeline
     closing.abort()
     await this.#committer.close()
+    await sosTimers.close()
     await timers().close()
     await this.#republishing
     await positions.close()

@@ -8,12 +8,14 @@ export interface SosAlertRow {
   readonly state: 'open' | 'acknowledged' | 'resolved' | 'cancelled'
   readonly openedAt: number
   readonly closedAt: number | null
+  /** When it asks for its next step; null when nothing until somebody does something. */
+  readonly dueAt: number | null
   readonly version: number
   readonly body: unknown
 }
 
 const COLUMNS = `org, alert_id as "alertId", device_id as "deviceId", state, opened_at as "openedAt", closed_at as "closedAt",
-  version, body`
+  due_at as "dueAt", version, body`
 const IS_OPEN = `state in ('open', 'acknowledged')`
 
 /** Every alert that is not closed. */
@@ -42,10 +44,10 @@ export async function lockAlert(db: Queryable, org: string, alertId: string): Pr
 /** Writes an alert whose row is locked or new (`version` 1). A second open one of a device fails with 23505. */
 export async function saveAlert(db: Queryable, alert: SosAlertRow): Promise<void> {
   await db.query(
-    `insert into sos_alerts (org, alert_id, device_id, state, opened_at, closed_at, version, body)
-     values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+    `insert into sos_alerts (org, alert_id, device_id, state, opened_at, closed_at, due_at, version, body)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
      on conflict (org, alert_id) do update set state = excluded.state, closed_at = excluded.closed_at,
-       version = excluded.version, body = excluded.body`,
+       due_at = excluded.due_at, version = excluded.version, body = excluded.body`,
     [
       alert.org,
       alert.alertId,
@@ -53,8 +55,26 @@ export async function saveAlert(db: Queryable, alert: SosAlertRow): Promise<void
       alert.state,
       alert.openedAt,
       alert.closedAt,
+      alert.dueAt,
       alert.version,
       JSON.stringify(alert.body),
     ],
   )
+}
+
+/** Alerts that wait for their next step, the longest waiting first. */
+export function findDueAlerts(
+  db: Queryable,
+  nowMs: number,
+  limit: number,
+): Promise<{ org: string; alertId: string }[]> {
+  return db.query(
+    'select org, alert_id as "alertId" from sos_alerts where due_at <= $1 order by due_at, alert_id limit $2',
+    [nowMs, limit],
+  )
+}
+
+/** The next steps of an organisation's open alerts are to be computed anew. */
+export async function expireDueTimes(db: Queryable, org: string): Promise<void> {
+  await db.query(`update sos_alerts set due_at = 0 where org = $1 and ${IS_OPEN}`, [org])
 }

@@ -14,13 +14,21 @@ export async function findSosRequest(
   return row?.alertId
 }
 
-/** Remembers a request, so that a repeat of it is known for ever. */
+/** Remembers a request, so that a repeat of it is known for ever. `body` is what it said. */
 export async function insertSosRequest(
   db: Queryable,
-  request: { org: string; deviceId: string; requestId: string; alertId: string },
+  request: { org: string; deviceId: string; requestId: string; alertId: string; receivedAt: number; body: object },
 ): Promise<void> {
   await db.query(
-    `insert into sos_requests (org, device_id, request_id, alert_id) values ($1, $2, $3, $4) on conflict do nothing`,
-    [request.org, request.deviceId, request.requestId, request.alertId],
+    `insert into sos_requests (org, device_id, request_id, alert_id, received_at, request)
+     values ($1, $2, $3, $4, $5, $6::jsonb) on conflict do nothing`,
+    [
+      request.org,
+      request.deviceId,
+      request.requestId,
+      request.alertId,
+      request.receivedAt,
+      JSON.stringify(request.body),
+    ],
   )
 }

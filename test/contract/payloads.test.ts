@@ -115,11 +115,12 @@ const BAD: readonly { name: string; channel?: ChannelName; bytes: Uint8Array; co
     path: '/state',
   },
   {
-    name: 'an SOS without an id',
+    name: 'an SOS without an action',
     channel: 'sos',
-    bytes: json({ action: 'trigger', timestamp: 1 }),
+    bytes: json({ id: '1', timestamp: 1 }),
     code: 'payload_invalid',
   },
+  { name: 'an SOS that is no JSON', channel: 'sos', bytes: Buffer.from('help!'), code: 'payload_not_json' },
   {
     name: 'an unknown SOS action',
     channel: 'sos',
@@ -158,6 +159,12 @@ const GOOD: readonly { name: string; channel?: ChannelName; bytes: Uint8Array }[
     name: 'an SOS with extra fields',
     channel: 'sos',
     bytes: json({ action: 'trigger', id: '1', timestamp: 1, mood: 'bad' }),
+  },
+  { name: 'an SOS without an id', channel: 'sos', bytes: json({ action: 'trigger' }) },
+  {
+    name: 'an SOS with bytes that are no UTF-8',
+    channel: 'sos',
+    bytes: Buffer.from('{"action":"trigger","message":"\xff"}', 'latin1'),
   },
   { name: 'plain text', channel: 'authToken', bytes: Buffer.from('a.b.c') },
 ]

@@ -57,6 +57,18 @@ const ROWS: readonly { channel: ChannelName; params: TopicParams; topic: string;
   },
   { channel: 'sosOpen', params: { org: 'demo', deviceId: 'x' }, topic: 'demo/sos/x', filter: '+/sos/+' },
   {
+    channel: 'sosTrail',
+    params: { org: 'demo', deviceId: 'x' },
+    topic: 'demo/sos/x/trail',
+    filter: '+/sos/+/trail',
+  },
+  {
+    channel: 'command',
+    params: { org: 'demo', deviceId: 'x', commandId: 'c1' },
+    topic: 'demo/devices/x/commands/c1',
+    filter: '+/devices/+/commands/+',
+  },
+  {
     channel: 'sosAnswer',
     params: { org: 'demo', alertId: 'n1', action: 'resolve' },
     topic: 'demo/sos/n1/resolve',
@@ -126,7 +138,16 @@ const anyTopic = fc.oneof(
     .map(({ channel, org, one }) => {
       const choice = (name: string) => new RegExp(`\\{${name}:([^|}]+)`).exec(CHANNELS[channel].template)?.[1] ?? ''
       const [event, action] = [choice('event'), choice('action')]
-      return buildTopic(channel, { org, deviceId: one, fenceId: one, alertId: one, userId: one, event, action })
+      return buildTopic(channel, {
+        org,
+        deviceId: one,
+        fenceId: one,
+        alertId: one,
+        commandId: one,
+        userId: one,
+        event,
+        action,
+      })
     }),
 )
 

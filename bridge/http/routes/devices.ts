@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { Id, LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
+import { checkCry, Id, LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import type { Database } from '../../store/database.ts'
@@ -10,7 +10,7 @@ import { ADMINS, ANYONE, mayPublish, principalOf } from '../access.ts'
 import { featureCollectionOf, fixFeature, GEOJSON_TYPE, sendFeatures, wantsGeoJson } from '../geojson.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
-import type { Api } from '../schema-checks.ts'
+import { type Api, documented } from '../schema-checks.ts'
 import { mustSeeDevice, readableDevices, unknownDevice } from '../visibility.ts'
 import { type Clock, clockView } from './clocks.ts'
 
@@ -226,12 +226,24 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
         operationId: 'sendSos',
         summary: 'Trigger or cancel an SOS for a device',
         description:
-          'The same rights as on the MQTT channel: the device itself, its driver, a service. `id` is the sender’s; repeats are one alert.',
+          'The same rights as on the MQTT channel: the device itself, its driver, a service. `id` is the sender’s; repeats are one alert. Nothing but a missing action is refused: what cannot be used is left out or replaced, and named in `amended`.',
         tags: ['sos'],
         params: ByDevice,
-        body: SosRequest,
+        body: documented(SosRequest),
         response: {
-          202: { type: 'object', description: 'Stored', properties: { status: { const: 'stored' } } },
+          202: {
+            type: 'object',
+            description: 'Stored',
+            required: ['status'],
+            properties: {
+              status: { const: 'stored' },
+              amended: {
+                type: 'array',
+                items: { type: 'string' },
+                description: 'What could not be used, in words; missing when all could',
+              },
+            },
+          },
           ...problems(
             'payload_not_json',
             'payload_invalid',
@@ -247,15 +259,15 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
       const principal = principalOf(request)
       const { deviceId } = request.params
       mayPublish(principal, 'sos', { deviceId })
-      await ingest.sos({
+      const { amended } = await ingest.sos({
         org: principal.org,
         deviceId,
-        request: request.body,
+        request: checkCry(request.body),
         receivedAt: Date.now(),
         registers: principal.role === 'device' && principal.sub === deviceId,
         principal: principal.sub,
       })
-      return reply.code(202).send({ status: 'stored' })
+      return reply.code(202).send({ status: 'stored', ...(amended.length > 0 && { amended }) })
     },
   )
 

@@ -1,4 +1,4 @@
-import type { SosEvent } from '../../../contract/index.ts'
+import type { SosEvent, SosOutcome } from '../../../contract/index.ts'
 import type { Queryable } from '../database.ts'
 
 export interface SosAlertRow {
@@ -7,13 +7,27 @@ export interface SosAlertRow {
   readonly state: 'open' | 'acknowledged' | 'resolved' | 'cancelled'
   readonly opened_at: number
   readonly closed_at: number | null
+  /** When the escalation takes its next step. */
+  readonly due_at: number | null
+  readonly body: SosAlertBody
   /** Its newest event as announced. */
   readonly newest: SosEvent | null
 }
 
+/** What the lists show of an alert as the engine keeps it. */
+export interface SosAlertBody {
+  readonly receivedAt?: number
+  readonly late?: true
+  readonly drill?: true
+  readonly outcome?: SosOutcome
+  readonly acknowledgedBy?: string
+  readonly acknowledgedAt?: number
+  readonly escalation?: { readonly tier: number }
+}
+
 export type SosFilter = 'open' | 'closed' | 'all'
 
-const COLUMNS = `a.alert_id, a.device_id, a.state, a.opened_at, a.closed_at,
+const COLUMNS = `a.alert_id, a.device_id, a.state, a.opened_at, a.closed_at, a.due_at, a.body,
   (select e.body from sos_events e where e.org = a.org and e.alert_id = a.alert_id order by e.seq desc limit 1) as newest`
 
 /** SOS alerts, newest first by their opening. `open` are those nobody has closed, acknowledged or not. */
@@ -50,14 +64,41 @@ export async function findSosAlert(db: Queryable, org: string, alertId: string):
 export interface SosEventRow {
   readonly body: SosEvent
   readonly stored_at: number
-  /** Who sent it, by its token. */
+  /** Who sent it, by its token; `platform` for what the clock did. */
   readonly principal: string | null
+  readonly receipts: readonly SosReceiptView[]
+}
+
+export interface SosReceiptView {
+  readonly channel: string
+  readonly target: string
+  readonly status: string
+  readonly receivedAt: number
 }
 
 /** Everything that happened to an alert, oldest first. */
 export function listSosEvents(db: Queryable, org: string, alertId: string): Promise<SosEventRow[]> {
   return db.query<SosEventRow>(
-    'select body, stored_at, principal from sos_events where org = $1 and alert_id = $2 order by seq limit 1000',
+    `select e.body, e.stored_at, e.principal,
+       coalesce((select jsonb_agg(jsonb_build_object('channel', r.channel, 'target', r.target, 'status', r.status,
+           'receivedAt', r.received_at) order by r.received_at, r.channel, r.target)
+         from sos_receipts r where r.org = e.org and r.event_id = e.id), '[]') as receipts
+     from sos_events e where e.org = $1 and e.alert_id = $2 order by e.seq limit 5000`,
+    [org, alertId],
+  )
+}
+
+export interface SosRequestRow {
+  readonly requestId: string
+  readonly receivedAt: number | null
+  readonly request: object | null
+}
+
+/** The triggers that opened and joined an alert, in the order of their arrival. */
+export function listSosRequests(db: Queryable, org: string, alertId: string): Promise<SosRequestRow[]> {
+  return db.query<SosRequestRow>(
+    `select request_id as "requestId", received_at as "receivedAt", request from sos_requests
+     where org = $1 and alert_id = $2 order by received_at, request_id limit 1000`,
     [org, alertId],
   )
 }

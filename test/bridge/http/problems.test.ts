@@ -102,10 +102,10 @@ describe('problems', () => {
       'fence_invalid',
     ],
     [
-      'an SOS without an id',
+      'an SOS without an action',
       'POST',
       '/api/v1/devices/truck-1/sos',
-      { caller: GATEWAY, body: { action: 'trigger' } },
+      { caller: GATEWAY, body: { id: 'a' } },
       'payload_invalid',
     ],
     [

@@ -1,0 +1,45 @@
+import { findDueAlerts } from '../store/sos-alerts.ts'
+import { escalateDueAlert } from './commit-sos.ts'
+import type { Pipeline } from './pipeline.ts'
+
+const TICK_MS = 500
+const AT_ONCE = 1_000
+
+/**
+ * The clock of the escalations. What is due are rows, so a restart finds them; whichever process comes first takes a step, in the
+ * urgent lane like a trigger.
+ */
+export function startSosTimers(pipeline: Pipeline): { close(): Promise<void> } {
+  const { db, logger, now, closing } = pipeline
+  let running: Promise<void> | undefined
+
+  async function tick(): Promise<void> {
+    for (const due of await findDueAlerts(db, now(), AT_ONCE)) {
+      if (closing.aborted) return
+      // One that fails does not keep those behind it waiting.
+      await pipeline
+        .committer()
+        .urgent(() => escalateDueAlert(pipeline, due))
+        .catch(warn)
+    }
+  }
+
+  function warn(error: unknown): void {
+    if (!closing.aborted) logger.warn({ err: error }, 'due SOS alerts could not be escalated; trying again')
+  }
+
+  const timer = setInterval(() => {
+    running ??= tick()
+      .catch(warn)
+      .finally(() => {
+        running = undefined
+      })
+  }, TICK_MS)
+  timer.unref()
+  return {
+    async close() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
