@@ -1,0 +1,4 @@
+import { sosSuite } from '../../suites/sos-suite.ts'
+import { withPostgres } from '../../support/databases.ts'
+
+sosSuite('PostgreSQL', withPostgres)
