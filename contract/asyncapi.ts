@@ -10,6 +10,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   fenceId: `Fence, ${ID_PATTERN.source}`,
   alertId: `SOS alert, ${ID_PATTERN.source}`,
   commandId: `Command, ${ID_PATTERN.source}`,
+  incidentId: `Incident, ${ID_PATTERN.source}`,
   userId: `User or device, the sub of a token, ${ID_PATTERN.source}`,
   event: 'What happened',
   action: 'What is done',

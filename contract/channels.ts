@@ -7,6 +7,7 @@ import { DeviceStatus } from './device-status.ts'
 import { ErrorNotice } from './error-notice.ts'
 import { FenceFeature } from './fence.ts'
 import { GeofenceEvent } from './geofence-event.ts'
+import { Incident } from './incident.ts'
 import { LocationBatch, LocationUpdate } from './location-update.ts'
 import { SosAnswer, SosEvent, SosRequest, SosTrailPoint } from './sos.ts'
 
@@ -56,6 +57,7 @@ const EVERYONE: Rights = { device: 'any', driver: 'any', user: 'any', dispatcher
 const ONESELF: Rights = { device: 'own', driver: 'own', user: 'own', dispatcher: 'own', admin: 'own', service: 'own' }
 const DISPATCHERS: Rights = { dispatcher: 'any', admin: 'any' }
 const PLATFORM_ONLY: Rights = {}
+const WATCH: Rights = { dispatcher: 'any', admin: 'any', service: 'any' }
 
 /**
  * The one table of channels: topics, schemas, rights, limits, storage, types and docs are all made from it.
@@ -216,6 +218,18 @@ export const CHANNELS = {
     qos: 1,
     retain: false,
     rateClass: 'none',
+    stored: true,
+    forwarded: false,
+  },
+  incident: {
+    template: '{org}/incidents/{incidentId}',
+    summary: 'An alert that people look after, retained while it is open; an empty payload when it is closed.',
+    payload: Incident,
+    publish: PLATFORM_ONLY,
+    subscribe: WATCH,
+    qos: 1,
+    retain: true,
+    rateClass: 'general',
     stored: true,
     forwarded: false,
   },

@@ -85,6 +85,8 @@ export const ERRORS = {
     retry: true,
     meaning: 'Too many replays wait for their turn already; they run one at a time, behind live traffic.',
   },
+  incident_unknown: { status: 404, retry: false, meaning: 'There is no incident of that id.' },
+  incident_closed: { status: 409, retry: false, meaning: 'The incident is already closed.' },
   storage_unavailable: { status: 503, retry: true, meaning: 'The database does not answer; nothing was stored.' },
   shutting_down: { status: 503, retry: true, meaning: 'The platform is stopping; nothing was stored.' },
   internal: { status: 500, retry: true, meaning: 'An unexpected fault; the log has the details.' },

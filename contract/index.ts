@@ -20,6 +20,19 @@ export { FenceFeature, FenceGeometry, FenceProperties, FenceSchedule, NoiseFilte
 export { GeofenceEvent, GeofenceEventKind, GeofenceTransition } from './geofence-event.ts'
 export { ID_PATTERN, Id, isId, isOrg, ORG_PATTERN, Org, TimestampMs } from './ids.ts'
 export {
+  type CompleteIncidentSettings,
+  completeIncidentSettings,
+  DEFAULT_INCIDENT_SETTINGS,
+  INCIDENT_KINDS,
+  Incident,
+  IncidentAnswer,
+  IncidentChange,
+  IncidentKind,
+  IncidentSettings,
+  IncidentState,
+  mayStorm,
+} from './incident.ts'
+export {
   FUTURE_TOLERANCE_MS,
   GPS_EPOCH_MS,
   Location,

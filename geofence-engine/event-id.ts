@@ -74,6 +74,11 @@ export function sosReceivedId(org: string, alertId: string, requestId: string): 
   return `sr-${digest([org, alertId, requestId], 32)}`
 }
 
+/** The id of an incident: `in-` and 24 hex digits. `beganBy` is the id of the event that opened it. */
+export function incidentId(org: string, key: string, beganBy: string): string {
+  return `in-${digest([org, key, beganBy], 24)}`
+}
+
 /** Hex digits of the SHA-256 of a list; as JSON, so that no two lists read the same. */
 function digest(parts: readonly (string | number)[], digits: number): string {
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify(parts)))).slice(0, digits)

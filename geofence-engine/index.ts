@@ -23,6 +23,20 @@ export {
 export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId, sosReceivedId } from './event-id.ts'
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
+export { deviceSignal, geofenceSignals, incidentKey, type Signal } from './incident-signal.ts'
+export {
+  acknowledgeIncident,
+  closeIncident,
+  type Episode,
+  type IncidentAnswerGiven,
+  type IncidentBook,
+  type IncidentRecord,
+  type Looked,
+  lookAfter,
+  lookAgain,
+  releaseMembers,
+  type TimelineEntry,
+} from './incidents.ts'
 export { MAX_VERTICES, readFence } from './read-fence.ts'
 export { readRuleSettings } from './read-rule-settings.ts'
 export { FENCE_REASONS, type FenceReason } from './reasons.ts'

@@ -1,0 +1,78 @@
+import type { DeviceEvent, DeviceEventKind, FenceProperties, GeofenceEvent, IncidentKind } from '../contract/index.ts'
+
+/** What an event means for the incidents: a condition begins, is seen again, ends, or an event of it is taken back. */
+export interface Signal {
+  readonly type: 'begin' | 'seen' | 'end' | 'retract'
+  readonly kind: IncidentKind
+  /** What is one incident: the kind, the device, and what else it is about. */
+  readonly key: string
+  /** Ties an end to its begin; a fence event has none, and ends the newest stay that began before it. */
+  readonly episode?: string
+  /** The event's id; for a retraction the id of the event that does not stand. */
+  readonly eventId: string
+  readonly event: DeviceEvent | GeofenceEvent
+}
+
+const BEGUN_BY: Partial<Record<DeviceEventKind, IncidentKind>> = {
+  offline: 'offline',
+  overspeed: 'overspeed',
+  idle: 'idle',
+  tow: 'tow',
+  'low-battery': 'low-battery',
+  'off-route': 'off-route',
+  near: 'near',
+}
+const ENDED_BY: Partial<Record<DeviceEventKind, IncidentKind>> = { online: 'offline', far: 'near' }
+
+/** @returns undefined when no incident could come of the event */
+export function deviceSignal(event: DeviceEvent): Signal | undefined {
+  const ended = ENDED_BY[event.event]
+  const kind = ended ?? BEGUN_BY[event.event]
+  if (kind === undefined) return undefined
+  const { deviceId, fenceId, otherDeviceId, episode, retracts } = event
+  const common = {
+    kind,
+    key: incidentKey(kind, deviceId, kind === 'near' ? otherDeviceId : fenceId),
+    event,
+    ...(episode !== undefined && { episode }),
+  }
+  if (event.phase === 'correction') return { ...common, type: 'retract', eventId: retracts ?? event.id }
+  const type = ended !== undefined || event.phase === 'end' ? 'end' : 'begin'
+  return { ...common, type, eventId: event.id }
+}
+
+/**
+ * A fence with a `severity` is an alert from the enter to the exit; when its exits are what is announced (a yard that nothing may
+ * leave), from the exit to the enter. A stay that is too long is one of its own.
+ * @param fence the fence's properties as they are now; undefined when it is gone
+ */
+export function geofenceSignals(event: GeofenceEvent, fence: FenceProperties | undefined): Signal[] {
+  const { deviceId, fenceId } = event
+  const signals: Signal[] = []
+  const add = (kind: IncidentKind, type: Signal['type']): void => {
+    signals.push({ type, kind, key: incidentKey(kind, deviceId, fenceId), eventId: event.retracts ?? event.id, event })
+  }
+  const transition = event.event === 'correction' ? event.retractedEvent : event.event
+  const correction = event.event === 'correction'
+  const severe = (event.severity ?? fence?.severity) !== undefined
+  if (event.overstay === true || (transition === 'exit' && fence?.maxStaySeconds !== undefined) || correction) {
+    if (correction) add('overstay', 'retract')
+    else add('overstay', transition === 'dwell' ? 'begin' : 'end')
+  }
+  if (correction) add('geofence', 'retract')
+  else if (severe) {
+    if (transition === 'dwell') add('geofence', 'seen')
+    else add('geofence', transition === opensWith(fence) ? 'begin' : 'end')
+  }
+  return signals
+}
+
+function opensWith(fence: FenceProperties | undefined): 'enter' | 'exit' {
+  const events = fence?.events
+  return events !== undefined && !events.includes('enter') && events.includes('exit') ? 'exit' : 'enter'
+}
+
+/** No id holds a slash, so no two lists read the same. */
+export function incidentKey(kind: IncidentKind, ...about: readonly (string | undefined)[]): string {
+  return [kind, ...about.filter(part => part !== undefined)].join('/')
+}
