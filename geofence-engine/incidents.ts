@@ -116,29 +116,28 @@ export function lookAgain(
 }
 
 export interface IncidentAnswerGiven {
+  readonly action: 'acknowledge' | 'close'
   readonly by: string
   readonly note?: string
-  readonly nowMs: number
 }
 
-/** Somebody looks after it. Again: nothing changes. @throws TrackwireError incident_closed */
-export function acknowledgeIncident(record: IncidentRecord, { by, note, nowMs }: IncidentAnswerGiven): Looked {
-  const { incident } = record
-  mustBeOpen(incident)
-  if (incident.state === 'acknowledged') return NOTHING
-  const said = { by, at: nowMs, ...(note !== undefined && { note }) }
-  const after = changed(record, 'acknowledged', { state: 'acknowledged', acknowledged: said })
-  return settled(after, { change: 'acknowledged', by, ...(note !== undefined && { note }) }, nowMs)
-}
-
-/** Somebody closes it, whatever its condition. @throws TrackwireError incident_closed */
-export function closeIncident(record: IncidentRecord, { by, note, nowMs }: IncidentAnswerGiven): Looked {
-  mustBeOpen(record.incident)
-  const said = { reason: 'by-hand' as const, at: nowMs, by, ...(note !== undefined && { note }) }
-  const after = without(changed(record, 'closed', { state: 'closed', closed: said }), 'withheld', 'dueAt')
-  const looked = settled(after, { change: 'closed', reason: 'by-hand', by, ...(note !== undefined && { note }) }, nowMs)
-  const { storm } = record.incident
-  return storm !== undefined && storm.count > 0 ? { ...looked, overStorms: [record.incident.incidentId] } : looked
+/**
+ * Somebody looks after an incident, or closes it whatever its condition. Acknowledged again: nothing changes.
+ * @param book holds the storm of its kind
+ * @throws TrackwireError incident_closed
+ */
+export function answerIncident(
+  org: string,
+  book: IncidentBook,
+  record: IncidentRecord,
+  answer: IncidentAnswerGiven,
+  { settings, nowMs }: { readonly settings: CompleteIncidentSettings; readonly nowMs: number },
+): Looked {
+  const { state, incidentId: id } = record.incident
+  if (state === 'closed') throw new TrackwireError('incident_closed', `incident ${id} is already closed`)
+  const desk = new Desk(org, book, settings, nowMs)
+  desk.answer(record, answer)
+  return desk.result()
 }
 
 /** The storm is over, these are still open: they are shown on their own again. */
@@ -206,6 +205,22 @@ class Desk {
     else this.#put(without(current, 'dueAt'))
   }
 
+  answer(record: IncidentRecord, { action, by, note }: IncidentAnswerGiven): void {
+    const said = { by, ...(note !== undefined && { note }) }
+    const { incidentId: id, state, storm } = record.incident
+    if (action === 'acknowledge') {
+      if (state === 'acknowledged') return
+      this.#timeline.push({ incidentId: id, change: 'acknowledged', ...said })
+      this.#put(changed(record, 'acknowledged', { state: 'acknowledged', acknowledged: { ...said, at: this.#nowMs } }))
+      return
+    }
+    this.#timeline.push({ incidentId: id, change: 'closed', reason: 'by-hand', ...said })
+    const closed = { reason: 'by-hand' as const, at: this.#nowMs, ...said }
+    this.#leaveStorm(record)
+    this.#put(without(changed(record, 'closed', { state: 'closed', closed }), 'withheld', 'dueAt'))
+    if (storm !== undefined && storm.count > 0) this.#overStorms.add(id)
+  }
+
   result(): Looked {
     const publish: Looked['publish'][number][] = []
     for (const [id, record] of this.#changed) {
@@ -247,11 +262,12 @@ class Desk {
   /** Whether what begins now belongs to an incident that is there. */
   #continues(met: IncidentRecord, { kind, key, event, eventId }: Signal): boolean {
     const { incident } = met
+    // Over before anyone saw it: it is nobody's.
+    if (incident.state === 'closed' && met.pending) return false
     if (incident.state !== 'closed' || incident.incidentId === incidentId(this.#org, key, eventId)) return true
     const { reason, at } = incident.closed!
     // What begins in the transaction that takes its begin back is the same, told anew.
     if (reason === 'retracted' && at === this.#nowMs) return true
-    if (reason === 'too-short') return false
     const cooldownMs = this.#settings.cooldownSeconds[kind] * 1_000
     if (cooldownMs === 0) return false
     const over = reason === 'by-hand' ? Math.max(at, lastEnd(met)) : lastEnd(met)
@@ -424,7 +440,7 @@ class Desk {
       const reason = count === 0 ? ('retracted' as const) : ('ended' as const)
       const byHand = met.incident.closed?.reason === 'by-hand'
       if (state !== 'closed') this.#leaveStorm(after)
-      this.#note(after, 'closed', signal, reason)
+      if (!met.pending && state !== 'closed') this.#note(after, 'closed', signal, reason)
       const closed = { reason, at: reason === 'retracted' ? this.#nowMs : lastEnd(after) }
       if (!byHand) after = without(changed(after, 'closed', { state: 'closed', closed }), 'dueAt')
     }
@@ -436,7 +452,9 @@ class Desk {
     const { endId: _, endedAt: __, ...lasting } = episode
     const open = replaced(met, episode, lasting)
     const { closed, ...incident } = met.incident
-    if (closed?.reason !== 'ended') {
+    const other = this.#find(met.key)
+    const another = other !== undefined && other.incident.incidentId !== incident.incidentId
+    if (closed?.reason !== 'ended' || (another && other.incident.state !== 'closed')) {
       this.#put(open)
       return
     }
@@ -603,7 +621,8 @@ class Desk {
     if (incident.state === 'closed' || pending || incident.partOf !== undefined) {
       return shownAt === undefined ? undefined : { record: without(record, 'shownAt'), message: null }
     }
-    if (incident.storm !== undefined && shownAt !== undefined && shownAt + STORM_INTERVAL_MS > this.#nowMs) {
+    const mayWait = incident.storm !== undefined && incident.change === 'updated'
+    if (mayWait && shownAt !== undefined && shownAt + STORM_INTERVAL_MS > this.#nowMs) {
       return { record: { ...record, dueAt: shownAt + STORM_INTERVAL_MS } }
     }
     return { record: { ...record, shownAt: this.#nowMs }, message: incident }
@@ -699,25 +718,6 @@ function stormCounted(record: IncidentRecord, storm: NonNullable<Incident['storm
     text: `${storm.count} ${storm.count === 1 ? 'device' : 'devices'} ${WORDS[storm.kind]}: one incident`,
     lastSeenAt: nowMs,
   })
-}
-
-/** The outcome for one record that somebody answered. */
-function settled(record: IncidentRecord, entry: Omit<TimelineEntry, 'incidentId'>, nowMs: number): Looked {
-  const { incident, pending, shownAt } = record
-  const id = incident.incidentId
-  const visible = incident.state !== 'closed' && !pending && incident.partOf === undefined
-  const after = visible ? { ...record, shownAt: nowMs } : without(record, 'shownAt')
-  const publish = visible || shownAt !== undefined ? [{ incidentId: id, incident: visible ? incident : null }] : []
-  return {
-    ...NOTHING,
-    changed: new Map([[id, after]]),
-    timeline: [{ incidentId: id, ...entry }],
-    publish,
-  }
-}
-
-function mustBeOpen({ state, incidentId: id }: Incident): void {
-  if (state === 'closed') throw new TrackwireError('incident_closed', `incident ${id} is already closed`)
 }
 
 function aboutOf(event: DeviceEvent | GeofenceEvent): Partial<Incident> {

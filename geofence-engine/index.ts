@@ -25,8 +25,7 @@ export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
 export { deviceSignal, geofenceSignals, incidentKey, type Signal } from './incident-signal.ts'
 export {
-  acknowledgeIncident,
-  closeIncident,
+  answerIncident,
   type Episode,
   type IncidentAnswerGiven,
   type IncidentBook,

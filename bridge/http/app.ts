@@ -24,6 +24,8 @@ import { deviceRoutes } from './routes/devices.ts'
 import { errorReferenceRoutes } from './routes/error-reference.ts'
 import { fenceRoutes } from './routes/fences.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
+import { incidentSettingsRoutes } from './routes/incident-settings.ts'
+import { incidentRoutes } from './routes/incidents.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
@@ -95,6 +97,8 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   alertRoutes(api, options)
   replayRoutes(api, options)
   sosRoutes(api, options)
+  incidentRoutes(api, options)
+  incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)

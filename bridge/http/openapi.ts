@@ -5,6 +5,7 @@ import {
   DeviceEvent,
   FenceFeature,
   GeofenceEvent,
+  Incident,
   LocationUpdate,
   RuleSettings,
   SosEvent,
@@ -35,6 +36,7 @@ const SHARED = {
     ...RuleSettings,
     description: 'Rules of devices: what is left out is as the wider scope has it, null is off',
   },
+  Incident: { ...Incident, description: 'An alert that lasts and that people look after' },
   SosEvent: { ...SosEvent, description: 'A change of an SOS alert as announced' },
   Clock,
   Device,
@@ -64,6 +66,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         { name: 'fences', description: 'Geofences as GeoJSON' },
         { name: 'rules', description: 'Rules of devices: overspeed, idle, tow, …' },
         { name: 'alerts', description: 'Events of fences and rules as announced' },
+        { name: 'incidents', description: 'Alerts that last: acknowledged, closed, storms' },
         { name: 'sos', description: 'SOS alerts' },
         { name: 'operations', description: 'Health, metrics, configuration' },
       ],
@@ -95,7 +98,8 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
 }
 
 /** Routes whose body may be left out; the plugin marks every body as required. */
-const OPTIONAL_BODY = /\/sos\/\{alertId\}\/(acknowledge|escalate|resolve)$/
+const OPTIONAL_BODY =
+  /\/(sos\/\{alertId\}\/(acknowledge|escalate|resolve)|incidents\/\{incidentId\}\/(acknowledge|close))$/
 
 type Documented =
   Extract<SwaggerTransformObject, (...args: never) => unknown> extends (argument: infer A) => unknown ? A : never

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type {
+  CompleteIncidentSettings,
   ErrorCode,
   FenceFeature,
+  IncidentSettings,
   RuleSettings,
   SosCry,
   SosEvent,
@@ -13,6 +15,7 @@ import type { Database } from '../store/database.ts'
 import type { ClockRepair } from '../store/fixes.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
 import type { RuleSubject } from '../store/rule-settings.ts'
+import type { AnsweredIncident, IncidentReply } from './commit-incidents.ts'
 
 export interface IngestOptions {
   /** Migrated. */
@@ -174,6 +177,12 @@ export interface Ingest {
   acceptSetAside(selection: SetAsideSelection, time: AcceptedTime): Promise<SetAsideJudgement>
   /** Fixes that were set aside stay out for good, up to 1,000 a call. */
   dropSetAside(selection: SetAsideSelection): Promise<SetAsideJudgement>
+  /** One outcome for each incident; repeats of an answer change nothing. */
+  answerIncidents(reply: IncidentReply): Promise<AnsweredIncident[]>
+  /** From memory, defaults filled in. */
+  incidentSettings(org: string): CompleteIncidentSettings
+  /** Replaces an organisation's settings; they count from the next event. */
+  setIncidentSettings(org: string, settings: IncidentSettings): Promise<void>
   /** From memory. */
   deviceExists(org: string, deviceId: string): boolean
   /** Begins to announce: first what a crash left in the outbox, then everything committed. Once. */

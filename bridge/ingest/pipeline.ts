@@ -8,6 +8,7 @@ import type { DeviceRegistry } from './device-registry.ts'
 import type { DeviceTimers } from './device-timers.ts'
 import type { FenceCatalogue } from './fence-catalogue.ts'
 import type { QueuedFix } from './fix-queue.ts'
+import type { IncidentDesk } from './incident-desk.ts'
 import type { LivePositions } from './live-positions.ts'
 import type { IngestMetrics } from './metrics.ts'
 import type { OpenAlerts } from './open-alerts.ts'
@@ -31,6 +32,7 @@ export interface Pipeline {
   readonly fences: FenceCatalogue
   readonly rules: RuleCatalogue
   readonly alerts: OpenAlerts
+  readonly incidents: IncidentDesk
   readonly announcer: Announcer
   readonly positions: LivePositions
   readonly committer: () => Committer<QueuedFix>

@@ -1,5 +1,7 @@
 import { pageDeviceStates } from '../store/device-states.ts'
+import { findOpenIncident, pageOpenIncidents } from '../store/incidents.ts'
 import { fenceMessage } from './commit-fences.ts'
+import { incidentMessage } from './commit-incidents.ts'
 import type { Pipeline } from './pipeline.ts'
 import { openMessage } from './sos-messages.ts'
 import { type CommittedState, keyOf } from './state-cache.ts'
@@ -12,6 +14,7 @@ const PAGE = 500
  */
 export async function republishRetained(pipeline: Pipeline): Promise<void> {
   await republishAlerts(pipeline)
+  await republishIncidents(pipeline)
   await republishFences(pipeline)
   await republishPositions(pipeline)
 }
@@ -23,6 +26,25 @@ async function republishAlerts({ announcer, alerts, states }: Pipeline): Promise
       const open = alerts.get({ org, deviceId })
       return open === undefined ? null : openMessage(org, open, states.peek(keyOf({ org, deviceId }))?.newest ?? null)
     })
+  }
+}
+
+async function republishIncidents(pipeline: Pipeline): Promise<void> {
+  const { db, announcer, closing, committer } = pipeline
+  let after: { org: string; id: string } | null = null
+  while (!closing.aborted) {
+    const page: Awaited<ReturnType<typeof pageOpenIncidents>> = await pageOpenIncidents(db, after, PAGE)
+    for (const { org, body } of page) {
+      // While nothing is being committed: what closes it later is announced later.
+      await committer().change(async () => {
+        const open = await findOpenIncident(db, org, body.incident.incidentId)
+        if (open === undefined) return
+        const message = incidentMessage(org, open.incident)
+        void announcer.live(message.topic, () => message)
+      })
+    }
+    if (page.length < PAGE) return
+    after = { org: page.at(-1)!.org, id: page.at(-1)!.body.incident.incidentId }
   }
 }
 

@@ -7,6 +7,7 @@ import { DeviceClocks } from './clocks/device-clocks.ts'
 import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
 import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
+import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from './commit-incidents.ts'
 import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
@@ -15,6 +16,7 @@ import { DeviceTimers } from './device-timers.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
 import { named, type QueuedFix, queueBatch } from './fix-queue.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { IncidentDesk } from './incident-desk.ts'
 import type { ClockCorrectionCall, DeviceRegistration, FixBatch, FixResult, Ingest, IngestOptions } from './ingest.ts'
 import { LivePositions } from './live-positions.ts'
 import { createMetrics } from './metrics.ts'
@@ -25,6 +27,7 @@ import { republishRetained } from './republish.ts'
 import { RuleCatalogue } from './rule-catalogue.ts'
 import { startSosTimers } from './sos-timers.ts'
 import { keyOf, StateCache } from './state-cache.ts'
+import { startSweeps } from './sweep.ts'
 
 /** Starts the pipeline on a migrated database. Fences, devices and open alerts are loaded before it resolves. */
 export async function startIngest({
@@ -42,6 +45,7 @@ export async function startIngest({
     openDayPartitions(db, retentionRawDays),
     DeviceClocks.load(db, now),
   ])
+  const incidents = await IncidentDesk.load(db, (org, fenceId) => fences.of(org).get(fenceId)?.feature.properties)
   const closing = new AbortController()
   const announcer = new Announcer({ db, logger, now })
   const positions = new LivePositions({ announcer, alerts })
@@ -55,12 +59,14 @@ export async function startIngest({
     rules,
     alerts,
     clocks,
+    incidents,
     announcer,
     positions,
     states: new StateCache(),
     closing: closing.signal,
     committer: () => committer,
     timers: () => timers,
+    eventListener: (tx, changes, nowMs) => incidents.hear(tx, changes, nowMs),
     metrics: createMetrics(registry, {
       waiting: () => committer.waiting,
       unannounced: () => announcer.unannounced,
@@ -74,13 +80,16 @@ export async function startIngest({
   const timers = new DeviceTimers(pipeline)
   timers.start()
   const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })
-  return new RunningIngest(pipeline, committer, { closing, housekeeping, sosTimers: startSosTimers(pipeline) })
+  const sosTimers = startSosTimers(pipeline)
+  const sweeps = startSweeps(pipeline, [commitDueIncidents])
+  return new RunningIngest(pipeline, committer, { closing, housekeeping, sosTimers, sweeps })
 }
 
 interface Resources {
   readonly closing: AbortController
   readonly housekeeping: { close(): Promise<void> }
   readonly sosTimers: { close(): Promise<void> }
+  readonly sweeps: { close(): Promise<void> }
 }
 
 class RunningIngest implements Ingest {
@@ -183,6 +192,13 @@ class RunningIngest implements Ingest {
 
   dropSetAside: Ingest['dropSetAside'] = selection =>
     this.#committer.change(() => dropWaiting(this.#pipeline, selection))
+  answerIncidents: Ingest['answerIncidents'] = reply =>
+    this.#committer.change(() => commitIncidentReply(this.#pipeline, reply))
+
+  incidentSettings: Ingest['incidentSettings'] = org => this.#pipeline.incidents.settings(org)
+
+  setIncidentSettings: Ingest['setIncidentSettings'] = (org, settings) =>
+    this.#committer.change(() => commitIncidentSettings(this.#pipeline, org, settings))
 
   deviceExists(org: string, deviceId: string): boolean {
     return this.#pipeline.devices.has(org, deviceId)
@@ -202,12 +218,14 @@ class RunningIngest implements Ingest {
   }
 
   async #close(): Promise<void> {
-    const { closing, housekeeping, sosTimers } = this.#resources
+    const { closing, housekeeping, sosTimers, sweeps } = this.#resources
     const { positions, announcer, timers } = this.#pipeline
     closing.abort()
+    const swept = sweeps.close()
     await this.#committer.close()
     await sosTimers.close()
     await timers().close()
+    await swept
     await this.#republishing
     await positions.close()
     await announcer.close()

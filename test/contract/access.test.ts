@@ -167,6 +167,7 @@ const topic = fc
       fenceId: one,
       alertId: one,
       commandId: one,
+      incidentId: one,
       userId: one,
       event,
       action: 'resolve',

@@ -74,6 +74,12 @@ const ROWS: readonly { channel: ChannelName; params: TopicParams; topic: string;
     topic: 'demo/sos/n1/resolve',
     filter: '+/sos/+/+',
   },
+  {
+    channel: 'incident',
+    params: { org: 'demo', incidentId: 'in-1' },
+    topic: 'demo/incidents/in-1',
+    filter: '+/incidents/+',
+  },
   { channel: 'errors', params: { org: 'demo', userId: 'u' }, topic: 'demo/users/u/errors', filter: '+/users/+/errors' },
   { channel: 'authToken', params: {}, topic: '$auth/token', filter: '$auth/token' },
 ]
@@ -144,6 +150,7 @@ const anyTopic = fc.oneof(
         fenceId: one,
         alertId: one,
         commandId: one,
+        incidentId: one,
         userId: one,
         event,
         action,

@@ -62,6 +62,13 @@ describe('rights', () => {
     ['POST', '/api/v1/sos/none/acknowledge', DISPATCHERS, {}],
     ['POST', '/api/v1/sos/none/escalate', DISPATCHERS, {}],
     ['POST', '/api/v1/sos/none/resolve', DISPATCHERS, {}],
+    ['GET', '/api/v1/incidents', NOT_DEVICES],
+    ['GET', '/api/v1/incidents/none', NOT_DEVICES],
+    ['POST', '/api/v1/incidents/none/acknowledge', DISPATCHERS, {}],
+    ['POST', '/api/v1/incidents/none/close', DISPATCHERS, {}],
+    ['POST', '/api/v1/incidents/acknowledge', DISPATCHERS, { ids: ['none'] }],
+    ['GET', '/api/v1/incident-settings', DISPATCHERS],
+    ['PUT', '/api/v1/incident-settings', ['admin'], {}],
     ['GET', '/api/v1/set-aside', DISPATCHERS],
     ['POST', '/api/v1/set-aside/1/accept', DISPATCHERS],
     ['POST', '/api/v1/set-aside/1/drop', DISPATCHERS],
@@ -101,6 +108,7 @@ describe('rights', () => {
         .replace('/groups/{group}', '/groups/vans')
         .replace('/sos/{alertId}', '/sos/none')
         .replace('/set-aside/{id}', '/set-aside/1')
+        .replace('/incidents/{incidentId}', '/incidents/none')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
         const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)

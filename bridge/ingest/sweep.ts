@@ -1,0 +1,39 @@
+import { TrackwireError } from '../../contract/index.ts'
+import type { Pipeline } from './pipeline.ts'
+
+/** What is due by the platform's clock is looked for so often. */
+const EVERY_MS = 1_000
+
+/** Work whose time may have come. @returns whether there may be more of it at once */
+export type Sweep = (pipeline: Pipeline) => Promise<boolean>
+
+/**
+ * Looks for what is due, while nothing else is being committed; fixes and SOS take their turns in between. What is due is kept
+ * in rows, so nothing is lost with this process.
+ */
+export function startSweeps(pipeline: Pipeline, sweeps: readonly Sweep[]): { close(): Promise<void> } {
+  const { logger, committer, closing } = pipeline
+  let running: Promise<void> | undefined
+  const sweepAll = async (): Promise<void> => {
+    for (const sweep of sweeps) {
+      while (!closing.aborted && (await committer().change(() => sweep(pipeline)))) {}
+    }
+  }
+  const timer = setInterval(() => {
+    running ??= sweepAll()
+      .catch(error => {
+        const isClosing = error instanceof TrackwireError && error.code === 'shutting_down'
+        if (!isClosing) logger.warn({ err: error }, 'what is due could not be looked at; trying again')
+      })
+      .finally(() => {
+        running = undefined
+      })
+  }, EVERY_MS)
+  timer.unref()
+  return {
+    async close() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
