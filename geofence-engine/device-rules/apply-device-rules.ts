@@ -80,6 +80,7 @@ export function applyDeviceRules(
     if (step.memory === undefined) delete after[name]
     else after[name] = step.memory
     for (const verdict of step.verdicts) {
+      if (isSettled(surroundings, verdict, fix.timestamp)) continue
       const announced = eventOf(device, verdict, own?.severity)
       if (announced !== undefined) events.push(announced)
       decisions.push(decisionOf(name, fix, verdict, announced))
@@ -110,6 +111,13 @@ function switchedOff(event: DeviceEventKind, memory: RuleMemory | undefined, fix
     after: CLOSED,
   }
   return { memory: undefined, verdicts: [verdict] }
+}
+
+/** What a fence had to do with, up to when it was changed: that stands as it was, whatever the fence says now. */
+function isSettled({ fences, settledUntil }: Surroundings, { notice }: Verdict, timestamp: number): boolean {
+  if (notice?.fenceId === undefined) return false
+  const fence = fences.get(notice.fenceId)
+  return fence !== undefined && timestamp <= settledUntil(fence.epoch)
 }
 
 const NO_LIMITS: readonly SpeedLimit[] = []

@@ -545,3 +545,16 @@ test('what is settled is not evaluated again, and the memory waits', () => {
   const steps = [at(0, 25), at(10, 25), at(20, 25), at(30, 25, 'overspeed begin 20 v25 l20')]
   run(steps, limit20, settled)
 })
+
+test('what a fence had to do with is settled up to the change of the fence', () => {
+  const changed = new FenceIndex()
+  changed.put(band('town', 1_000, { speedLimit: 14, events: [] }), 7)
+  const settled = { fences: changed, settledUntil: (epoch: number) => (epoch === 7 ? 25_000 : -1) }
+  const steps: Step[] = [
+    [0, 800, { speed: 20 }],
+    [10, 800, { speed: 20 }],
+    [20, 800, { speed: 10 }],
+    [30, 800, { speed: 10 }, 'overspeed end 20 l14 max20 20s in town'],
+  ]
+  run(steps, {}, settled)
+})
