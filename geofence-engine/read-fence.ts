@@ -12,6 +12,7 @@ import { HALF_EARTH_METERS, haversineMeters } from './geometry/geodesy.ts'
 import { layOutPolygon } from './geometry/polygon-area.ts'
 import { checkPolygons } from './geometry/polygon-validity.ts'
 import { type LngLat, unwrapRing } from './geometry/unwrap.ts'
+import { isTimeZone } from './rules/local-time.ts'
 
 export const MAX_VERTICES = 100_000
 /** Longitudes may run on beyond ±180 (170 … 190), one turn at the most. */
@@ -41,6 +42,8 @@ export function readFence(value: unknown): FenceFeature {
     throw fenceFault(`the id of a fence is a string of 1 to 64 of A-Z a-z 0-9 . _ : -, not ${show(value.id)}`, '/id')
   }
   const properties = readProperties(value.properties)
+  checkStays(properties)
+  checkSchedule(properties)
   return { type: 'Feature', id: value.id, geometry: readGeometry(value.geometry, properties), properties }
 }
 
@@ -56,6 +59,34 @@ function readProperties(value: unknown): FenceProperties {
     throw fenceFault(
       `properties${cause.message.startsWith('/ ') ? cause.message.slice(1) : cause.message}`,
       `/properties${path}`,
+    )
+  }
+}
+
+function checkStays({ dwellSeconds, repeatSeconds }: FenceProperties): void {
+  if (repeatSeconds === undefined || dwellSeconds !== undefined) return
+  throw fenceFault(
+    'properties.repeatSeconds repeats a dwell, so properties.dwellSeconds is needed too',
+    '/properties/repeatSeconds',
+  )
+}
+
+function checkSchedule({ schedule }: FenceProperties): void {
+  if (schedule === undefined) return
+  const { days, from, timeZone, expect } = schedule
+  if (days?.length === 0) {
+    throw fenceFault('properties.schedule.days is empty: leave it out for every day', '/properties/schedule/days')
+  }
+  if (timeZone !== undefined && !isTimeZone(timeZone)) {
+    throw fenceFault(
+      `properties.schedule.timeZone ${show(timeZone)} is not an IANA time zone, like "Europe/Berlin"`,
+      '/properties/schedule/timeZone',
+    )
+  }
+  if (expect !== undefined && from === undefined) {
+    throw fenceFault(
+      'properties.schedule.expect says where devices should be when the schedule begins, so properties.schedule.from is needed too',
+      '/properties/schedule/expect',
     )
   }
 }

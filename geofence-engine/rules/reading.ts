@@ -25,12 +25,17 @@ export function readPosition(
   return { inside, clear: needed === 0 || fence.boundaryMeters(lng, lat) >= needed, neededMeters: needed }
 }
 
+/** Of what its accuracy asks for, a position has to be so much deep inside even the smallest fence. Less, and drift enters. */
+const LEAST_SHARE = 0.8
+
 /**
- * How far across the border a position has to be. To enter a small fence it need not be deeper inside than half the fence's depth,
- * or a position that is not exact could never enter.
+ * How far across the border a position has to be. To enter a small fence half the fence's depth is enough, as long as the position is
+ * exact enough to tell.
  */
 export function neededMeters({ noise, halfDepthMeters }: CompiledFence, inside: boolean, accuracy: number): number {
   if (noise === null) return 0
-  const meters = noise.marginMeters + noise.accuracyTimes * accuracy
-  return inside ? Math.min(meters, Math.max(halfDepthMeters, noise.leastMarginMeters)) : meters
+  const byAccuracy = noise.accuracyTimes * accuracy
+  const meters = noise.marginMeters + byAccuracy
+  if (!inside) return meters
+  return Math.min(meters, Math.max(halfDepthMeters, noise.leastMarginMeters, LEAST_SHARE * byAccuracy))
 }

@@ -56,6 +56,48 @@ const refused: { name: string; fence: unknown; message: RegExp; path: string; po
     path: '/properties/minFixes',
   },
   {
+    name: 'repetitions of a dwell that is not asked for',
+    fence: circle({ radius: 10, repeatSeconds: 60 }),
+    message: /dwellSeconds is needed/,
+    path: '/properties/repeatSeconds',
+  },
+  {
+    name: 'a schedule for no day',
+    fence: circle({ radius: 10, schedule: { days: [] } }),
+    message: /days is empty/,
+    path: '/properties/schedule/days',
+  },
+  {
+    name: 'an eighth day',
+    fence: circle({ radius: 10, schedule: { days: [8] } }),
+    message: /days/,
+    path: '/properties/schedule/days/0',
+  },
+  {
+    name: 'a time that no clock shows',
+    fence: circle({ radius: 10, schedule: { from: '24:00' } }),
+    message: /from/,
+    path: '/properties/schedule/from',
+  },
+  {
+    name: 'an unknown time zone',
+    fence: circle({ radius: 10, schedule: { timeZone: 'Europe/Atlantis' } }),
+    message: /"Europe\/Atlantis" is not an IANA time zone/,
+    path: '/properties/schedule/timeZone',
+  },
+  {
+    name: 'an offset for a time zone',
+    fence: circle({ radius: 10, schedule: { timeZone: '+02:00' } }),
+    message: /IANA/,
+    path: '/properties/schedule/timeZone',
+  },
+  {
+    name: 'an expectation without a moment',
+    fence: circle({ radius: 10, schedule: { expect: 'inside', days: [1] } }),
+    message: /schedule.from is needed/,
+    path: '/properties/schedule/expect',
+  },
+  {
     name: 'an event that does not exist',
     fence: feature({ type: 'Polygon', coordinates: [SQUARE] }, { events: ['leave'] }),
     message: /events/,
