@@ -11,6 +11,7 @@ export {
 export { openSigningKeys, rotateSigningKey, type SigningKeys } from './auth/signing-keys.ts'
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
+export { readTime } from './http/query.ts'
 export type { HealthCheck, PartHealth } from './http/routes/health.ts'
 export { Hourly } from './ingest/clocks/hourly.ts'
 export type {
@@ -27,8 +28,11 @@ export type {
   SosTaken,
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
+export { explain } from './replay/explain.ts'
+export type { Explanation } from './replay/explanation.ts'
 export { readReplayRequest } from './replay/replay-request.ts'
 export { type ReplayAnswer, runReplay } from './replay/run-replay.ts'
+export { timeWriter } from './replay/write-time.ts'
 export {
   acquireDataFolder,
   type DataFolderHolder,

@@ -44,6 +44,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/replay.ts')).replayCommand,
   },
   {
+    name: 'explain',
+    summary: 'why there was an alert of a device, or why there was none',
+    load: async () => (await import('./commands/explain.ts')).explainCommand,
+  },
+  {
     name: 'migrate',
     summary: 'bring the database up to this version',
     load: async () => (await import('./commands/migrate.ts')).migrateCommand,

@@ -14,7 +14,7 @@ export interface Decision {
   readonly eventId?: string
   /** Stable code, like `crossed`, `initial`, `accuracy_poor`, `near_border`, `unconfirmed`, `implausible_jump`, `out_of_schedule`. */
   readonly reason: string
-  /** One sentence with the numbers in it. */
+  /** The reason in words, with the numbers in it; what it is of and what became of it is not said again. */
   readonly text: string
   readonly location?: Location
   /** Distance to the fence's border in metres, from either side. */

@@ -134,15 +134,20 @@ const REASON_WORDS: Readonly<Record<FenceReason, string>> = {
   stay_too_short: 'it left too early',
 }
 
+/** As people say it: 8.3 m, 150 m, 22 km. */
+function inWords(meters: number): string {
+  if (meters < 100) return `${meters} m`
+  return meters < 10_000 ? `${Math.round(meters)} m` : `${Math.round(meters / 1_000)} km`
+}
+
 function decisionOf(note: Note, timestamp: number): Decision {
   const { fence, event, reason, location, facts, announced, before, after } = note
   const { lng, lat } = location
   const borderMeters = Math.round(fence.boundaryMeters(lng, lat) * 10) / 10
   const side = fence.covers(lng, lat) ? 'inside' : 'outside'
-  const accuracy = location.accuracy === undefined ? '' : `, accurate to ${location.accuracy} m`
+  const accuracy = location.accuracy === undefined ? '' : `, the position is good to ${location.accuracy} m`
   const outcome = announced === null ? 'suppressed' : 'announced'
-  const words = facts === undefined ? REASON_WORDS[reason] : `${REASON_WORDS[reason]}: ${facts}`
-  const { name } = fence.feature.properties
+  const words = facts === undefined ? REASON_WORDS[reason] : `${REASON_WORDS[reason]} (${facts})`
   return {
     timestamp,
     subject: fence.feature.id,
@@ -151,7 +156,7 @@ function decisionOf(note: Note, timestamp: number): Decision {
     event,
     ...(announced === null ? {} : { eventId: announced.id }),
     reason,
-    text: `${announced === null ? 'no ' : ''}${event} of ${name ?? fence.feature.id} at ${borderMeters} m ${side} its border${accuracy}: ${words}`,
+    text: `${inWords(borderMeters)} ${side} the border${accuracy}: ${words}`,
     location,
     borderMeters,
     before,

@@ -22,6 +22,7 @@ import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { errorReferenceRoutes } from './routes/error-reference.ts'
+import { explainRoutes } from './routes/explain.ts'
 import { fenceRoutes } from './routes/fences.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
@@ -96,6 +97,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   ruleRoutes(api, options)
   alertRoutes(api, options)
   replayRoutes(api, options)
+  explainRoutes(api, options)
   sosRoutes(api, options)
   incidentRoutes(api, options)
   incidentSettingsRoutes(api, options)

@@ -139,7 +139,10 @@ function linesOf({ events, decisions = [], comparison }: ReplayAnswer, writeTime
     return changes.map(([sign, event]) => `${sign} ${eventLine(event, writeTime)}`)
   }
   const lines = events.map(event => ({ at: event.timestamp, text: eventLine(event, writeTime) }))
-  for (const { timestamp, text } of decisions) lines.push({ at: timestamp, text: `${writeTime(timestamp)}    ${text}` })
+  for (const { timestamp, event, subject, outcome, text } of decisions) {
+    const fate = outcome === 'announced' ? 'because' : 'not announced'
+    lines.push({ at: timestamp, text: `${writeTime(timestamp)}    ${event} of ${subject} ${fate}: ${text}` })
+  }
   return lines.sort((a, b) => a.at - b.at).map(({ text }) => text)
 }
 

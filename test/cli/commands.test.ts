@@ -9,7 +9,18 @@ import { trackwire } from '../support/trackwire-command.ts'
 const SENTENCE = /^trackwire: [^\n]+\n$/
 
 test('every command has --help and exits with 0', async t => {
-  for (const command of ['serve', 'demo', 'token', 'device', 'sim', 'replay', 'migrate', 'backup', 'doctor']) {
+  for (const command of [
+    'serve',
+    'demo',
+    'token',
+    'device',
+    'sim',
+    'replay',
+    'explain',
+    'migrate',
+    'backup',
+    'doctor',
+  ]) {
     const { code, stdout } = await trackwire(t, [command, '--help'])
     assert.equal(code, 0, command)
     assert.match(stdout, /^Usage: trackwire /m, command)
@@ -46,6 +57,8 @@ const MISTAKES: readonly [name: string, args: string[]][] = [
   ['a device with a bad id', ['device', 'add', 'a b', '--org', 'demo']],
   ['a device verb that is none', ['device', 'remove', 'a', '--org', 'demo']],
   ['a backup to nowhere', ['backup']],
+  ['an explanation of nobody', ['explain']],
+  ['an explanation of a bad id', ['explain', '--device', 'a b']],
   ['a replay of nobody', ['replay']],
   ['a replay of a bad id', ['replay', '--device', 'a b']],
   ['a replay in a format that is none', ['replay', '--device', 'a', '--format', 'xml']],

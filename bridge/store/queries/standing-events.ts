@@ -15,13 +15,10 @@ export function listStandingEvents(
   range: { from: number; to: number; after?: readonly [number, number] | undefined; limit: number },
 ): Promise<StandingEventRow[]> {
   const [afterTime, afterSeq] = range.after ?? [Number.MIN_SAFE_INTEGER, 0]
-  // A correction bears the time of the event that it takes back.
   return db.query<StandingEventRow>(
-    `select event_time, seq, body from events e
+    `select event_time, seq, body from events
      where org = $1 and device_id = $2 and event_time >= $3 and event_time < $4
-       and (event_time, seq) > ($5::bigint, $6::bigint) and body->>'retracts' is null
-       and not exists (select 1 from events c where c.org = e.org and c.device_id = e.device_id
-         and c.event_time = e.event_time and c.body->>'retracts' = e.id)
+       and (event_time, seq) > ($5::bigint, $6::bigint) and retracts is null and retracted_at is null
      order by event_time, seq limit $7`,
     [org, deviceId, range.from, range.to, afterTime, afterSeq, range.limit],
   )

@@ -53,6 +53,7 @@ describe('rights', () => {
       ['DELETE', `/api/v1/rules${place}`, DISPATCHERS],
     ]),
     ['GET', '/api/v1/alerts', NOT_DEVICES],
+    ['GET', '/api/v1/devices/truck-1/explain', NOT_DEVICES],
     ['POST', '/api/v1/replay', NOT_DEVICES, { deviceId: 'truck-1' }],
     ['GET', '/api/v1/sos?state=all', NOT_DEVICES],
     ['GET', '/api/v1/sos/none', NOT_DEVICES],
