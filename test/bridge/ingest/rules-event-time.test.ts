@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import fc from 'fast-check'
 import type { Database } from '../../../bridge/index.ts'
-import type { DeviceEvent, LocationUpdate, RuleSettings } from '../../../contract/index.ts'
+import type { DeviceEvent, FenceFeature, LocationUpdate, RuleSettings } from '../../../contract/index.ts'
 import { withPglite } from '../../support/databases.ts'
 import { fixAt, START, withIngest } from '../../support/ingest.ts'
 import { openScope, type TestScope } from '../../support/scope.ts'
@@ -20,6 +20,12 @@ const newOrg = (): string => `rules-${++orgs}`
 /** A clock that stands still: nothing is due but by fixes. */
 const now = (): number => START + 500_000
 const OVERSPEED: RuleSettings = { overspeed: { limit: 20 } }
+/** What flaps is news again at once, so that what is announced can be held against what stands. */
+async function open(t: unknown, org: string) {
+  const opened = await withIngest(t as TestScope, db, org, { now })
+  await opened.ingest.setIncidentSettings(org, { cooldownSeconds: { overspeed: 0, 'off-route': 0 } })
+  return opened
+}
 const organisation = (org: string) => ({ org, scope: 'organisation', subject: '' }) as const
 
 const at = (second: number, speed: number): LocationUpdate =>
@@ -35,7 +41,7 @@ async function shown(org: string): Promise<string[]> {
 
 test('late fixes reveal an episode, and end one that was thought to go on', async t => {
   const org = newOrg()
-  const { ingest, recorder, send } = await withIngest(t as unknown as TestScope, db, org, { now })
+  const { ingest, recorder, send } = await open(t, org)
   await ingest.setRules(organisation(org), OVERSPEED)
   await send('truck', at(0, 10), at(10, 25), at(100, 25), at(110, 10), at(120, 10))
   assert.deepEqual(await shown(org), ['overspeed begin 10', 'overspeed end 110'])
@@ -49,7 +55,7 @@ test('late fixes reveal an episode, and end one that was thought to go on', asyn
 
 test('what rules said before they were changed stays, and counts anew from there', async t => {
   const org = newOrg()
-  const { ingest, recorder, send } = await withIngest(t as unknown as TestScope, db, org, { now })
+  const { ingest, recorder, send } = await open(t, org)
   await send('truck', at(0, 25), at(10, 25), at(20, 25))
   await ingest.setRules(organisation(org), OVERSPEED)
   await send('truck', at(30, 10), at(40, 25), at(50, 25), at(60, 10), at(70, 10))
@@ -69,6 +75,29 @@ test('what rules said before they were changed stays, and counts anew from there
   ])
   assert.deepEqual(consume(recorder.messages), await standingIds(db, org))
 })
+
+test('an episode whose rule is switched off has ended, whatever comes late', async t => {
+  const org = newOrg()
+  const { ingest, recorder, send } = await open(t, org)
+  await ingest.setRules(organisation(org), OVERSPEED)
+  await send('truck', at(0, 25), at(10, 25), at(20, 25))
+  await ingest.setRules(organisation(org), null)
+  await send('truck', at(40, 25), at(50, 25))
+  await send('truck', at(45, 25), at(5, 10), at(6, 10))
+  assert.deepEqual(await shown(org), ['overspeed begin 0', 'overspeed end 40'])
+  await send('truck', at(30, 25))
+  await ingest.close()
+  assert.deepEqual((await shown(org)).slice(2), ['overspeed correction 40', 'overspeed end 30 late'])
+  assert.deepEqual(consume(recorder.messages), await standingIds(db, org))
+})
+
+/** Its limit counts where no rule is set, or with the rule's. */
+const TOWN: FenceFeature = {
+  type: 'Feature',
+  id: 'town',
+  geometry: { type: 'Point', coordinates: [0.1, 0.1] },
+  properties: { radius: 300, speedLimit: 6 },
+}
 
 const settings: fc.Arbitrary<RuleSettings> = fc.record(
   {
@@ -140,7 +169,8 @@ test('any order, repetition and batching gives the standing events of the track 
     fc.asyncProperty(scenario, async ([rules, track, shuffled, repeats, size]) => {
       const run = async (fixes: readonly LocationUpdate[], size: number) => {
         const org = newOrg()
-        const { ingest, recorder, send } = await withIngest(t as unknown as TestScope, db, org, { now })
+        const { ingest, recorder, send } = await open(t, org)
+        await ingest.putFence(org, TOWN)
         await ingest.setRules(organisation(org), rules)
         for (let start = 0; start < fixes.length; start += size) {
           await send('truck', ...fixes.slice(start, start + size))
