@@ -7,6 +7,8 @@ const UNDERWAY_MS = 30_000
 const AHEAD_MS = 5_000
 /** Fixes in a row that make an offset known. Nothing but a clock puts fixes ahead; a backlog may look like a clock that lags. */
 const ENOUGH_AHEAD = 5
+/** So many of them not kept waiting: those that were only say how far the clock is ahead at least. */
+const ENOUGH_AHEAD_LIVE = 2
 const ENOUGH_RIGHT = 5
 const ENOUGH_LAGGING = 10
 /** A clock that lags runs as fast as ours; a backlog that is sent off does not, which shows within so long … */
@@ -18,8 +20,9 @@ const LAGGING_JITTER_MS = 1_000
 export interface ClockStreak {
   /** How far the device's clock is ahead of ours; negative when it lags. A multiple of 900. */
   readonly offsetSeconds: number
-  /** Fixes that agree, and all that came meanwhile. */
+  /** Fixes that agree, those of them that were not kept waiting, and all that came meanwhile. */
   readonly count: number
+  readonly live: number
   readonly seen: number
   readonly firstReceived: number
   readonly lastReceived: number
@@ -39,18 +42,32 @@ export function offsetOf(timeMs: number, receivedMs: number): number | null {
   return size === 0 || (size >= LEAST_OFFSET_SECONDS && size <= LARGEST_OFFSET_SECONDS) ? offsetSeconds : null
 }
 
+export interface ClockReading {
+  readonly offsetSeconds: number
+  /** It was underway for seconds only. */
+  readonly live: boolean
+}
+
+/** What one fix says about the clock. One that is ahead and was kept waiting is as far ahead as the next offset, or further. */
+export function readClock(timeMs: number, receivedMs: number): ClockReading | null {
+  const offsetSeconds = offsetOf(timeMs, receivedMs)
+  if (offsetSeconds !== null) return { offsetSeconds, live: true }
+  const next = Math.ceil((timeMs - receivedMs - AHEAD_MS) / QUARTER_MS) * (QUARTER_MS / 1_000)
+  return next >= LEAST_OFFSET_SECONDS && next <= LARGEST_OFFSET_SECONDS ? { offsetSeconds: next, live: false } : null
+}
+
 /** The streak with one more live fix; undefined when nothing is left of it. */
 export function observeFix(
   streak: ClockStreak | undefined,
   timeMs: number,
   receivedMs: number,
 ): ClockStreak | undefined {
-  const offsetSeconds = offsetOf(timeMs, receivedMs)
+  const reading = readClock(timeMs, receivedMs)
   const lag = receivedMs - timeMs
-  if (streak === undefined || (offsetSeconds !== null && offsetSeconds !== streak.offsetSeconds)) {
-    return offsetSeconds === null ? undefined : begin(offsetSeconds, timeMs, receivedMs)
+  if (streak === undefined || (reading !== null && reading.offsetSeconds !== streak.offsetSeconds)) {
+    return reading === null ? undefined : begin(reading, timeMs, receivedMs)
   }
-  if (offsetSeconds === null) {
+  if (reading === null) {
     // Less underway than nothing: the clock is not off by that much. More: the fix was kept waiting, which says little.
     const contradicts = lag < -streak.offsetSeconds * 1_000 - AHEAD_MS
     const seen = streak.seen + 1
@@ -61,6 +78,7 @@ export function observeFix(
   return {
     ...streak,
     count: streak.count + 1,
+    live: streak.live + (reading.live ? 1 : 0),
     seen: streak.seen + 1,
     lastReceived: receivedMs,
     lastTime: timeMs,
@@ -70,25 +88,20 @@ export function observeFix(
 }
 
 /** Whether the fixes are enough to say that the clock is off by so much (or, with offset 0, that it is right). */
-export function isLearnt({
-  offsetSeconds,
-  count,
-  firstReceived,
-  lastReceived,
-  leastLag,
-  mostLag,
-}: ClockStreak): boolean {
+export function isLearnt(streak: ClockStreak): boolean {
+  const { offsetSeconds, count, live, firstReceived, lastReceived, leastLag, mostLag } = streak
   if (offsetSeconds === 0) return count >= ENOUGH_RIGHT
-  if (offsetSeconds > 0) return count >= ENOUGH_AHEAD
+  if (offsetSeconds > 0) return count >= ENOUGH_AHEAD && live >= ENOUGH_AHEAD_LIVE
   const steady = lastReceived - firstReceived >= LAGGING_SPAN_MS || mostLag - leastLag <= LAGGING_JITTER_MS
   return count >= ENOUGH_LAGGING && steady
 }
 
-function begin(offsetSeconds: number, timeMs: number, receivedMs: number): ClockStreak {
+function begin({ offsetSeconds, live }: ClockReading, timeMs: number, receivedMs: number): ClockStreak {
   const lag = receivedMs - timeMs
   return {
     offsetSeconds,
     count: 1,
+    live: live ? 1 : 0,
     seen: 1,
     firstReceived: receivedMs,
     lastReceived: receivedMs,

@@ -14,7 +14,7 @@ import type { ClockCorrectionCall } from '../ingest.ts'
 import { persist } from '../persist.ts'
 import type { Pipeline } from '../pipeline.ts'
 import { keyOf } from '../state-cache.ts'
-import { type ClockStreak, isLearnt, observeFix, offsetOf } from './clock-streak.ts'
+import { type ClockStreak, isLearnt, observeFix, readClock } from './clock-streak.ts'
 import { Hourly } from './hourly.ts'
 
 /** Devices whose clock is being learnt; a device with a right clock is none of them. */
@@ -71,8 +71,8 @@ export class DeviceClocks {
     const known = this.#learnt.get(key)
     const corrected = this.#corrections.has(key)
     if (before === undefined && known === undefined && !corrected) {
-      const offset = offsetOf(timeMs, receivedMs)
-      if (offset === null || offset === 0) return undefined
+      const reading = readClock(timeMs, receivedMs)
+      if (reading === null || reading.offsetSeconds === 0) return undefined
     }
     const streak = observeFix(before, timeMs, receivedMs)
     this.#remember(key, streak)

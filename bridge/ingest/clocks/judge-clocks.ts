@@ -46,34 +46,52 @@ async function repairRollovers(pipeline: Pipeline, items: readonly QueuedFix[]):
   )
   if (suspects.length === 0) return items
   const { db, states } = pipeline
-  const newest = new Map<string, number | null>()
+  const newest = new Map<string, Newest>()
   const evidence = await persist(async () => {
     const known = await states.load(db, new Map(suspects.map(item => [item.key, item])))
-    for (const [key, state] of known) newest.set(key, state.newest?.timestamp ?? null)
-    return findClockEvidence(
-      db,
-      suspects.map(item => questionOf(item, timeOf(pipeline, item))),
-      HISTORY_MS,
+    const questions = suspects.map(item =>
+      questionOf(item, timeOf(pipeline, item), known.get(item.key)?.newest?.timestamp ?? null),
     )
+    const answers = await findClockEvidence(db, questions, HISTORY_MS)
+    for (const [i, { key }] of suspects.entries()) {
+      const { newestMovedBy } = answers[i]!
+      // What was received is in the time the device sends; what is moved is in the time a person corrected it to.
+      const movedBy = newestMovedBy === null ? null : newestMovedBy + pipeline.clocks.correctionMs(key)
+      newest.set(key, { timeMs: questions[i]!.newestMs, movedBy })
+    }
+    return answers
   }, pipeline)
   const evidenceOf = new Map(suspects.map((item, i) => [item, evidence[i]!]))
   const judged = items.map(item => {
     const repaired = evidenceOf.has(item)
       ? repair(pipeline, item, { items, newest, evidence: evidenceOf.get(item)! })
       : item
-    const known = newest.get(item.key)
+    const before = newest.get(item.key)
     // What the group has brought by now is the device's own time for the rest of it.
-    if (known !== undefined && repaired.setAside === undefined) {
-      newest.set(item.key, Math.max(known ?? Number.NEGATIVE_INFINITY, repaired.fix.timestamp))
+    if (
+      before !== undefined &&
+      repaired.setAside === undefined &&
+      repaired.fix.timestamp > (before.timeMs ?? -Infinity)
+    ) {
+      const { timestamp } = repaired.fix
+      newest.set(item.key, {
+        timeMs: timestamp,
+        movedBy: repaired === item ? null : timestamp - timeOf(pipeline, item),
+      })
     }
     return repaired
   })
   return inOrder(judged)
 }
 
+interface Newest {
+  readonly timeMs: number | null
+  readonly movedBy: number | null
+}
+
 interface GroupContext {
   readonly items: readonly QueuedFix[]
-  readonly newest: ReadonlyMap<string, number | null>
+  readonly newest: ReadonlyMap<string, Newest>
   readonly evidence: ClockEvidence
 }
 
@@ -81,7 +99,8 @@ function repair(pipeline: Pipeline, item: QueuedFix, { items, newest, evidence }
   const timeMs = timeOf(pipeline, item)
   const context: RolloverContext = {
     arrivedMs: item.arrivedAt,
-    newestMs: newest.get(item.key) ?? null,
+    newestMs: newest.get(item.key)?.timeMs ?? null,
+    newestMovedBy: newest.get(item.key)?.movedBy ?? null,
     alone: item.alone,
   }
   if (evidence.repairedTo !== null) return moved(item, evidence.repairedTo)
@@ -104,8 +123,9 @@ function timeOf({ clocks }: Pipeline, { key, fix, setAside }: QueuedFix): number
   return setAside === undefined ? fix.timestamp : fix.timestamp - clocks.correctionMs(key)
 }
 
-function questionOf(item: QueuedFix, timeMs: number): ClockQuestion {
-  return { org: item.org, deviceId: item.deviceId, timeMs: sentTime(item), candidates: rolloverCandidates(timeMs) }
+function questionOf(item: QueuedFix, timeMs: number, newestMs: number | null): ClockQuestion {
+  const { org, deviceId } = item
+  return { org, deviceId, timeMs: sentTime(item), candidates: rolloverCandidates(timeMs), newestMs }
 }
 
 function moved(item: QueuedFix, timestamp: number): QueuedFix {

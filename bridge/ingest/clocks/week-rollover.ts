@@ -22,6 +22,8 @@ export interface RolloverContext {
   readonly arrivedMs: number
   /** Time of the device's newest fix; null when it never sent one. */
   readonly newestMs: number | null
+  /** By how much that fix was moved when its week count was repaired; null when it was not. */
+  readonly newestMovedBy: number | null
   /** It came in a message of its own: what is not a batch is most often live. */
   readonly alone: boolean
 }
@@ -47,6 +49,7 @@ export function rolloverRepair(timeMs: number, context: RolloverContext): number
   }
   if (timeMs > arrivedMs + FUTURE_TOLERANCE_MS - ROLLOVER_MS) return null
   if (newestMs !== null && Math.abs(timeMs - newestMs) < ALIEN_MS) return null
+  if (goesOn(timeMs, context)) return timeMs + context.newestMovedBy!
   if (timeMs < BEFORE_TRACKERS_MS) return firstWithin(timeMs, 1, context, { ofNewest: WIDE_MS, ofArrival: WIDE_MS })
   if (newestMs !== null) return firstWithin(timeMs, 1, context, { ofNewest: NEAR_MS, ofArrival: NEAR_MS })
   return context.alone ? firstWithin(timeMs, 1, context, { ofNewest: 0, ofArrival: STRANGER_MS }) : null
@@ -63,6 +66,13 @@ export function contradictsRollover(
 ): boolean {
   const moved = timeMs + shiftMs
   return moved > arrivedMs + FUTURE_TOLERANCE_MS || (newestMs !== null && moved < newestMs - NEAR_MS)
+}
+
+/** The receiver had lost its week count when it was last heard, and may have been silent since. */
+function goesOn(timeMs: number, { arrivedMs, newestMs, newestMovedBy }: RolloverContext): boolean {
+  if (newestMs === null || newestMovedBy === null) return false
+  const moved = timeMs + newestMovedBy
+  return moved <= arrivedMs + FUTURE_TOLERANCE_MS && Math.abs(moved - newestMs) <= WIDE_MS
 }
 
 /** The device's own time goes before the receive clock. */
