@@ -28,7 +28,7 @@ export interface Measured {
   readonly limit?: number
   readonly fenceId?: string
   /** The value and its limit in words: `23 m/s, above 22 m/s`. */
-  readonly words: string
+  words(): string
 }
 
 export interface EpisodeRules {
@@ -47,27 +47,27 @@ export function stepEpisode(
 ): RuleStep<EpisodeMemory> {
   const { event, confirmation, worse } = rules
   const open = memory?.open
-  const { side, value, words } = measured
+  const { side, value } = measured
   const before = open === undefined ? CLOSED : OPEN
   const known = open === undefined ? 'off' : 'on'
   if (side === 'between' || side === known) {
     const kept =
       open === undefined ? undefined : { open: side === 'on' ? { ...open, worst: worse(open.worst!, value) } : open }
     if (memory?.pending === undefined) return { memory: kept, verdicts: [] }
-    const text = `${words}; what ${memory.pending.count === 1 ? 'one fix' : `${memory.pending.count} fixes`} said before is not confirmed`
+    const text = `${measured.words()}; what ${memory.pending.count === 1 ? 'one fix' : `${memory.pending.count} fixes`} said before is not confirmed`
     return { memory: kept, verdicts: [{ event, reason: 'not_confirmed', text, before, after: before }] }
   }
 
   const pending = counted(memory?.pending, fix, measured, worse)
   const seconds = (fix.timestamp - pending.timestamp) / 1_000
   if (!isConfirmed(confirmation, pending.count, seconds)) {
-    const text = `${words}; ${progress(confirmation, pending.count, seconds)} that confirm it`
+    const text = `${measured.words()}; ${progress(confirmation, pending.count, seconds)} that confirm it`
     const after = { ...(open !== undefined && { open }), pending }
     return { memory: after, verdicts: [{ event, reason: 'unconfirmed', text, before, after: before }] }
   }
-  if (open === undefined) return begun(event, pending, words)
+  if (open === undefined) return begun(event, pending, measured.words())
   const notice = endOf(event, open, pending)
-  const verdict: Verdict = { event, notice, reason: 'ended', text: words, before, after: CLOSED }
+  const verdict: Verdict = { event, notice, reason: 'ended', text: measured.words(), before, after: CLOSED }
   return { memory: undefined, verdicts: [verdict] }
 }
 

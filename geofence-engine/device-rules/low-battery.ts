@@ -12,7 +12,7 @@ export const lowBattery: DeviceRule<LowBatterySettings, EpisodeMemory> = (memory
   const over = Math.min(FULL, limit + hysteresis)
   const value = fix.battery
   const side = value < limit ? 'on' : value >= over ? 'off' : 'between'
-  const words = `battery at ${shown(value)} %, the limit is ${shown(limit)} %, over at ${shown(over)} %`
+  const words = () => `battery at ${shown(value)} %, the limit is ${shown(limit)} %, over at ${shown(over)} %`
   return stepEpisode(
     memory,
     fix,

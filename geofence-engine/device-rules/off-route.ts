@@ -28,6 +28,8 @@ export const offRoute: DeviceRule<OffRouteSettings, EpisodeMemory> = (memory, fi
       verdicts: [{ event: 'off-route', notice, reason: 'fence_gone', text, before: OPEN, after: CLOSED }],
     }
   }
+  // On its route and nothing pending: how far from the border does not matter, and costs more than all else.
+  if (memory === undefined && corridor.area.covers(fix.location.lng, fix.location.lat)) return { memory, verdicts: [] }
   return stepEpisode(memory, fix, measure(corridor, fix, settings), {
     event: 'off-route',
     confirmation: settings,
@@ -42,10 +44,10 @@ function measure({ area, bufferMeters, fenceId }: Corridor, { location }: Fix, s
   const border = area.boundaryMeters(lng, lat)
   const value = inside ? Math.max(0, bufferMeters - border) : bufferMeters + border
   const about = { value, limit: bufferMeters, ...(fenceId !== undefined && { fenceId }) }
-  const words = `${shown(value)} m from the line of its route, the corridor reaches ${shown(bufferMeters)} m`
+  const words = () => `${shown(value)} m from the line of its route, the corridor reaches ${shown(bufferMeters)} m`
   if (!inside) {
     if (border > accuracy) return { ...about, side: 'on', words }
-    return { ...about, side: 'between', words: `${words}, and the position is ±${shown(accuracy)} m` }
+    return { ...about, side: 'between', words: () => `${words()}, and the position is ±${shown(accuracy)} m` }
   }
   return { ...about, side: border >= Math.min(hysteresisMeters, bufferMeters / 2) ? 'off' : 'between', words }
 }

@@ -64,12 +64,15 @@ function lowestLimit({ limit }: OverspeedSettings, { speedLimits }: RuleContext)
 
 function measure(speed: number, limited: Limited | null, { tolerance = 0 }: OverspeedSettings) {
   const value = speed
-  if (limited === null) return { side: 'off' as const, value, words: `${shown(speed)} m/s where no limit applies` }
+  if (limited === null)
+    return { side: 'off' as const, value, words: () => `${shown(speed)} m/s where no limit applies` }
   const { limit, fenceId } = limited
   const side = speed > limit + tolerance ? ('on' as const) : ('off' as const)
-  const whose = fenceId === undefined ? '' : ` of the fence ${fenceId}`
-  const more = tolerance === 0 ? '' : ` and ${shown(tolerance)} m/s of tolerance`
-  const words = `${shown(speed)} m/s, ${side === 'on' ? 'above' : 'not above'} the limit of ${shown(limit)} m/s${whose}${more}`
+  const words = () => {
+    const whose = fenceId === undefined ? '' : ` of the fence ${fenceId}`
+    const more = tolerance === 0 ? '' : ` and ${shown(tolerance)} m/s of tolerance`
+    return `${shown(speed)} m/s, ${side === 'on' ? 'above' : 'not above'} the limit of ${shown(limit)} m/s${whose}${more}`
+  }
   return { side, value, limit, words, ...(fenceId !== undefined && { fenceId }) }
 }
 
