@@ -34,7 +34,7 @@ export function documented(schema: object): object {
 
 /**
  * Checks bodies with the contract's compiled schemas, so HTTP and MQTT refuse the same things with the same words.
- * Query strings and path parameters are texts: numbers are read where the schema asks for them, unknown names are refused.
+ * Query strings and path parameters are texts: numbers and booleans are read where the schema asks for them, unknown names are refused.
  */
 export const compileCheck: FastifySchemaCompiler<TSchema & Record<string | symbol, unknown>> = ({
   schema,
@@ -64,6 +64,12 @@ function checkBody(schema: TSchema, value: unknown): unknown {
   return checkSchema(schema, value)
 }
 
+function readText(type: string | undefined, text: string): unknown {
+  if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text)
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  return text
+}
+
 function checkTexts(schema: TSchema, properties: Record<string, { type?: string }>, value: Record<string, unknown>) {
   const read: Record<string, unknown> = {}
   for (const [name, text] of Object.entries(value)) {
@@ -75,7 +81,7 @@ function checkTexts(schema: TSchema, properties: Record<string, { type?: string 
     if (Array.isArray(text)) {
       throw new TrackwireError('request_invalid', `the query parameter ${name} was given more than once`)
     }
-    read[name] = property.type === 'integer' && /^-?\d{1,15}$/.test(text as string) ? Number(text) : text
+    read[name] = readText(property.type, text as string)
   }
   try {
     return checkSchema(schema, read)

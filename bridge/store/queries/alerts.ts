@@ -13,7 +13,10 @@ export interface AlertFilter {
   readonly visible: readonly string[] | null
   readonly deviceId?: string | undefined
   readonly fenceId?: string | undefined
+  /** `correction`: those of fences and of rules. Any other kind: the events themselves, no corrections. */
   readonly event?: string | undefined
+  /** Only what stands: neither corrections nor what they took back. */
+  readonly standing?: boolean | undefined
   /** Milliseconds, inclusive. */
   readonly from?: number | undefined
   /** Milliseconds, exclusive. */
@@ -30,15 +33,17 @@ export function listAlerts(db: Queryable, org: string, filter: AlertFilter): Pro
     `select event_time, seq, body from events
      where org = $1 and ($2::text[] is null or device_id = any($2))
        and ($3::text is null or device_id = $3) and ($4::text is null or fence_id = $4)
-       and ($5::text is null or event = $5)
-       and event_time >= $6 and event_time < $7 and (event_time, seq) < ($8::bigint, $9::bigint)
-     order by event_time desc, seq desc limit $10`,
+       and ($5::text is null or ($5 = 'correction') = (retracts is not null) and $5 in (event, 'correction'))
+       and (not $6 or (retracts is null and retracted_at is null))
+       and event_time >= $7 and event_time < $8 and (event_time, seq) < ($9::bigint, $10::bigint)
+     order by event_time desc, seq desc limit $11`,
     [
       org,
       filter.visible,
       filter.deviceId ?? null,
       filter.fenceId ?? null,
       filter.event ?? null,
+      filter.standing ?? false,
       filter.from ?? Number.MIN_SAFE_INTEGER,
       filter.to ?? Number.MAX_SAFE_INTEGER,
       beforeTime,

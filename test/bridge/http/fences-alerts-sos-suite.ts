@@ -249,6 +249,30 @@ export function fencesAlertsSosSuite(databaseUrl?: string): void {
     test('an event that does not exist is refused', async () => {
       assert.equal((await alerts('?event=cross')).code, 'request_invalid')
     })
+
+    test('a correction stays in the list beside what it took back; standing=true leaves both out', async () => {
+      await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body: { id: 'truck-9' } })
+      const send = (second: number, lng: number) =>
+        platform.call('POST', '/api/tracking/location', {
+          caller: GATEWAY,
+          body: { ...fixAt(T0 + second * 1_000, 41.15, lng), deviceId: 'truck-9' },
+        })
+      await send(1, -8.5)
+      await send(10, -8.61)
+      await send(5, -8.61)
+      const of = async (query: string): Promise<GeofenceEvent[]> =>
+        (await alerts(`?deviceId=truck-9${query}`)).items.sort((a: GeofenceEvent, b: GeofenceEvent) =>
+          a.event < b.event ? -1 : 1,
+        )
+      const [correction, ...enters] = await of('')
+      assert.equal(correction!.event, 'correction')
+      assert.deepEqual(enters.map(({ timestamp }) => (timestamp - T0) / 1_000).sort(), [10, 5])
+      assert.deepEqual(await of('&event=correction'), [correction])
+      const [stands, ...others] = await of('&standing=true')
+      assert.deepEqual([stands!.timestamp, stands!.late, others.length], [T0 + 5_000, true, 0])
+      assert.equal(correction!.retracts, enters.find(({ id }) => id !== stands!.id)!.id)
+      assert.deepEqual(await of('&event=enter&standing=true'), [stands])
+    })
   })
 
   describe('SOS', () => {

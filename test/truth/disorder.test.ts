@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Database } from '../../bridge/index.ts'
+import { openPglite } from '../../bridge/store/database-pglite.ts'
+import { migrate } from '../../bridge/store/migrate.ts'
+import type { FenceFeature, GeofenceEvent, LocationUpdate } from '../../contract/index.ts'
+import { silent, withPostgres } from '../support/databases.ts'
+import { CITIES, type CityTruth, loadCity, readLines, scoreCity } from '../support/geofence-truth.ts'
+import { withIngest } from '../support/ingest.ts'
+import type { TestScope } from '../support/scope.ts'
+import { consume, describeEvent, standingIds } from '../support/standing.ts'
+
+const dataDir = process.env.TRACKWIRE_TEST_DATA
+const skip = dataDir === undefined && 'TRACKWIRE_TEST_DATA does not say where the real traces are'
+/** After every fix of the traces: nothing is due by the clock, nothing is of the future. */
+const NOW = Date.UTC(2026, 0, 1)
+const now = (): number => NOW
+/** Fixes of a device that are sent; the longest traces have many times as many. */
+const MOST_FIXES = 200
+
+type Order = (fixes: readonly LocationUpdate[], random: () => number) => LocationUpdate[][]
+
+const ORDERS: Readonly<Record<string, Order>> = {
+  'one by one in random order, some twice': (fixes, random) =>
+    shuffled([...fixes, ...fixes.filter(() => random() < 0.1)], random).map(fix => [fix]),
+  'in reverse, in batches': fixes => batches([...fixes].reverse(), 100),
+  'a backlog interleaved with live fixes': (fixes, random) => {
+    const live = fixes.slice(fixes.length >> 1).map(fix => [fix])
+    const backlog = batches(shuffled(fixes.slice(0, fixes.length >> 1), random), 50)
+    return live.flatMap((message, i) => (i % 10 === 0 ? [message, ...backlog.splice(0, 1)] : [message])).concat(backlog)
+  },
+}
+
+/** Noise settings on top of the fences as they are; the truth knows only crossings without them. */
+const SETTINGS = { minFixes: 2, cross: true, dwellSeconds: 120, maxAccuracy: 100 }
+
+for (const city of CITIES) {
+  test(`${city} in any order: the standing events of the track in order, and PostGIS's truth`, { skip }, async t => {
+    const db = await withPostgres(t)
+    if (db === undefined) return
+    const seed = Number(process.env.TRACKWIRE_TEST_SEED ?? Date.now() % 1_000_000)
+    console.log(`${city}: seed ${seed}`)
+    const truth = someOf(loadCity(dataDir!, city), 2)
+    const strictly = truth.fences.map(fence => ({ ...fence, properties: { ...fence.properties, ...SETTINGS } }))
+    const plain = await openOrg(t, db, `${city}-plain`, truth.fences)
+    const strict = await openOrg(t, db, `${city}-strict`, strictly)
+    const inOrder = await strict.deliver(messagesOf(truth, fixes => batches(fixes, 200), seed))
+    assert.ok(inOrder.lines.length > 0)
+    for (const [i, [name, order]] of Object.entries(ORDERS).entries()) {
+      const messages = messagesOf(truth, order, seed + i)
+      const { stands } = await plain.deliver(messages)
+      const { matched, missing, extra, samples } = scoreCity(truth, stands)
+      assert.deepEqual({ missing, extra }, { missing: 0, extra: 0 }, `${name}: ${samples.join('\n')}`)
+      assert.ok(matched > 0, 'some crossings were compared')
+      assert.deepEqual((await strict.deliver(messages)).lines, inOrder.lines, name)
+    }
+    await plain.close()
+    await strict.close()
+  })
+}
+
+test('tricky uploads that come in disorder give the standing events of the track in order', { skip }, async t => {
+  const db = await openPglite(null, silent)
+  t.after(() => db.close())
+  await migrate(db)
+  const disorderly = new Set([
+    'buffered-out-of-order',
+    'interleaved-live-and-backlog',
+    'reverse-order-batch',
+    'batch-resent',
+    'stale-repeat',
+  ])
+  const orgs = new Map<string, Awaited<ReturnType<typeof openOrg>>>()
+  for (const city of CITIES) orgs.set(city, await openOrg(t, db, city, loadCity(dataDir!, city).fences))
+  let uploads = 0
+  for (const [i, line] of readLines(`${dataDir}/tricky/derived-uploads.jsonl.gz`).entries()) {
+    const recorded = JSON.parse(line) as Recorded
+    if (!disorderly.has(recorded.case)) continue
+    uploads++
+    const sent = recorded.uploads.map(({ fixes }) =>
+      fixes.map(({ t: timestamp, lat, lon }): LocationUpdate => ({ timestamp, location: { lat, lng: lon } })),
+    )
+    const first = new Map<number, LocationUpdate>()
+    for (const fix of sent.flat()) if (!first.has(fix.timestamp)) first.set(fix.timestamp, fix)
+    const track = [...first.values()].sort((a, b) => a.timestamp - b.timestamp)
+    const org = orgs.get(recorded.source)!
+    const asSent = await org.deliver(new Map([[`truck-${i}`, sent]]))
+    const inOrder = await org.deliver(new Map([[`truck-${i}`, [track]]]))
+    assert.deepEqual(asSent.lines, inOrder.lines, `${recorded.case} of ${recorded.device}`)
+  }
+  for (const org of orgs.values()) await org.close()
+  assert.ok(uploads >= 5 * 5, `${uploads} uploads were compared`)
+})
+
+interface Recorded {
+  readonly case: string
+  readonly source: string
+  readonly device: string
+  readonly uploads: readonly { readonly fixes: readonly { t: number; lat: number; lon: number }[] }[]
+}
+
+/** The devices with the most fixes that are few enough, and the truth about them. */
+function someOf(truth: CityTruth, count: number): CityTruth {
+  const tracks = new Map(
+    [...truth.tracks]
+      .filter(([, fixes]) => fixes.length <= MOST_FIXES)
+      .sort(([, a], [, b]) => b.length - a.length)
+      .slice(0, count),
+  )
+  return { ...truth, tracks, transitions: truth.transitions.filter(({ device }) => tracks.has(device)) }
+}
+
+type Messages = ReadonlyMap<string, readonly (readonly LocationUpdate[])[]>
+
+function messagesOf(truth: CityTruth, order: Order, seed: number): Messages {
+  const random = mulberry32(seed)
+  const messages = new Map<string, LocationUpdate[][]>()
+  for (const [device, fixes] of truth.tracks) {
+    // Of several rows of one time the first is the fix, in whatever order they are sent.
+    const first = fixes.filter((fix, i) => fix.timestamp !== fixes[i - 1]?.timestamp)
+    const sent = first.map(({ timestamp, location }) => ({ timestamp, location }))
+    messages.set(device, order(sent, random))
+  }
+  return messages
+}
+
+/** An organisation with these fences. Each delivery is made by devices of its own; its events bear the names that were given. */
+async function openOrg(t: TestScope, db: Database, org: string, fences: readonly FenceFeature[]) {
+  const { ingest, recorder, send } = await withIngest(t, db, org, { now })
+  await ingest.importFences(org, fences)
+  let deliveries = 0
+  return {
+    async deliver(messages: Messages): Promise<{ lines: string[]; stands: GeofenceEvent[] }> {
+      const suffix = `-d${++deliveries}`
+      await Promise.all(
+        [...messages].map(async ([device, batches]) => {
+          for (const batch of batches) await send(`${device}${suffix}`, ...batch)
+        }),
+      )
+      const stands = (await standing(db, org)).filter(({ deviceId }) => deviceId.endsWith(suffix))
+      const renamed = stands.map(event => ({ ...event, deviceId: event.deviceId.slice(0, -suffix.length) }))
+      return { lines: renamed.map(describeEvent).sort(), stands: renamed }
+    },
+    async close(): Promise<void> {
+      await ingest.close()
+      assert.deepEqual(
+        consume(recorder.messages),
+        await standingIds(db, org),
+        'announced less retracted is what stands',
+      )
+    },
+  }
+}
+
+async function standing(db: Database, org: string): Promise<GeofenceEvent[]> {
+  const rows = await db.query<{ body: GeofenceEvent }>(
+    'select body from events where org = $1 and retracted_at is null and retracts is null',
+    [org],
+  )
+  return rows.map(({ body }) => body)
+}
+
+function batches<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
+}
+
+function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
+  const rest = [...items]
+  for (let i = rest.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1))
+    ;[rest[i], rest[j]] = [rest[j]!, rest[i]!]
+  }
+  return rest
+}
+
+/** 0 ≤ x < 1, the same for the same seed. */
+function mulberry32(start: number): () => number {
+  let seed = start
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
