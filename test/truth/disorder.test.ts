@@ -16,7 +16,7 @@ const skip = dataDir === undefined && 'TRACKWIRE_TEST_DATA does not say where th
 const NOW = Date.UTC(2026, 0, 1)
 const now = (): number => NOW
 /** Fixes of a device that are sent; the longest traces have many times as many. */
-const MOST_FIXES = 200
+const MOST_FIXES = 150
 
 type Order = (fixes: readonly LocationUpdate[], random: () => number) => LocationUpdate[][]
 
