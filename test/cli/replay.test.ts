@@ -111,3 +111,29 @@ test('replay runs tracks from files, of one device or several, named or not', as
   const broken = await trackwire(t, ['replay', '--track', at('broken.jsonl')], {}, folder)
   assert.deepEqual([broken.code, broken.stderr], [2, 'trackwire: broken.jsonl, line 2: not a LocationUpdate as JSON\n'])
 })
+
+test('explain prints the same sentences beside a running platform and without one', async t => {
+  const platform = await platformWithWalk(t)
+  const run = (...args: string[]) =>
+    trackwire(
+      t,
+      ['explain', '--device', 'truck-1', '--from', '2026-01-05T12:00:00Z', '--to', '2026-01-05T13:00:00Z', ...args],
+      {
+        TRACKWIRE_DATA: platform.dataDirectory,
+      },
+    )
+  const beside = await run()
+  assert.equal(beside.code, 0, beside.stderr)
+  const lines = beside.stdout.trimEnd().split('\n')
+  assert.equal(lines.length, walkCrossings(COUNT, START).length)
+  assert.match(lines[0]!, /^2026-01-05 12:00:00 UTC enter of Square was announced: \d+ m inside the border: /)
+  assert.equal(beside.stderr, '')
+  const json = JSON.parse((await run('--format', 'json', '--fence', 'square', '--time-zone', 'Asia/Kolkata')).stdout)
+  assert.equal(json.items.length, lines.length)
+  assert.match(json.items[0].text, /^2026-01-05 17:30:00 \(12:00:00 UTC\) enter/)
+  const none = await run('--fence', 'elsewhere')
+  assert.deepEqual([none.code, none.stdout], [0, ''])
+  assert.match(none.stderr, /nothing was decided in that time/)
+  assert.equal(await platform.stop(), 0)
+  assert.deepEqual(await run(), beside)
+})

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type GeofenceEvent, MAX_BATCH } from '../../contract/index.ts'
+import { ADMIN, type HttpPlatform, startHttpPlatform } from '../bridge/http/http-platform.ts'
+import { CITIES, type CityTruth, loadCity } from '../support/geofence-truth.ts'
+
+const dataDir = process.env.TRACKWIRE_TEST_DATA
+const skip = dataDir === undefined && 'TRACKWIRE_TEST_DATA does not say where the real traces are'
+const DEVICES_A_CALL = 100
+
+for (const city of CITIES) {
+  test(`${city}: the stored tracks, run again, give exactly what was announced live`, { skip }, async t => {
+    const platform = await startHttpPlatform()
+    t.after(() => platform.close())
+    const truth = loadCity(dataDir!, city)
+    await send(platform, truth)
+    const announced = await storedEvents(platform)
+    assert.ok(announced.length > 500, `${announced.length} events`)
+
+    const deviceIds = [...truth.tracks.keys()]
+    const replayed: GeofenceEvent[] = []
+    let [same, fixes] = [0, 0]
+    for (let start = 0; start < deviceIds.length; start += DEVICES_A_CALL) {
+      const waiting: { deviceIds: string[]; from?: number }[] = [
+        { deviceIds: deviceIds.slice(start, start + DEVICES_A_CALL) },
+      ]
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const { status, body } = await platform.call('POST', '/api/v1/replay', {
+          caller: ADMIN,
+          body: { ...next, compare: true },
+        })
+        assert.equal(status, 200, body.detail)
+        replayed.push(...body.events)
+        assert.deepEqual([body.comparison.gone, body.comparison.added], [[], []])
+        same += body.comparison.same
+        for (const device of body.devices) fixes += device.fixes
+        for (const { deviceId, from } of body.truncated?.rest ?? []) {
+          waiting.push({ deviceIds: [deviceId], ...(from !== null && { from }) })
+        }
+      }
+    }
+    assert.equal(same, announced.length)
+    assert.deepEqual(byId(replayed), byId(announced))
+    const stored = [...truth.tracks.values()].reduce((sum, { length }) => sum + length, 0) - truth.repeatedFixes
+    assert.equal(fixes, stored)
+    t.diagnostic(`${fixes} fixes, ${announced.length} events`)
+  })
+}
+
+async function send({ call, ingest }: HttpPlatform, { fences, tracks }: CityTruth): Promise<void> {
+  const imported = await call('POST', '/api/v1/fences/import', {
+    caller: ADMIN,
+    body: { type: 'FeatureCollection', features: fences },
+  })
+  assert.equal(imported.status, 200, imported.body.detail)
+  await Promise.all(
+    [...tracks].map(async ([deviceId, track]) => {
+      for (let start = 0; start < track.length; start += MAX_BATCH) {
+        const batch = track.slice(start, start + MAX_BATCH)
+        await ingest.fixes({ org: 'demo', deviceId, fixes: batch, receivedAt: Date.now(), registers: true })
+      }
+    }),
+  )
+}
+
+async function storedEvents({ call }: HttpPlatform): Promise<GeofenceEvent[]> {
+  const events: GeofenceEvent[] = []
+  for (let cursor = ''; ; ) {
+    const { body } = await call('GET', `/api/v1/alerts?limit=1000${cursor}`, { caller: ADMIN })
+    events.push(...body.items)
+    if (body.next === null) return events
+    cursor = `&cursor=${encodeURIComponent(body.next)}`
+  }
+}
+
+function byId(events: readonly GeofenceEvent[]): GeofenceEvent[] {
+  return [...events].sort((a, b) => (a.id < b.id ? -1 : 1))
+}
