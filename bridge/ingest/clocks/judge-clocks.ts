@@ -22,7 +22,8 @@ export async function judgeClocks(pipeline: Pipeline, items: readonly QueuedFix[
   const judged = await repairRollovers(pipeline, items)
   for (const item of judged) {
     if (!speaksForClock(judged, item)) continue
-    await pipeline.clocks.observe(pipeline, item, sentTime(item), item.arrivedAt)
+    const learning = pipeline.clocks.observe(pipeline, item, sentTime(item), item.arrivedAt)
+    if (learning !== undefined) await learning
   }
   return judged
 }

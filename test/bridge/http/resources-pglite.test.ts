@@ -1,8 +1,10 @@
 import { describe } from 'node:test'
 import { fencesAlertsSosSuite } from './fences-alerts-sos-suite.ts'
 import { rulesSuite } from './rules-suite.ts'
+import { setAsideSuite } from './set-aside-suite.ts'
 import { trackingSuite } from './tracking-suite.ts'
 
 describe('tracking on PGlite', () => trackingSuite())
 describe('fences, alerts and SOS on PGlite', () => fencesAlertsSosSuite())
 describe('rules on PGlite', () => rulesSuite())
+describe('set aside on PGlite', () => setAsideSuite())

@@ -2,6 +2,7 @@ import { after, describe } from 'node:test'
 import { withPostgresUrl } from '../../support/databases.ts'
 import { fencesAlertsSosSuite } from './fences-alerts-sos-suite.ts'
 import { rulesSuite } from './rules-suite.ts'
+import { setAsideSuite } from './set-aside-suite.ts'
 import { trackingSuite } from './tracking-suite.ts'
 
 const releases: (() => Promise<void>)[] = []
@@ -13,8 +14,10 @@ after(async () => {
 const first = await withPostgresUrl(scope)
 const second = await withPostgresUrl(scope)
 const third = await withPostgresUrl(scope)
+const fourth = await withPostgresUrl(scope)
 const skip = first === undefined && 'no PostgreSQL: set TRACKWIRE_TEST_POSTGRES_URL, or install its server programs'
 
 describe('tracking on PostgreSQL', { skip }, () => trackingSuite(first))
 describe('fences, alerts and SOS on PostgreSQL', { skip }, () => fencesAlertsSosSuite(second))
 describe('rules on PostgreSQL', { skip }, () => rulesSuite(third))
+describe('set aside on PostgreSQL', { skip }, () => setAsideSuite(fourth))

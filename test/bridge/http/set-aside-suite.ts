@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { ADMIN, DISPATCHER, fixAt, GATEWAY, type HttpPlatform, square, startHttpPlatform } from './http-platform.ts'
 
 const HOUR_MS = 3_600_000
 const LIST = '/api/v1/set-aside'
 
-describe('what was set aside is judged over HTTP', () => {
+/** How set-aside fixes and clocks are judged, whatever database is below. Runs inside a `describe`. */
+export function setAsideSuite(databaseUrl?: string): void {
   let platform: HttpPlatform
   let devices = 0
   before(async () => {
-    platform = await startHttpPlatform()
+    platform = await startHttpPlatform({}, databaseUrl)
   })
   after(() => platform.close())
 
@@ -198,6 +199,26 @@ describe('what was set aside is judged over HTTP', () => {
     assert.deepEqual([unknown.status, unknown.body.code], [404, 'device_unknown'])
   })
 
+  test('a lost week count is repaired, told in the answer, and a repeat of it is a repeat', async () => {
+    const device = await newDevice()
+    const now = Date.now()
+    await send(device, fixAt(now - 2_000))
+    for (const [from, weeks] of [
+      [now - 1_000, -1_024],
+      [now - 500, 1_024],
+      [now - 250, -2_048],
+    ] as const) {
+      const received = from + weeks * 7 * 24 * HOUR_MS
+      const body = { ...fixAt(received), deviceId: device }
+      const post = () => platform.call('POST', '/api/tracking/location', { caller: GATEWAY, body })
+      const repaired = { repair: 'week-rollover', received, timestamp: from }
+      assert.deepEqual((await post()).body, { status: 'stored', repaired })
+      assert.deepEqual((await post()).body, { status: 'repeated' })
+    }
+    const times = (await history(device)).map(({ timestamp }: { timestamp: number }) => timestamp)
+    assert.deepEqual(times, [now - 2_000, now - 1_000, now - 500, now - 250])
+  })
+
   test('a clock that lags is reported, never corrected by itself', async () => {
     const device = await newDevice()
     const start = Date.now() - 3 * HOUR_MS
@@ -207,4 +228,4 @@ describe('what was set aside is judged over HTTP', () => {
     for (const { timestamp } of await history(device))
       assert.ok(timestamp >= start && timestamp <= Date.now() - 3 * HOUR_MS)
   })
-})
+}
