@@ -3,16 +3,31 @@ import type { Connection, Connections } from './connections.ts'
 import type { BrokerPersistence } from './persistence.ts'
 import type { Publish } from './publish.ts'
 
+/** A device's MQTT session began, or ended while it has no other. */
+export interface DeviceSession {
+  readonly org: string
+  readonly deviceId: string
+  readonly connected: boolean
+}
+
 /** Publishes `{org}/devices/{id}/status` of devices as their connections come and go. */
 export class DeviceStatusPublisher {
   readonly #publish: Publish
   readonly #connections: Connections
   readonly #now: () => number
   readonly #returnWithinMs: number
+  readonly #told: (session: DeviceSession) => void
   #settling: NodeJS.Timeout | undefined
 
   /** @param options.returnWithinMs how long devices that were online before a restart have to come back */
-  constructor(options: { publish: Publish; connections: Connections; now: () => number; returnWithinMs: number }) {
+  constructor(options: {
+    publish: Publish
+    connections: Connections
+    now: () => number
+    returnWithinMs: number
+    told?: ((session: DeviceSession) => void) | undefined
+  }) {
+    this.#told = options.told ?? (() => {})
     this.#publish = options.publish
     this.#connections = options.connections
     this.#now = options.now
@@ -21,6 +36,7 @@ export class DeviceStatusPublisher {
 
   connected(connection: Connection): void {
     if (connection.principal.role !== 'device') return
+    this.#told({ org: connection.principal.org, deviceId: connection.principal.sub, connected: true })
     this.#announce(connection.principal.org, connection.principal.sub, {
       state: 'online',
       since: connection.connectedAtMs,
@@ -31,8 +47,9 @@ export class DeviceStatusPublisher {
   /** Its will speaks for a device that set one; here is for those that did not, or that said goodbye. */
   disconnected(connection: Connection): void {
     const { role, org, sub } = connection.principal
-    if (role !== 'device' || connection.willSpoke || this.#connections.ofPrincipal(connection.principal).size > 0)
-      return
+    if (role !== 'device' || this.#connections.ofPrincipal(connection.principal).size > 0) return
+    this.#told({ org, deviceId: sub, connected: false })
+    if (connection.willSpoke) return
     this.#announce(org, sub, { state: 'offline', since: this.#now() })
   }
 
@@ -50,6 +67,7 @@ export class DeviceStatusPublisher {
         const { org, deviceId } = parseTopic(topic)?.params ?? {}
         if (org === undefined || deviceId === undefined) continue
         if (this.#connections.ofPrincipal({ org, sub: deviceId }).size > 0) continue
+        this.#told({ org, deviceId, connected: false })
         this.#announce(org, deviceId, { state: 'offline', since: startedAt })
       }
     }, this.#returnWithinMs)

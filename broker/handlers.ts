@@ -1,4 +1,5 @@
 import type { ChannelName, ErrorNotice, PayloadOf, Principal, TopicParams } from '../contract/index.ts'
+import type { DeviceSession } from './device-status.ts'
 
 /** A message that passed rights and schema, on its way to whoever does the work. */
 export interface Inbound<Name extends ChannelName> {
@@ -26,4 +27,6 @@ export interface Handlers {
   readonly locationBatch: Handler<'locationBatch'>
   readonly sos: Handler<'sos'>
   readonly sosAnswer: Handler<'sosAnswer'>
+  /** Told of the sessions of devices; nothing waits for it. */
+  readonly deviceSession?: (session: DeviceSession) => void
 }

@@ -144,7 +144,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const publish = publishThrough(aedes)
   const tell = createNotices(publish, metrics)
   const expiry = new TokenExpiry(tell, now)
-  const status = new DeviceStatusPublisher({ publish, connections, now, returnWithinMs: 5 * heartbeatMs })
+  const status = new DeviceStatusPublisher({
+    publish,
+    connections,
+    now,
+    returnWithinMs: 5 * heartbeatMs,
+    told: options.handlers.deviceSession,
+  })
   const subscribePath = authorizeSubscribe({
     connections,
     tell,

@@ -22,6 +22,7 @@ export function brokerHandlers(ingest: Ingest): Handlers {
   }
 
   return {
+    deviceSession: session => ingest.deviceSession(session),
     location: async message => {
       const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload], forward: 'repaired' })
       if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)

@@ -50,6 +50,7 @@ export {
   decodePayload,
   MAX_PAYLOAD_BYTES,
 } from './payloads.ts'
+export { ProximityRule } from './proximity.ts'
 export { errorPage, topicPage } from './reference-pages.ts'
 export {
   IdleSettings,

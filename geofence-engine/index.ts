@@ -1,6 +1,7 @@
 /** The geofence and SOS engine: pure functions from (state, fix, fences) to (state, events). Runs in the browser too. */
 export { type CompiledFence, compileFence } from './compiled-fence.ts'
 export type { Decision } from './decision.ts'
+export { type Connectivity, type ConnectivityStep, stepConnectivity } from './device-rules/connectivity.ts'
 export {
   type Device,
   type DeviceState,
@@ -20,6 +21,7 @@ export {
   expectedBy,
   isGeofenceEvent,
 } from './evaluate.ts'
+export { farMetersOf, type ProximityState, type ProximityStep, stepProximity } from './device-rules/proximity.ts'
 export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId, sosReceivedId } from './event-id.ts'
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'

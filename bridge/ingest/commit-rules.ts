@@ -29,6 +29,7 @@ export async function commitRules(
     pipeline,
   )
   rules.put(row)
+  pipeline.connectivity().rulesChanged(subject.org)
   fences.reached(subject.org, row.epoch)
 }
 

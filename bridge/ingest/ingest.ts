@@ -177,6 +177,8 @@ export interface Ingest {
   acceptSetAside(selection: SetAsideSelection, time: AcceptedTime): Promise<SetAsideJudgement>
   /** Fixes that were set aside stay out for good, up to 1,000 a call. */
   dropSetAside(selection: SetAsideSelection): Promise<SetAsideJudgement>
+  /** A device's MQTT session began, or ended while it has no other. */
+  deviceSession(session: { readonly org: string; readonly deviceId: string; readonly connected: boolean }): void
   /** One outcome for each incident; repeats of an answer change nothing. */
   answerIncidents(reply: IncidentReply): Promise<AnsweredIncident[]>
   /** From memory, defaults filled in. */

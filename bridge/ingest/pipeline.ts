@@ -4,6 +4,7 @@ import type { DayPartitions } from '../store/partitions.ts'
 import type { Announcer } from './announcer.ts'
 import type { DeviceClocks } from './clocks/device-clocks.ts'
 import type { Committer } from './committer.ts'
+import type { ConnectivityWatch } from './connectivity.ts'
 import type { DeviceRegistry } from './device-registry.ts'
 import type { DeviceTimers } from './device-timers.ts'
 import type { FenceCatalogue } from './fence-catalogue.ts'
@@ -37,6 +38,7 @@ export interface Pipeline {
   readonly positions: LivePositions
   readonly committer: () => Committer<QueuedFix>
   readonly timers: () => DeviceTimers
+  readonly connectivity: () => ConnectivityWatch
   /** Hears of changes of events within their transaction. */
   readonly eventListener?: EventListener | undefined
 }

@@ -6,11 +6,13 @@ import { commitJudged } from './clocks/commit-judged.ts'
 import { DeviceClocks } from './clocks/device-clocks.ts'
 import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
 import { maybeRollover } from './clocks/week-rollover.ts'
+import { commitDueConnectivity } from './commit-connectivity.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
 import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from './commit-incidents.ts'
 import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
+import { ConnectivityWatch } from './connectivity.ts'
 import { DeviceRegistry } from './device-registry.ts'
 import { DeviceTimers } from './device-timers.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
@@ -66,6 +68,7 @@ export async function startIngest({
     closing: closing.signal,
     committer: () => committer,
     timers: () => timers,
+    connectivity: () => connectivity,
     eventListener: (tx, changes, nowMs) => incidents.hear(tx, changes, nowMs),
     metrics: createMetrics(registry, {
       waiting: () => committer.waiting,
@@ -81,7 +84,9 @@ export async function startIngest({
   timers.start()
   const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })
   const sosTimers = startSosTimers(pipeline)
-  const sweeps = startSweeps(pipeline, [commitDueIncidents])
+  const connectivity = new ConnectivityWatch(pipeline)
+  await connectivity.load(db)
+  const sweeps = startSweeps(pipeline, [commitDueConnectivity, commitDueIncidents])
   return new RunningIngest(pipeline, committer, { closing, housekeeping, sosTimers, sweeps })
 }
 
@@ -114,6 +119,7 @@ class RunningIngest implements Ingest {
       metrics.fixes.inc({ result: code }),
     )
     if (items.length > 0) this.#committer.add(items)
+    this.#pipeline.connectivity().heard(batch)
     if (forward) void results.then(settled => this.#forward(items, settled, forward)).catch(() => {})
     return results
   }
@@ -137,7 +143,10 @@ class RunningIngest implements Ingest {
     if (!devices.has(org, deviceId)) throw unknownDevice(deviceId)
   }
 
-  sos: Ingest['sos'] = call => this.#committer.urgent(() => commitSosRequest(this.#pipeline, call))
+  sos: Ingest['sos'] = call => {
+    this.#pipeline.connectivity().heard(call)
+    return this.#committer.urgent(() => commitSosRequest(this.#pipeline, call))
+  }
 
   answerSos: Ingest['answerSos'] = reply => this.#committer.urgent(() => commitSosAnswer(this.#pipeline, reply))
 
@@ -192,6 +201,9 @@ class RunningIngest implements Ingest {
 
   dropSetAside: Ingest['dropSetAside'] = selection =>
     this.#committer.change(() => dropWaiting(this.#pipeline, selection))
+  deviceSession: Ingest['deviceSession'] = ({ org, deviceId, connected }) =>
+    this.#pipeline.connectivity().session({ org, deviceId }, connected)
+
   answerIncidents: Ingest['answerIncidents'] = reply =>
     this.#committer.change(() => commitIncidentReply(this.#pipeline, reply))
 
@@ -221,7 +233,7 @@ class RunningIngest implements Ingest {
     const { closing, housekeeping, sosTimers, sweeps } = this.#resources
     const { positions, announcer, timers } = this.#pipeline
     closing.abort()
-    const swept = sweeps.close()
+    const swept = Promise.all([sweeps.close(), this.#pipeline.connectivity().close()])
     await this.#committer.close()
     await sosTimers.close()
     await timers().close()

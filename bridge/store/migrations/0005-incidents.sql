@@ -45,3 +45,33 @@ create table incident_settings (
   settings jsonb not null,
   updated_at bigint not null
 );
+
+-- Devices that are watched for silence and lost sessions, all by the platform's clock. `due_at` is looked at lazily: a device that
+-- was heard meanwhile gets a later one then.
+create table connectivity (
+  org text not null,
+  device_id text not null,
+  heard_at bigint not null,
+  session_ended_at bigint,
+  offline_since bigint,
+  due_at bigint,
+  primary key (org, device_id)
+) with (fillfactor = 70);
+create index connectivity_due on connectivity (due_at) where due_at is not null;
+
+-- Which devices are watched for coming near each other, and which pairs are near or about to be.
+create table proximity_rules (
+  org text not null references organisations,
+  rule_id text not null,
+  rule jsonb not null,
+  updated_at bigint not null,
+  primary key (org, rule_id)
+);
+create table proximity_states (
+  org text not null,
+  rule_id text not null,
+  device_id text not null,
+  other_device_id text not null,
+  state jsonb not null,
+  primary key (org, rule_id, device_id, other_device_id)
+);

@@ -1,0 +1,148 @@
+import { TrackwireError } from '../../contract/index.ts'
+import { listUnwatched, loadConnectivity, lookAgainAtAll } from '../store/connectivity.ts'
+import type { Database } from '../store/database.ts'
+import type { DeviceKey } from '../store/device-states.ts'
+import { commitConnectivity, offlineRuleOf, type Sign } from './commit-connectivity.ts'
+import { persist } from './persist.ts'
+import type { Pipeline } from './pipeline.ts'
+import { keyOf } from './state-cache.ts'
+
+/** Signs of life that change something wait so long for company. */
+const LINGER_MS = 20
+/** Devices in one transaction. */
+const GROUP = 500
+
+interface Watched {
+  offline: boolean
+}
+
+/**
+ * Which devices are on line. What is heard is kept in memory; a row is written only when a device is first watched, when it
+ * changes, and when its time has come: the row's `due_at` is when to look whether it was heard meanwhile.
+ */
+export class ConnectivityWatch {
+  readonly #pipeline: Pipeline
+  readonly startedAt: number
+  readonly #watched = new Map<string, Watched>()
+  /** What was heard since the row was written. */
+  readonly #signs = new Map<string, Sign>()
+  #waiting = new Map<string, DeviceKey>()
+  /** Organisations whose rules changed; null = all, after a start. */
+  #rearm = new Set<string | null>([null])
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #closed = false
+
+  constructor(pipeline: Pipeline) {
+    this.#pipeline = pipeline
+    this.startedAt = pipeline.now()
+  }
+
+  async load(db: Database): Promise<void> {
+    for (const row of await loadConnectivity(db)) this.#watched.set(keyOf(row), { offline: row.offline })
+    this.#soon()
+  }
+
+  /** Something came from the device. Called for every fix: cheap where no one watches. */
+  heard(device: DeviceKey): void {
+    const key = keyOf(device)
+    const watched = this.#watched.get(key)
+    if (watched === undefined && offlineRuleOf(this.#pipeline, device) === null) return
+    this.#sign(key, { heardAt: this.#pipeline.now() })
+    if (watched === undefined || watched.offline) this.#look(key, device)
+  }
+
+  /** Its session began, or ended and it has no other. */
+  session(device: DeviceKey, connected: boolean): void {
+    if (connected) {
+      this.heard(device)
+      return
+    }
+    const key = keyOf(device)
+    const rule = offlineRuleOf(this.#pipeline, device)
+    if (rule?.graceSeconds === undefined && !this.#watched.has(key)) return
+    this.#sign(key, { sessionEndedAt: this.#pipeline.now() })
+    this.#look(key, device)
+  }
+
+  /** The offline rule may be another one now. */
+  rulesChanged(org: string): void {
+    this.#rearm.add(org)
+    this.#soon()
+  }
+
+  /** What was heard of a device since its row was written. */
+  signOf(key: string): Sign | undefined {
+    return this.#signs.get(key)
+  }
+
+  /** As committed. */
+  put(device: DeviceKey, offline: boolean, taken: Sign | undefined): void {
+    const key = keyOf(device)
+    this.#watched.set(key, { offline })
+    if (this.#signs.get(key) === taken) this.#signs.delete(key)
+    // Heard while it was being stored as offline.
+    else if (offline) this.#look(key, device)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#running
+  }
+
+  #sign(key: string, sign: Sign): void {
+    this.#signs.set(key, { ...this.#signs.get(key), ...sign })
+  }
+
+  #look(key: string, device: DeviceKey): void {
+    this.#waiting.set(key, { org: device.org, deviceId: device.deviceId })
+    this.#soon()
+  }
+
+  #soon(): void {
+    if (this.#closed || this.#running !== undefined) return
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#running = this.#work()
+        .catch(error => this.#failed(error))
+        .finally(() => {
+          this.#running = undefined
+          if (this.#waiting.size > 0 || this.#rearm.size > 0) this.#soon()
+        })
+    }, LINGER_MS)
+    this.#timer.unref()
+  }
+
+  async #work(): Promise<void> {
+    const { committer } = this.#pipeline
+    const orgs = [...this.#rearm]
+    this.#rearm.clear()
+    for (const org of orgs) await this.#watch(org)
+    const waiting = [...this.#waiting.values()]
+    this.#waiting = new Map()
+    for (let start = 0; start < waiting.length; start += GROUP) {
+      const group = waiting.slice(start, start + GROUP)
+      await committer().change(() => commitConnectivity(this.#pipeline, group))
+    }
+  }
+
+  /** Begins to watch devices that a rule is for, and looks at all whose rule may have changed. */
+  async #watch(org: string | null): Promise<void> {
+    const { db, now } = this.#pipeline
+    await persist(async () => {
+      if (org !== null) await lookAgainAtAll(db, org, now())
+      for (const { heardAt, ...device } of await listUnwatched(db, org)) {
+        if (offlineRuleOf(this.#pipeline, device) === null) continue
+        const key = keyOf(device)
+        if (!this.#signs.has(key)) this.#sign(key, { heardAt })
+        this.#waiting.set(key, device)
+      }
+    }, this.#pipeline)
+  }
+
+  #failed(error: unknown): void {
+    const isClosing = error instanceof TrackwireError && error.code === 'shutting_down'
+    if (!isClosing) this.#pipeline.logger.warn({ err: error }, 'who is on line could not be stored')
+  }
+}
