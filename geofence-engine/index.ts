@@ -2,6 +2,7 @@
 export { type CompiledFence, compileFence } from './compiled-fence.ts'
 export type { Decision } from './decision.ts'
 export { type Connectivity, type ConnectivityStep, stepConnectivity } from './device-rules/connectivity.ts'
+export { farMetersOf, type ProximityState, type ProximityStep, stepProximity } from './device-rules/proximity.ts'
 export {
   type Device,
   type DeviceState,
@@ -21,7 +22,6 @@ export {
   expectedBy,
   isGeofenceEvent,
 } from './evaluate.ts'
-export { farMetersOf, type ProximityState, type ProximityStep, stepProximity } from './device-rules/proximity.ts'
 export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId, sosReceivedId } from './event-id.ts'
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
