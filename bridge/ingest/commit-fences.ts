@@ -14,6 +14,7 @@ import { nextEpoch } from '../store/epochs.ts'
 import { deleteFence, upsertFences } from '../store/fences.ts'
 import { insertOutbox, type OutboxRow, type OutgoingMessage } from '../store/outbox.ts'
 import { dueAfter } from './due.ts'
+import { transactionGivingWay } from './give-way.ts'
 import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -63,11 +64,11 @@ export async function prepareFences(values: readonly unknown[]): Promise<Prepare
  * are one transaction. @returns how many of them are new
  */
 export async function commitFences(pipeline: Pipeline, org: string, prepared: PreparedFences): Promise<number> {
-  const { db, fences, now } = pipeline
+  const { fences, now } = pipeline
   const { features, changed } = prepared
   const committed = await persist(
     () =>
-      db.transaction(async tx => {
+      transactionGivingWay(pipeline, async tx => {
         await ensureOrganisations(tx, [org], now())
         const epoch = await nextEpoch(tx, org)
         const outbox: OutboxRow[] = []
@@ -91,10 +92,10 @@ export async function commitFences(pipeline: Pipeline, org: string, prepared: Pr
 
 /** Deletes a fence; devices forget it, nothing is announced but the empty retained message. */
 export async function commitFenceDeletion(pipeline: Pipeline, org: string, fenceId: string): Promise<boolean> {
-  const { db, fences, now } = pipeline
+  const { fences, now } = pipeline
   const committed = await persist(
     () =>
-      db.transaction(async tx => {
+      transactionGivingWay(pipeline, async tx => {
         if (!(await deleteFence(tx, org, fenceId))) return null
         const epoch = await nextEpoch(tx, org)
         const outbox = await insertOutbox(tx, [fenceMessage(org, fenceId, '')], now())

@@ -8,6 +8,7 @@ import { insertSetAside, markAccepted } from '../store/set-aside.ts'
 import { isDataFault } from '../store/sqlstate.ts'
 import { type Evaluation, evaluate } from './evaluate.ts'
 import type { QueuedFix } from './fix-queue.ts'
+import { transactionGivingWay } from './give-way.ts'
 import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -75,7 +76,7 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
     circumstancesOf: (org, deviceId) => circumstancesOf(pipeline, org, deviceId),
     betweenRounds: () => pipeline.committer().serveUrgent(),
   })
-  return db.transaction(async tx => {
+  return transactionGivingWay(pipeline, async tx => {
     const registered = await devices.insertUnknown(tx, senders, now())
     await takeAccepted(tx, regular, now())
     const repeated = await storeFixes(tx, items, regular)

@@ -47,10 +47,13 @@ export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promi
     const newest = await newestFix(pipeline, call)
     return transactionOnAlert(pipeline, async tx => {
       const registered = await devices.insertUnknown(tx, [{ org, deviceId }], now())
-      const metBefore = await findSosRequest(tx, org, deviceId, request.id)
+      // Statements that do not need each other's answers go together: each way to the database costs under load.
+      const [metBefore, policy] = await Promise.all([
+        findSosRequest(tx, org, deviceId, request.id),
+        loadSosPolicy(tx, org),
+      ])
       const row = metBefore === undefined ? await lockOpenAlert(tx, org, deviceId) : await lockAlert(tx, org, metBefore)
       const before = (row?.body as SosAlert | undefined) ?? null
-      const policy = await loadSosPolicy(tx, org)
       const receipt = { receivedAt, drill: policy.drillUntil !== undefined && receivedAt < policy.drillUntil }
       const { alert, events, ended } = applySosRequest(call, before, request, newest, receipt)
       if (alert === null) return { registered, steps: [], repeated: null }
@@ -63,11 +66,13 @@ export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promi
       const told = isNew ? [receivedCommand(org, alert, request.id, now())] : []
       const own =
         ended === undefined ? { row, before, events } : { row: undefined, before: null, events: events.slice(1) }
-      steps.push(await storeStep(pipeline, tx, { ...about, ...own, alert, told }))
-      if (isNew) {
-        const body = sentTimestamp === undefined ? request : { ...request, sentTimestamp }
-        await insertSosRequest(tx, { org, deviceId, requestId: request.id, alertId: alert.alertId, receivedAt, body })
-      }
+      const body = sentTimestamp === undefined ? request : { ...request, sentTimestamp }
+      const met = { org, deviceId, requestId: request.id, alertId: alert.alertId, receivedAt, body }
+      const [step] = await Promise.all([
+        storeStep(pipeline, tx, { ...about, ...own, alert, told }),
+        isNew ? insertSosRequest(tx, met) : undefined,
+      ])
+      steps.push(step)
       return { registered, steps, repeated: isNew || request.action === 'cancel' ? null : alert }
     })
   }, pipeline)
@@ -230,7 +235,7 @@ async function storeStep(
 ): Promise<Step> {
   const { org, row, before, alert, newest, policy, principal, told = [], isDue = false } = step
   if (alert === before && !isDue) return { alert, events: [], outbox: [] }
-  await saveAlert(tx, {
+  const saved = {
     org,
     alertId: alert.alertId,
     deviceId: alert.deviceId,
@@ -240,9 +245,12 @@ async function storeStep(
     dueAt: sosDueAt(alert, policy),
     version: (row?.version ?? 0) + 1,
     body: alert,
-  })
-  const events: SosEvent[] = []
-  for (const event of step.events) if (await insertSosEvent(tx, { org, event, principal }, now())) events.push(event)
+  }
+  const [, ...areNew] = await Promise.all([
+    saveAlert(tx, saved),
+    ...step.events.map(event => insertSosEvent(tx, { org, event, principal }, now())),
+  ])
+  const events = step.events.filter((_, i) => areNew[i])
   // A trigger that joined may have brought the first words: they belong on the alert's topic, though nothing is announced.
   const isShown = events.length > 0 || alert.message !== before?.message
   const open = isShown ? [openMessage(org, alert, newest)] : []

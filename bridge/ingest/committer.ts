@@ -18,6 +18,9 @@ type Job = () => Promise<void>
 export class Committer<Item> {
   readonly #commitGroup: (items: Item[]) => Promise<void>
   readonly #logger: Logger
+  readonly #hasSessions: boolean
+  /** A group is being committed, and the SOS lane is served beside it. */
+  #servesBeside = false
   readonly #urgent: Job[] = []
   readonly #changes: Job[] = []
   #waiting: Item[] = []
@@ -25,10 +28,17 @@ export class Committer<Item> {
   #accepting = true
   readonly #done: Promise<void>
 
-  /** @param commitGroup settles every item it is given, and never rejects */
-  constructor(commitGroup: (items: Item[]) => Promise<void>, logger: Logger) {
+  /**
+   * @param commitGroup settles every item it is given, and never rejects
+   * @param hasSessions the database serves several transactions at once: then an SOS need not wait for a group of fixes
+   */
+  constructor(
+    commitGroup: (items: Item[]) => Promise<void>,
+    { logger, hasSessions }: { logger: Logger; hasSessions: boolean },
+  ) {
     this.#commitGroup = commitGroup
     this.#logger = logger
+    this.#hasSessions = hasSessions
     this.#done = this.#run()
   }
 
@@ -54,6 +64,16 @@ export class Committer<Item> {
     }
     for (const item of items) this.#waiting.push(item)
     this.#wake()
+  }
+
+  /** Whether an SOS waits for the work that runs now. */
+  get isUrgentWaiting(): boolean {
+    return this.#urgent.length > 0 && !this.#servesBeside
+  }
+
+  /** Serves what waits in the SOS lane, where nobody does so beside. */
+  async giveWay(): Promise<void> {
+    if (this.isUrgentWaiting) await this.serveUrgent()
   }
 
   /** Serves what waits in the SOS lane; for work that takes several transactions. */
@@ -97,11 +117,24 @@ export class Committer<Item> {
     }
     const group = this.#waiting.slice(0, MAX_GROUP)
     this.#waiting = this.#waiting.slice(MAX_GROUP)
-    try {
-      await this.#commitGroup(group)
-    } catch (error) {
-      this.#logger.error({ err: error }, 'a group of fixes was not settled')
+    const committing = this.#commitGroup(group).catch(error =>
+      this.#logger.error({ err: error }, 'a group of fixes was not settled'),
+    )
+    if (this.#hasSessions) await this.#serveUrgentBeside(committing)
+    else await committing
+  }
+
+  async #serveUrgentBeside(committing: Promise<void>): Promise<void> {
+    let isDone = false
+    const done = committing.then(() => {
+      isDone = true
+    })
+    this.#servesBeside = true
+    while (!isDone) {
+      if (this.#urgent.length > 0) await this.serveUrgent()
+      else await Promise.race([done, this.#somethingToDo()])
     }
+    this.#servesBeside = false
   }
 
   #somethingToDo(): Promise<void> {

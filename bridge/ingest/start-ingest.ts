@@ -79,7 +79,10 @@ export async function startIngest({
         logger.warn({ err: error }, 'the outbox could not be read; the next start announces what is in it'),
       ),
   }
-  const committer = new Committer<QueuedFix>(items => commitJudged(pipeline, items), logger)
+  const committer = new Committer<QueuedFix>(items => commitJudged(pipeline, items), {
+    logger,
+    hasSessions: db.kind === 'postgres',
+  })
   const timers = new DeviceTimers(pipeline)
   timers.start()
   const housekeeping = startHousekeeping({ db, logger, now, partitions, retentionRawDays })

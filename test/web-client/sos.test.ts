@@ -88,3 +88,21 @@ test('unacknowledged alerts come first, then the longest waiting', () => {
     ['old', 'young', 'seen'],
   )
 })
+
+test('an alert that is taken up again waits for an acknowledgement of its new round; the old one does not count', () => {
+  const seen = applySos(NO_SOS, sos('acknowledged', 130, { by: 'ana' }), 0)
+  const again = applySos(seen, sos('escalated', 900, { tier: 0, round: 1 }), 0)
+  assert.equal(openAlerts(again)[0]?.acknowledged, null)
+  const answered = applySos(again, sos('acknowledged', 950, { by: 'bo', round: 1 }), 0)
+  assert.equal(openAlerts(answered)[0]?.acknowledged?.by, 'bo')
+})
+
+test('a drill, a late one and its tier are known as such, whichever event says so', () => {
+  const state = [
+    sos('triggered', 100, { drill: true, late: true }),
+    sos('escalated', 200, { tier: 2, drill: true, late: true }),
+    sos('acknowledged', 210, { drill: true, late: true }),
+  ].reduce((next, event) => applySos(next, event, 0), NO_SOS)
+  const [alert] = openAlerts(state)
+  assert.deepEqual([alert?.drill, alert?.late, alert?.tier], [true, true, 2])
+})

@@ -10,6 +10,14 @@ export interface SosAlert {
   readonly message: string | undefined
   /** Null while nobody has acknowledged it. */
   readonly acknowledged: { readonly by: string; readonly at: number; readonly note: string | undefined } | null
+  /** How often it was taken up again after an acknowledgement. */
+  readonly round: number
+  /** How far it was escalated; 0 = not. */
+  readonly tier: number
+  /** An exercise. */
+  readonly drill: boolean
+  /** It arrived long after `openedAt`. */
+  readonly late: boolean
   /** This browser's clock when it was last confirmed open. */
   readonly seenAtMs: number
 }
@@ -30,6 +38,7 @@ export function applySos(state: SosState, event: SosEvent, nowMs: number): SosSt
   if (state.closed.has(event.alertId)) return state
   const before = state.open.get(event.alertId)
   const newest = before === undefined || event.timestamp >= before.timestamp
+  const round = Math.max(event.round ?? 0, before?.round ?? 0)
   const alert: SosAlert = {
     alertId: event.alertId,
     deviceId: event.deviceId,
@@ -37,15 +46,19 @@ export function applySos(state: SosState, event: SosEvent, nowMs: number): SosSt
     timestamp: Math.max(event.timestamp, before?.timestamp ?? 0),
     location: newest ? (event.location ?? before?.location) : (before.location ?? event.location),
     message: newest ? (event.message ?? before?.message) : (before.message ?? event.message),
-    // The first one stands: while an alert is open its newest event is told again with every new position.
-    acknowledged: before?.acknowledged ?? acknowledgementOf(event),
+    // The first one of a round stands: while an alert is open its newest event is told again with every new position.
+    acknowledged: (before?.round === round ? before.acknowledged : null) ?? acknowledgementOf(event, round),
+    round,
+    tier: Math.max(event.tier ?? 0, before?.tier ?? 0),
+    drill: event.drill === true || before?.drill === true,
+    late: event.late === true || before?.late === true,
     seenAtMs: nowMs,
   }
   return { ...state, open: new Map(state.open).set(alert.alertId, alert) }
 }
 
-function acknowledgementOf(event: SosEvent): SosAlert['acknowledged'] {
-  if (event.event !== 'acknowledged') return null
+function acknowledgementOf(event: SosEvent, round: number): SosAlert['acknowledged'] {
+  if (event.event !== 'acknowledged' || (event.round ?? 0) !== round) return null
   return { by: event.by ?? 'someone', at: event.timestamp, note: event.note }
 }
 

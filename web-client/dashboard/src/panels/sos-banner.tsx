@@ -18,7 +18,9 @@ export function SosBanner({ alerts }: { readonly alerts: readonly SosAlert[] }) 
   return (
     <>
       <div className="hidden" role="alert">
-        {waiting.map(alert => `SOS from ${nameOf(alert.deviceId)}. ${alert.message ?? ''}`).join(' ')}
+        {waiting
+          .map(alert => `${alert.drill ? 'Drill: ' : ''}SOS from ${nameOf(alert.deviceId)}. ${alert.message ?? ''}`)
+          .join(' ')}
       </div>
       {alerts.length > 0 && (
         <section className="sos" aria-label="Open SOS alerts">
@@ -70,7 +72,7 @@ function SosRow({ alert, name }: { readonly alert: SosAlert; readonly name: stri
       <Icon name="alarm" />
       <div className="sos__what">
         <p className="sos__title">
-          <b>SOS</b>{' '}
+          <b>{alert.drill ? 'SOS drill' : 'SOS'}</b>{' '}
           <button className="sos__device" type="button" onClick={show}>
             {name}
           </button>
@@ -83,9 +85,10 @@ function SosRow({ alert, name }: { readonly alert: SosAlert; readonly name: stri
             <span className="sos__message">“{alert.message}”</span>
           )}
           <span>{location === undefined ? 'position unknown' : positionText(location)}</span>
+          {alert.late && <span>happened at {absoluteTime(alert.openedAt)}, arrived late</span>}
           <span className="sos__state">
             {acknowledged === null
-              ? 'Nobody has acknowledged yet'
+              ? `Nobody has acknowledged yet${alert.tier > 0 ? `, tier ${alert.tier} was told` : ''}`
               : `Acknowledged by ${acknowledged.by}, ${agoText(nowMs - acknowledged.at)}`}
             {acknowledged?.note !== undefined && `: ${acknowledged.note}`}
           </span>
