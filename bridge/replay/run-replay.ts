@@ -1,5 +1,6 @@
 import { type FenceFeature, type RuleSettings, TrackwireError } from '../../contract/index.ts'
 import {
+  type AskedUntil,
   type Decision,
   type Device,
   type EngineEvent,
@@ -13,6 +14,7 @@ import {
 import { effectiveRules } from '../ingest/effective-rules.ts'
 import { inSlices } from '../ingest/slices.ts'
 import type { Database } from '../store/database.ts'
+import { loadDeviceStates } from '../store/device-states.ts'
 import { findDevice } from '../store/queries/devices.ts'
 import { listFences } from '../store/queries/fences.ts'
 import { fixOf, listFixes, timeOfFixBefore } from '../store/queries/history.ts'
@@ -136,7 +138,8 @@ class DeviceReplay {
     const device = { org, deviceId: this.#deviceId, groups: await this.#groups() }
     const rules = await this.#rules(device)
     const events: EngineEvent[] = []
-    const isWanted = ({ timestamp }: { timestamp: number }) => timestamp >= from && timestamp < to
+    let end = to
+    const isWanted = ({ timestamp }: { timestamp: number }) => timestamp >= from && timestamp < end
     const run = new TrackRun(unchanging(device, this.#fences, rules), {
       onEvent: event => void (isWanted(event) && events.push(event)),
       ...(decisions && {
@@ -146,46 +149,50 @@ class DeviceReplay {
 
     let cutAt: number | null = null
     let confirming = 0
-    let ended = false
     for await (const page of this.#pages()) {
       await inSlices(page, fix => {
-        if (cutAt !== null || ended) return
+        if (confirming >= LEAD_OUT_FIXES) return
         signal.throwIfAborted()
         const { timestamp } = fix
-        if (timestamp >= to) {
-          if (++confirming > LEAD_OUT_FIXES) ended = true
-          else run.take(fix)
-          return
-        }
         // At least one fix of the stretch is run, so that whoever goes on from there gets further.
-        if (this.#fixes > 0 && isSpent(answer, events.length, budget)) {
+        if (timestamp < end && this.#fixes > 0 && isSpent(answer, events.length, budget)) {
           cutAt = timestamp
-          return
+          end = timestamp
         }
         run.take(fix)
+        if (timestamp >= end) {
+          confirming += 1
+          return
+        }
         budget.fixesLeft -= 1
         this.#count(timestamp, from)
       })
-      if (cutAt !== null || ended) break
+      if (confirming >= LEAD_OUT_FIXES) break
     }
     // What comes after the last fix is of this stretch only when no fix of a later one speaks of it.
-    if (clock && cutAt === null && confirming === 0) {
-      const until = Math.min(to, now)
-      run.rest({ eventNow: until, clock: until })
-    }
-    const whole = cutAt === null ? events : events.filter(({ timestamp }) => timestamp < cutAt!)
-    answer.events.push(...whole)
-    if (answer.comparison !== null) await this.#compare(answer.comparison, whole, cutAt ?? to)
+    if (clock && confirming === 0) run.rest(await this.#silence(Math.min(to, now)))
+    answer.events.push(...events)
+    if (answer.comparison !== null) await this.#compare(answer.comparison, events, end)
     answer.devices.push({
       deviceId: this.#deviceId,
       fixes: this.#fixes,
       leadIn: this.#leadIn,
       repeated: this.#repeated,
-      events: whole.length,
+      events: events.length,
       firstFix: this.#firstFix,
       lastFix: this.#lastFix,
     })
     return { cutAt }
+  }
+
+  /** Live, a device's own time goes on from its newest fix when that is received: what was uploaded late is not silent since then. */
+  async #silence(until: number): Promise<AskedUntil> {
+    const { db, org, now } = this.#context
+    if (!this.#request.compare) return { eventNow: until, clock: until }
+    const [state] = await loadDeviceStates(db, [{ org, deviceId: this.#deviceId }])
+    const { newest = null, heardAt = null } = state ?? {}
+    const eventNow = newest === null || heardAt === null ? until : newest.timestamp + Math.max(0, now - heardAt)
+    return { eventNow: Math.min(until, eventNow), clock: until }
   }
 
   #count(timestamp: number, from: number): void {

@@ -247,6 +247,41 @@ describe('replay over HTTP', () => {
     ])
   })
 
+  test('a crossing on the one side of a cut that is confirmed on the other is given once', async () => {
+    const features = [{ ...SQUARE, properties: { minFixes: 5 } }]
+    const fences = { type: 'FeatureCollection', features }
+    const whole = (await replay({ deviceId: 'truck-1', fences })).body.events
+    const context = { db: platform.db, org: 'demo', signal: new AbortController().signal, now: Date.now() }
+    for (const fixes of [9, 10, 11, 25, 31]) {
+      const events: unknown[] = []
+      for (let from: number | null | undefined; from !== null; ) {
+        const request = await readReplayRequest({ deviceId: 'truck-1', fences, ...(from !== undefined && { from }) })
+        // A lead-in is part of what a call may run: what is left for the stretch grows with it.
+        const limits = { fixes: fixes + (from === undefined ? 0 : (from - START) / 100), events: 100 }
+        const answer = await runReplay({ ...context, limits }, request)
+        events.push(...answer.events)
+        from = answer.truncated?.rest[0]?.from ?? null
+      }
+      assert.deepEqual(events, whole, `cut after every ${fixes} fixes`)
+    }
+  })
+
+  test('a comparison does not take what was uploaded late for silence', async () => {
+    const body = { id: 'parked', groups: [] }
+    await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body })
+    const dwells = { ...SQUARE, id: 'dwells', properties: { dwellSeconds: 600, appliesTo: { devices: ['parked'] } } }
+    await platform.call('PUT', '/api/v1/fences/dwells', { caller: ADMIN, body: dwells })
+    await platform.call('POST', '/api/tracking/location', {
+      caller: GATEWAY,
+      body: { ...walkFix(FIXES_PER_SIDE, START), deviceId: 'parked' },
+    })
+    const compared = (await replay({ deviceId: 'parked', compare: true, fenceIds: ['dwells'] })).body
+    assert.deepEqual(compared.comparison, { same: 1, gone: [], added: [] })
+    const silent = (await replay({ deviceId: 'parked', clock: true, fenceIds: ['dwells'] })).body
+    assert.deepEqual(silent.events.map(short), [`enter@${timeOf(7)}`, `dwell@${timeOf(7) + 600_000}`])
+    await platform.call('DELETE', '/api/v1/fences/dwells', { caller: ADMIN })
+  })
+
   test('a client that goes away stops its replay, and the next one has its turn', async () => {
     await platform.app.listen({ host: '127.0.0.1', port: 0 })
     const { port } = platform.app.server.address() as AddressInfo
