@@ -16,7 +16,7 @@ import { inSlices } from '../ingest/slices.ts'
 import type { Database } from '../store/database.ts'
 import { loadDeviceStates } from '../store/device-states.ts'
 import { findDevice } from '../store/queries/devices.ts'
-import { listFences } from '../store/queries/fences.ts'
+import { listFenceTexts } from '../store/queries/fences.ts'
 import { fixOf, listFixes, timeOfFixBefore } from '../store/queries/history.ts'
 import { listStandingEvents } from '../store/queries/standing-events.ts'
 import { findRulesOfDevice } from '../store/rule-settings.ts'
@@ -38,7 +38,8 @@ const LIMITS: ReplayLimits = { fixes: MAX_REPLAY_FIXES, events: MAX_REPLAY_EVENT
  */
 const LEAD_IN_FIXES = 5_000
 const LEAD_OUT_FIXES = 200
-const PAGE = 1_000
+/** Rows of a page come from the database at once, on this thread. */
+const PAGE = 500
 
 export interface ReplayedDevice {
   readonly deviceId: string
@@ -270,17 +271,17 @@ class DeviceReplay {
 
 async function indexFences({ db, org, signal }: ReplayContext, request: ReplayRequest): Promise<FenceIndex> {
   const index = new FenceIndex()
-  const put = (features: readonly FenceFeature[]) => inSlices(features, feature => void index.put(feature))
   if (request.fences !== 'stored') {
-    await put(request.fences)
+    await inSlices(request.fences, feature => void index.put(feature))
     return index
   }
   const wanted = request.fenceIds === null ? null : new Set(request.fenceIds)
   for (let after: string | undefined; ; ) {
     signal.throwIfAborted()
-    const page = await listFences(db, org, { after, limit: FENCES_A_PAGE })
-    await put(wanted === null ? page : page.filter(({ id }) => wanted.has(id)))
-    after = page.at(-1)?.id
+    const page = await listFenceTexts(db, org, { after, limit: FENCES_A_PAGE })
+    const chosen = wanted === null ? page : page.filter(({ fence_id }) => wanted.has(fence_id))
+    await inSlices(chosen, ({ feature }) => void index.put(JSON.parse(feature) as FenceFeature))
+    after = page.at(-1)?.fence_id
     if (page.length < FENCES_A_PAGE) break
   }
   for (const fenceId of wanted ?? []) {
@@ -289,7 +290,6 @@ async function indexFences({ db, org, signal }: ReplayContext, request: ReplayRe
   return index
 }
 
-/** Their geometry is copied between threads: fewer a page than fixes. */
 const FENCES_A_PAGE = 100
 
 function isSpent({ events, decisions }: ReplayAnswer, more: number, { limits, fixesLeft }: Budget): boolean {
