@@ -66,7 +66,7 @@ async function look(pipeline: Pipeline, known: readonly CommittedState[], nowMs:
     for (const event of events) looked.events.push({ org, event, causeTime: event.timestamp })
     for (const decision of expectation.decisions) {
       if (decision.eventId !== undefined && ids.has(decision.eventId))
-        looked.decisions.push({ org, deviceId, decision })
+        looked.decisions.push({ org, deviceId, decision, causeTime: null })
     }
     const provisional = [...(state.provisional ?? []), ...events.map(event => provisionalOf(surroundings, event))]
     looked.states.push({

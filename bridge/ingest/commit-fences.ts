@@ -166,7 +166,8 @@ function evaluateDevice(
     const result = evaluateFenceChange(surroundings, engine, fenceId, changed.get(fenceId) ?? null)
     engine = result.state
     for (const event of result.events) evaluated.events.push({ org, event, causeTime: newest!.timestamp })
-    for (const decision of result.decisions) evaluated.decisions.push({ org, deviceId, decision })
+    const causeTime = newest?.timestamp ?? null
+    for (const decision of result.decisions) evaluated.decisions.push({ org, deviceId, decision, causeTime })
   }
   // What the other fences make due is planned already.
   const mayBeDue = engine !== state.engine || scheduled

@@ -1,5 +1,5 @@
 import type { LocationUpdate } from '../../contract/index.ts'
-import { type Decision, engineFix, evaluateFix, type Surroundings } from '../../geofence-engine/index.ts'
+import { engineFix, evaluateFix, type Surroundings } from '../../geofence-engine/index.ts'
 import type { Checkpoint, CheckpointRow } from '../store/checkpoints.ts'
 import type { Queryable } from '../store/database.ts'
 import type { DecisionRow } from '../store/decisions.ts'
@@ -9,7 +9,7 @@ import { findUnstored } from '../store/fixes.ts'
 import { DAY_MS } from '../store/partitions.ts'
 import { dueAfter } from './due.ts'
 import { lateEvent } from './event-difference.ts'
-import { CHECKPOINT_INTERVAL } from './late-run.ts'
+import { type CausedDecision, CHECKPOINT_INTERVAL } from './late-run.ts'
 import { reconcile } from './provisional.ts'
 import { type LateOutcome, reevaluate } from './reevaluate.ts'
 import { meetEpoch } from './settled.ts'
@@ -59,7 +59,7 @@ interface Track {
   state: CommittedState
   readonly checkpoints: Map<number, unknown>
   readonly events: NewEvent[]
-  readonly decisions: Decision[]
+  readonly decisions: CausedDecision[]
 }
 
 /**
@@ -105,18 +105,11 @@ export async function evaluate(
       amended: [...outcomes.values()].flatMap(({ difference }) => difference.amended),
     },
     decisions: [...tracks.values()].flatMap(({ before: { org, deviceId }, decisions }) =>
-      decisions.map(decision => ({ org, deviceId, decision })),
+      decisions.map(decided => ({ org, deviceId, ...decided })),
     ),
     replaced: [...outcomes].map(([key, { run }]) => {
       const { before, surroundings } = tracks.get(key)!
-      const { from, to } = run.stretch
-      return {
-        org: before.org,
-        deviceId: before.deviceId,
-        surroundings,
-        from,
-        to: Math.min(to, before.newest!.timestamp),
-      }
+      return { org: before.org, deviceId: before.deviceId, surroundings, ...run.stretch }
     }),
   }
 }
@@ -210,7 +203,7 @@ function goForward(track: Track, { org, fix, receivedAt }: EvaluatedFix): void {
     track.checkpoints.set(newest.timestamp, state.engine)
   const { state: engine, events, decisions } = evaluateFix(surroundings, state.engine, engineFix(fix))
   for (const event of events) track.events.push({ org, event, causeTime: fix.timestamp })
-  track.decisions.push(...decisions)
+  for (const decision of decisions) track.decisions.push({ decision, causeTime: fix.timestamp })
   const isCheckpoint = state.sinceCheckpoint + 1 >= CHECKPOINT_INTERVAL
   if (isCheckpoint) track.checkpoints.set(fix.timestamp, engine)
   track.state = {

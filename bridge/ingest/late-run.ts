@@ -15,6 +15,13 @@ import { leadToTheSame, passChange } from './settled.ts'
 /** Fixes between two checkpoints: a late fix costs about as many evaluations, a checkpoint a row. */
 export const CHECKPOINT_INTERVAL = 64
 
+/** A reason as a run of the rules gives it. */
+export interface CausedDecision {
+  readonly decision: Decision
+  /** The time of the fix that decided it. */
+  readonly causeTime: number
+}
+
 /** An event as a run of the rules gives it. */
 export interface DecidedEvent {
   readonly event: EngineEvent
@@ -41,7 +48,7 @@ export interface LateRunOptions {
 export class LateRun {
   readonly #options: LateRunOptions
   readonly #events: DecidedEvent[] = []
-  readonly #decisions: Decision[] = []
+  readonly #decisions: CausedDecision[] = []
   readonly #times = new Set<number>()
   readonly #checkpoints = new Map<number, DeviceState>()
   #state: DeviceState
@@ -92,7 +99,7 @@ export class LateRun {
     return this.#events
   }
 
-  get decisions(): readonly Decision[] {
+  get decisions(): readonly CausedDecision[] {
     return this.#decisions
   }
 
@@ -137,7 +144,7 @@ export class LateRun {
     // Before the first late fix nothing is new: whatever differs there differs because older fixes are gone.
     if (timestamp >= late[0]!.timestamp) {
       for (const event of events) this.#events.push({ event, causeTime: timestamp })
-      this.#decisions.push(...decisions)
+      for (const decision of decisions) this.#decisions.push({ decision, causeTime: timestamp })
     }
     this.#since++
     if (known === undefined) {

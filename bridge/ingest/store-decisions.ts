@@ -11,8 +11,8 @@ export async function storeDecisions(
 ): Promise<void> {
   const gone: number[] = []
   for (const { surroundings, from, to, ...device } of replaced) {
-    for (const { seq, fix_time, ...about } of await findDecisions(tx, device, from, to)) {
-      if (!isSettledDecision(surroundings, about, fix_time)) gone.push(seq)
+    for (const { seq, causeTime, ...about } of await findDecisions(tx, device, from, to)) {
+      if (!isSettledDecision(surroundings, about, causeTime)) gone.push(seq)
     }
   }
   await deleteDecisions(tx, gone)

@@ -3,13 +3,15 @@ import type { Queryable } from './database.ts'
 import type { DeviceKey } from './device-states.ts'
 
 export interface DecisionRow extends DeviceKey {
+  /** The time of the fix that decided it; null: the clock did. */
+  readonly causeTime: number | null
   readonly decision: Decision
 }
 
 /** What a decision is about, and its row. */
 export interface DecidedRow {
   readonly seq: number
-  readonly fix_time: number
+  readonly causeTime: number
   readonly kind: Decision['kind']
   readonly subject: string
 }
@@ -18,14 +20,15 @@ export interface DecidedRow {
 export async function insertDecisions(tx: Queryable, rows: readonly DecisionRow[]): Promise<void> {
   if (rows.length === 0) return
   await tx.query(
-    `insert into decisions (org, device_id, fix_time, kind, subject, body)
-     select org, device_id, fix_time, kind, subject, body::jsonb
-     from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[]) with ordinality
-       as t(org, device_id, fix_time, kind, subject, body, ord) order by ord`,
+    `insert into decisions (org, device_id, fix_time, cause_time, kind, subject, body)
+     select org, device_id, fix_time, cause_time, kind, subject, body::jsonb
+     from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[]) with ordinality
+       as t(org, device_id, fix_time, cause_time, kind, subject, body, ord) order by ord`,
     [
       rows.map(({ org }) => org),
       rows.map(({ deviceId }) => deviceId),
       rows.map(({ decision }) => decision.timestamp),
+      rows.map(({ causeTime }) => causeTime),
       rows.map(({ decision }) => decision.kind),
       rows.map(({ decision }) => decision.subject),
       rows.map(({ decision }) => JSON.stringify(decision)),
@@ -33,7 +36,7 @@ export async function insertDecisions(tx: Queryable, rows: readonly DecisionRow[
   )
 }
 
-/** What was decided of a device from one time to another, both inclusive. */
+/** What fixes of a device decided, from one time to another, both inclusive. */
 export function findDecisions(
   db: Queryable,
   { org, deviceId }: DeviceKey,
@@ -41,8 +44,8 @@ export function findDecisions(
   to: number,
 ): Promise<DecidedRow[]> {
   return db.query<DecidedRow>(
-    `select seq, fix_time, kind, subject from decisions
-     where org = $1 and device_id = $2 and fix_time >= $3 and fix_time <= $4`,
+    `select seq, cause_time as "causeTime", kind, subject from decisions
+     where org = $1 and device_id = $2 and cause_time >= $3 and cause_time <= $4`,
     [org, deviceId, from, to],
   )
 }

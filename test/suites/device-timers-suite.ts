@@ -53,7 +53,7 @@ export function deviceTimersSuite(name: string, openDatabase: (t: TestScope) => 
       JSON.parse((await recorder.until(({ topic }) => topic === topicOf(org, 'dwell'))).payload) as GeofenceEvent
     const kinds = (messages: readonly OutgoingMessage[]): string[] =>
       messages
-        .filter(({ topic }) => topic.includes('/notifications/'))
+        .filter(({ topic }) => topic.startsWith(`timers-${orgs}/notifications/`))
         .map(({ payload }) => (JSON.parse(payload) as GeofenceEvent).event)
     const inOrder = async (t: TestScope, org: string, now: () => number, fixes: readonly unknown[]) => {
       const { ingest, send } = await withIngest(t, db, org, { now })
@@ -106,7 +106,7 @@ export function deviceTimersSuite(name: string, openDatabase: (t: TestScope) => 
       assert.deepEqual(kinds(node.recorder.messages), ['enter', 'dwell', 'correction', 'exit'])
       const [correction] = node.recorder.payloads<GeofenceEvent>(topicOf(org, 'correction'))
       assert.equal(correction!.retracts, dwell.id)
-      assert.deepEqual(consume(node.recorder.messages), await standingIds(db, org))
+      assert.deepEqual(consume(node.recorder.messages, org), await standingIds(db, org))
     })
 
     it('a late fix that shortens the stay takes it back, and it is due again later', async (t, org) => {
@@ -123,7 +123,7 @@ export function deviceTimersSuite(name: string, openDatabase: (t: TestScope) => 
       await node.ingest.close()
       const dwells = node.recorder.payloads<GeofenceEvent>(topicOf(org, 'dwell')).map(event => second(event!))
       assert.deepEqual(dwells, [DWELL_SECONDS, 40 + DWELL_SECONDS])
-      assert.deepEqual(consume(node.recorder.messages), await standingIds(db, org))
+      assert.deepEqual(consume(node.recorder.messages, org), await standingIds(db, org))
     })
 
     it('it survives a restart, and a crash between its commit and its announcement', async (t, org) => {
@@ -156,7 +156,7 @@ export function deviceTimersSuite(name: string, openDatabase: (t: TestScope) => 
       for (const { ingest } of nodes) await ingest.close()
       const all = nodes.flatMap(({ recorder }) => recorder.messages)
       assert.equal(kinds(all).filter(event => event === 'dwell').length, 50)
-      assert.deepEqual(consume(all), await standingIds(db, org))
+      assert.deepEqual(consume(all, org), await standingIds(db, org))
     })
 
     it('a thousand due at once do not hold up an SOS or a fix', async (t, org) => {

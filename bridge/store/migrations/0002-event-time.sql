@@ -42,15 +42,18 @@ update device_state set heard_at = newest_time, changes = jsonb_build_array(json
 alter table organisations add column if not exists epoch bigint not null default 0;
 alter table fences add column epoch bigint not null default 0;
 
--- Why there was an event, or none.
+-- Why there was an event, or none. `fix_time` is the moment it is about, `cause_time` the time of the fix that decided it (null: the
+-- clock did): what is evaluated again takes the place of what was decided there.
 create table decisions (
   seq bigint generated always as identity primary key,
   org text not null,
   device_id text not null,
   fix_time bigint not null,
+  cause_time bigint,
   kind text not null,
   subject text not null,
   body jsonb not null
 );
 create index decisions_by_device on decisions (org, device_id, fix_time, seq);
+create index decisions_by_cause on decisions (org, device_id, cause_time);
 create index decisions_by_time on decisions using brin (fix_time);
