@@ -27,6 +27,7 @@ import { fenceRoutes } from './routes/fences.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
+import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
@@ -100,6 +101,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   explainRoutes(api, options)
   sosRoutes(api, options)
   incidentRoutes(api, options)
+  proximityRoutes(api, options)
   incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
   healthRoutes(api, options)

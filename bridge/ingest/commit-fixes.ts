@@ -57,6 +57,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   for (const key of committed.moved) {
     const { org, deviceId, newest } = committed.states.get(key)!
     pipeline.positions.moved(org, deviceId, newest!)
+    pipeline.proximity().moved({ org, deviceId })
   }
   if (committed.outbox.length > 0) logger.debug({ messages: committed.outbox.length }, 'events committed')
 }

@@ -25,6 +25,11 @@ export class DeviceRegistry {
     return this.#orgs.get(org)?.has(deviceId) ?? false
   }
 
+  /** The devices of a group; looks at all of the organisation. */
+  inGroup(org: string, group: string): string[] {
+    return [...(this.#orgs.get(org) ?? [])].flatMap(([deviceId, groups]) => (groups.includes(group) ? [deviceId] : []))
+  }
+
   groups(org: string, deviceId: string): readonly string[] {
     return this.#orgs.get(org)?.get(deviceId) ?? []
   }

@@ -5,6 +5,7 @@ import type {
   ErrorCode,
   FenceFeature,
   IncidentSettings,
+  ProximityRule,
   RuleSettings,
   SosCry,
   SosEvent,
@@ -179,6 +180,12 @@ export interface Ingest {
   dropSetAside(selection: SetAsideSelection): Promise<SetAsideJudgement>
   /** A device's MQTT session began, or ended while it has no other. */
   deviceSession(session: { readonly org: string; readonly deviceId: string; readonly connected: boolean }): void
+  /** From memory, by id. */
+  proximityRules(org: string): { id: string; rule: ProximityRule }[]
+  /** Whether it is new. Errors: payload_invalid. */
+  putProximityRule(org: string, ruleId: string, rule: ProximityRule): Promise<boolean>
+  /** Whether there was such a rule. */
+  deleteProximityRule(org: string, ruleId: string): Promise<boolean>
   /** One outcome for each incident; repeats of an answer change nothing. */
   answerIncidents(reply: IncidentReply): Promise<AnsweredIncident[]>
   /** From memory, defaults filled in. */

@@ -13,6 +13,7 @@ import type { IncidentDesk } from './incident-desk.ts'
 import type { LivePositions } from './live-positions.ts'
 import type { IngestMetrics } from './metrics.ts'
 import type { OpenAlerts } from './open-alerts.ts'
+import type { ProximityWatch } from './proximity.ts'
 import type { RuleCatalogue } from './rule-catalogue.ts'
 import type { StateCache } from './state-cache.ts'
 import type { EventListener } from './store-events.ts'
@@ -39,6 +40,7 @@ export interface Pipeline {
   readonly committer: () => Committer<QueuedFix>
   readonly timers: () => DeviceTimers
   readonly connectivity: () => ConnectivityWatch
+  readonly proximity: () => ProximityWatch
   /** Hears of changes of events within their transaction. */
   readonly eventListener?: EventListener | undefined
 }

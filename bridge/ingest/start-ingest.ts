@@ -9,6 +9,7 @@ import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitDueConnectivity } from './commit-connectivity.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
 import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from './commit-incidents.ts'
+import { commitProximityDeletion, commitProximityRule } from './commit-proximity.ts'
 import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
@@ -25,6 +26,7 @@ import { createMetrics } from './metrics.ts'
 import { OpenAlerts } from './open-alerts.ts'
 import { persist } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
+import { ProximityWatch } from './proximity.ts'
 import { republishRetained } from './republish.ts'
 import { RuleCatalogue } from './rule-catalogue.ts'
 import { startSosTimers } from './sos-timers.ts'
@@ -69,6 +71,7 @@ export async function startIngest({
     committer: () => committer,
     timers: () => timers,
     connectivity: () => connectivity,
+    proximity: () => proximity,
     eventListener: (tx, changes, nowMs) => incidents.hear(tx, changes, nowMs),
     metrics: createMetrics(registry, {
       waiting: () => committer.waiting,
@@ -89,6 +92,8 @@ export async function startIngest({
   const sosTimers = startSosTimers(pipeline)
   const connectivity = new ConnectivityWatch(pipeline)
   await connectivity.load(db)
+  const proximity = new ProximityWatch(pipeline)
+  await proximity.load(db)
   const sweeps = startSweeps(pipeline, [commitDueConnectivity, commitDueIncidents])
   return new RunningIngest(pipeline, committer, { closing, housekeeping, sosTimers, sweeps })
 }
@@ -207,6 +212,14 @@ class RunningIngest implements Ingest {
   deviceSession: Ingest['deviceSession'] = ({ org, deviceId, connected }) =>
     this.#pipeline.connectivity().session({ org, deviceId }, connected)
 
+  proximityRules: Ingest['proximityRules'] = org => this.#pipeline.proximity().rulesOf(org)
+
+  putProximityRule: Ingest['putProximityRule'] = (org, ruleId, rule) =>
+    this.#committer.change(() => commitProximityRule(this.#pipeline, org, ruleId, rule))
+
+  deleteProximityRule: Ingest['deleteProximityRule'] = (org, ruleId) =>
+    this.#committer.change(() => commitProximityDeletion(this.#pipeline, org, ruleId))
+
   answerIncidents: Ingest['answerIncidents'] = reply =>
     this.#committer.change(() => commitIncidentReply(this.#pipeline, reply))
 
@@ -236,7 +249,8 @@ class RunningIngest implements Ingest {
     const { closing, housekeeping, sosTimers, sweeps } = this.#resources
     const { positions, announcer, timers } = this.#pipeline
     closing.abort()
-    const swept = Promise.all([sweeps.close(), this.#pipeline.connectivity().close()])
+    const { connectivity, proximity } = this.#pipeline
+    const swept = Promise.all([sweeps.close(), connectivity().close(), proximity().close()])
     await this.#committer.close()
     await sosTimers.close()
     await timers().close()

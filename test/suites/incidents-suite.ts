@@ -163,6 +163,44 @@ export function incidentsSuite(name: string, openDatabase: (t: TestScope) => Pro
       assert.equal(second.recorder.on(buildTopic('incident', { org, incidentId: ids[0]! })).length, 0)
     })
 
+    it('two devices that meet are near, then far: one episode, also across a restart; late fixes do not count', async (t, org) => {
+      const first = await withIngest(t, db, org)
+      const at = (meters: number) => ({ lat: 0.5, lng: 2 + meters / 111_319 })
+      const soon = Date.now() - 30_000
+      const fix = (second: number, meters: number) => ({ timestamp: soon + second * 1_000, location: at(meters) })
+      const rule = { devices: ['guard'], group: 'vips', nearMeters: 100, farMeters: 150 }
+      assert.equal(await first.ingest.putProximityRule(org, 'escort', rule), true)
+      await assert.rejects(first.ingest.putProximityRule(org, 'bad', { ...rule, farMeters: 50 }), {
+        code: 'payload_invalid',
+      })
+      await first.ingest.registerDevice({ org, deviceId: 'vip', groups: ['vips'] })
+      await first.send('guard', fix(1, 0))
+      await first.send('stranger', fix(1, 0))
+      await first.send('vip', fix(2, 50))
+      const told = (event: string) => buildTopic('deviceNotification', { org, event, deviceId: 'guard' })
+      const near = JSON.parse(
+        (await first.recorder.until(({ topic }) => topic === told('near'))).payload,
+      ) as DeviceEvent
+      assert.deepEqual(
+        [near.phase, near.otherDeviceId, near.timestamp, near.limit],
+        ['begin', 'vip', soon + 2_000, 100],
+      )
+      await first.recorder.until(isIncident(({ kind, otherDeviceId }) => kind === 'near' && otherDeviceId === 'vip'))
+      await first.ingest.close()
+
+      const second = await withIngest(t, db, org)
+      await second.send('vip', fix(1, 5_000))
+      await second.send('vip', fix(3, 120))
+      await second.send('vip', fix(9, 400))
+      const far = JSON.parse((await second.recorder.until(({ topic }) => topic === told('far'))).payload) as DeviceEvent
+      assert.deepEqual([far.episode, far.timestamp, far.seconds], [near.episode, soon + 9_000, 7])
+      assert.equal(toldOf(second, 'near'), 0)
+      assert.equal(second.recorder.on(told('far')).length, 1)
+      await until(async () => (await rows(org)).every(({ state }) => state === 'closed'))
+      assert.equal(await second.ingest.deleteProximityRule(org, 'escort'), true)
+      assert.deepEqual(second.ingest.proximityRules(org), [])
+    })
+
     it('a minimum duration is counted by rows: a restart announces what lasted meanwhile', async (t, org) => {
       let shift = 0
       const now = () => Date.now() + shift

@@ -68,6 +68,9 @@ describe('rights', () => {
     ['POST', '/api/v1/incidents/none/acknowledge', DISPATCHERS, {}],
     ['POST', '/api/v1/incidents/none/close', DISPATCHERS, {}],
     ['POST', '/api/v1/incidents/acknowledge', DISPATCHERS, { ids: ['none'] }],
+    ['GET', '/api/v1/proximity', DISPATCHERS],
+    ['PUT', '/api/v1/proximity/none', DISPATCHERS, { devices: ['a', 'b'], nearMeters: 50 }],
+    ['DELETE', '/api/v1/proximity/none', DISPATCHERS],
     ['GET', '/api/v1/incident-settings', DISPATCHERS],
     ['PUT', '/api/v1/incident-settings', ['admin'], {}],
     ['GET', '/api/v1/set-aside', DISPATCHERS],
@@ -110,6 +113,7 @@ describe('rights', () => {
         .replace('/sos/{alertId}', '/sos/none')
         .replace('/set-aside/{id}', '/set-aside/1')
         .replace('/incidents/{incidentId}', '/incidents/none')
+        .replace('/proximity/{ruleId}', '/proximity/none')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
         const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)
