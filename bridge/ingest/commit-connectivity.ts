@@ -8,7 +8,8 @@ import type { Pipeline } from './pipeline.ts'
 import { keyOf } from './state-cache.ts'
 import { type NewEvent, storeEvents } from './store-events.ts'
 
-const GROUP = 500
+/** Devices in one transaction: an SOS need not wait long behind a storm. */
+const GROUP = 100
 
 /** What was heard of a device, by the platform's clock. */
 export interface Sign {

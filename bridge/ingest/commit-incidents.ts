@@ -10,7 +10,7 @@ import { persist } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 
 /** Incidents looked at in one transaction. */
-const GROUP = 500
+const GROUP = 100
 
 export interface IncidentReply {
   readonly org: string

@@ -10,7 +10,7 @@ import { keyOf } from './state-cache.ts'
 /** Signs of life that change something wait so long for company. */
 const LINGER_MS = 20
 /** Devices in one transaction. */
-const GROUP = 500
+const GROUP = 100
 
 interface Watched {
   offline: boolean
