@@ -6,7 +6,7 @@ import { type Excursion, excursionsBetween, previousCounted } from './rules/cros
 import { type DueDwell, dueBetween, nextDue } from './rules/dwell.ts'
 import { type Crossing, enterExit } from './rules/enter-exit.ts'
 import { ignoredBecause } from './rules/ignored-fix.ts'
-import { readPosition } from './rules/reading.ts'
+import { type Reading, readPosition } from './rules/reading.ts'
 import type { Track } from './track.ts'
 
 /** For so long a position is believed when a schedule begins: a device silent for longer says nothing of where it is. */
@@ -33,10 +33,12 @@ export function applyFenceRules(step: FenceStep, telling: FenceTelling): FenceMe
   const { fence, inside, fix, previous, track } = step
   const { noise } = fence
   const ignored = noise === null ? null : ignoredBecause(noise, fix.location, track)
+  const reading = readPosition(fence, inside, fix, track)
 
   let memory = step.memory
   if (fence.schedule !== null && previous !== null) {
-    memory = throughSchedule(step, ignored === null, telling)
+    const isGone = ignored === null && reading.clear && !inside
+    memory = throughSchedule(step, isGone ? fix : undefined, telling)
   }
 
   if (noise !== null && ignored !== null) {
@@ -59,16 +61,16 @@ export function applyFenceRules(step: FenceStep, telling: FenceTelling): FenceMe
   if (fence.feature.properties.cross && memory.pending === undefined && !memory.undecided) {
     memory = crossBetween(step, memory, telling)
   }
-  return atFix(step, memory, telling)
+  return atFix(step, memory, reading, telling)
 }
 
 /** The fix itself: which side it shows, whether that is confirmed, and what it means for the stay. */
 function atFix(
-  { fence, inside, fix, previous, track }: FenceStep,
+  { fence, inside, fix, previous }: FenceStep,
   before: FenceMemory,
+  reading: Reading,
   telling: FenceTelling,
 ): FenceMemory {
-  const reading = readPosition(fence, inside, fix, track)
   const { side, crossing } = enterExit(before, reading, fix, fence.noise ?? AT_ONCE)
   const { location } = fix
 
@@ -143,12 +145,11 @@ function staysOn(
  * is evaluated with the newest position, and a crossing that was not confirmed by then has to begin anew.
  */
 function throughSchedule(
-  { fence, memory, inside, fix, previous, settledUntil }: FenceStep,
-  counts: boolean,
+  { fence, memory, fix, previous, settledUntil }: FenceStep,
+  next: Fix | undefined,
   telling: FenceTelling,
 ) {
   const until = fix.timestamp
-  const next = counts && !inside ? fix : undefined
   return passTime(fence, memory, previous!, next, { begins: until, ends: until, settledUntil }, telling)
 }
 
