@@ -12,6 +12,10 @@ import type { Track } from './track.ts'
 /** For so long a position is believed when a schedule begins: a device silent for longer says nothing of where it is. */
 export const POSITION_BELIEVED_MS = 7 * 86_400_000
 
+const KNOWN_SIDE: Readonly<Record<'true' | 'false', Reading>> = {
+  true: { inside: true, clear: true, neededMeters: 0 },
+  false: { inside: false, clear: true, neededMeters: 0 },
+}
 const AT_ONCE = { minFixes: 1, minMs: Number.POSITIVE_INFINITY }
 
 /** One fence, one device, one fix. */
@@ -33,7 +37,8 @@ export function applyFenceRules(step: FenceStep, telling: FenceTelling): FenceMe
   const { fence, inside, fix, previous, track } = step
   const { noise } = fence
   const ignored = noise === null ? null : ignoredBecause(noise, fix.location, track)
-  const reading = readPosition(fence, inside, fix, track)
+  // How far across it is matters only where the side would change: distances cost more than all the rest.
+  const reading = inside === step.memory.inside ? KNOWN_SIDE[`${inside}`] : readPosition(fence, inside, fix, track)
 
   let memory = step.memory
   if (fence.schedule !== null && previous !== null) {

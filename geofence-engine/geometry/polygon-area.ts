@@ -72,24 +72,24 @@ function edgeCuts(rings: readonly Ring[], { lng1, lat1, lng2, lat2 }: Segment): 
   const west = Math.min(0, dx)
   const east = Math.max(0, dx)
   const cuts: number[] = []
-  for (const { xs, ys, minX, maxX, minY, maxY } of rings) {
+  for (const { xs, ys, minX, maxX, minY, maxY, eachEdgeBetween } of rings) {
     if (maxLat < minY || minLat > maxY) continue
     for (let px = firstTurn(lng1, minX - east); px + west <= maxX; px += 360) {
-      for (let i = 0; i + 1 < xs.length; i++) {
+      eachEdgeBetween(minLat, maxLat, i => {
         const ax = xs[i]! - px
         const bx = xs[i + 1]! - px
         const ay = ys[i]!
         const by = ys[i + 1]!
-        if ((ay < minLat && by < minLat) || (ay > maxLat && by > maxLat)) continue
-        if ((ax < west && bx < west) || (ax > east && bx > east)) continue
+        if ((ay < minLat && by < minLat) || (ay > maxLat && by > maxLat)) return
+        if ((ax < west && bx < west) || (ax > east && bx > east)) return
         const ex = bx - ax
         const ey = by - ay
         const cross = dx * ey - dy * ex
-        if (cross === 0) continue
+        if (cross === 0) return
         const fraction = (ax * ey - (ay - lat1) * ex) / cross
         const along = (ax * dy - (ay - lat1) * dx) / cross
         if (fraction > 0 && fraction < 1 && along >= -1e-12 && along <= 1 + 1e-12) cuts.push(fraction)
-      }
+      })
     }
   }
   return cuts

@@ -17,6 +17,8 @@ export interface Ring {
   readonly xs: Float64Array
   readonly ys: Float64Array
   locate(lng: number, lat: number): Side
+  /** Visits the edges (by the index of their first vertex) that may lie between two latitudes, some perhaps twice, and perhaps others. */
+  eachEdgeBetween(minLat: number, maxLat: number, visit: (edge: number) => void): void
 }
 
 /** Rings of fewer edges are scanned; longer ones are cut into bands of latitude. */
@@ -86,6 +88,15 @@ export function planarRing({ xs, ys }: UnwrappedRing, bandThreshold = BAND_THRES
       for (let px = firstTurn(lng, minX); px <= maxX; px += 360) side = Math.max(side, locateInTurn(px, lat)) as Side
       return side
     },
+    eachEdgeBetween(minLat, maxLat, visit) {
+      if (bands === null) {
+        for (let i = 0; i < edgeCount; i++) visit(i)
+        return
+      }
+      const first = bandOf(bands, minY, Math.max(minY, minLat))
+      const last = bandOf(bands, minY, Math.min(maxY, maxLat))
+      for (let k = bands.starts[first]!; k < bands.starts[last + 1]!; k++) visit(bands.edges[k]!)
+    },
   }
 }
 
@@ -125,6 +136,9 @@ export function polarRing({ xs, ys }: UnwrappedRing, pole: 'north' | 'south'): R
         }
       }
       return inside ? INSIDE : OUTSIDE
+    },
+    eachEdgeBetween(_minLat, _maxLat, visit) {
+      for (let i = 0; i + 1 < xs.length; i++) visit(i)
     },
   }
 }
