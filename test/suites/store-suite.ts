@@ -1,10 +1,26 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Database, DatabaseError, migrate } from '../../bridge/index.ts'
+import { saveCheckpoints } from '../../bridge/store/checkpoints.ts'
+import { insertDecisions } from '../../bridge/store/decisions.ts'
 import { insertFixes } from '../../bridge/store/fixes.ts'
 import { createPartition, DAY_MS, dayOf, openDayPartitions } from '../../bridge/store/partitions.ts'
+import { listDecisions } from '../../bridge/store/queries/decisions.ts'
 import { claimCleanUp, cleanUp } from '../../bridge/store/retention.ts'
+import type { Decision } from '../../geofence-engine/index.ts'
 import { openScope, type TestScope } from '../support/scope.ts'
+
+const DECISION: Decision = {
+  timestamp: 0,
+  subject: 'square',
+  kind: 'fence',
+  outcome: 'suppressed',
+  event: 'enter',
+  reason: 'unconfirmed',
+  text: 'one fix of two',
+  before: 'outside',
+  after: 'outside',
+}
 
 /** What every database has to do alike. */
 export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
@@ -43,6 +59,35 @@ export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise
           fix: { timestamp, location: { lat: 1, lng: 2 } },
         })),
       )
+
+    it('states and reasons go with the fixes they came of, but the last state before stays', async () => {
+      const nowMs = Date.UTC(2026, 4, 20)
+      const cut = nowMs - 5 * DAY_MS
+      const device = { org: 'derived', deviceId: 'truck' }
+      const times = [cut - 2 * DAY_MS, cut - DAY_MS, cut - 1, cut, cut + DAY_MS]
+      await saveCheckpoints(
+        db,
+        times.map(time => ({ ...device, time, engine: {} })),
+      )
+      await insertDecisions(
+        db,
+        times.map(timestamp => ({ ...device, causeTime: timestamp, decision: { ...DECISION, timestamp } })),
+      )
+      await cleanUp(db, await openDayPartitions(db, 5), { rawDays: 5, nowMs })
+      const kept = await db.query<{ t: number }>(
+        'select fix_time as t from device_checkpoints where org = $1 order by 1',
+        [device.org],
+      )
+      assert.deepEqual(
+        kept.map(({ t }) => t),
+        [cut - 1, cut, cut + DAY_MS],
+      )
+      const decisions = await listDecisions(db, device.org, device.deviceId, { limit: 10 })
+      assert.deepEqual(
+        decisions.map(({ body }) => body.timestamp),
+        [cut, cut + DAY_MS],
+      )
+    })
 
     it('gives numbers, JSON and arrays as JavaScript has them', async () => {
       const [row] = await db.query(
