@@ -31,6 +31,11 @@ export interface AskedUntil {
   readonly eventNow: number
   /** Now by the wall clock: schedules begin by it. */
   readonly clock: number
+  /**
+   * When the newest fix was received, by the wall clock; left out: at its own time. A schedule that began before that is due in event
+   * time: a device that sends what it kept for hours, or years, is likely to say itself where it was.
+   */
+  readonly heardAt?: number
 }
 
 /** What becomes of a device when no fix comes. */
@@ -110,7 +115,7 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, fix:
 export function expectedBy(
   surroundings: Surroundings,
   state: DeviceState,
-  { eventNow, clock }: AskedUntil,
+  { eventNow, clock, heardAt }: AskedUntil,
 ): Expectation {
   const { device, fences } = surroundings
   const { newest } = state
@@ -118,6 +123,7 @@ export function expectedBy(
   const byClock = new Earliest()
   if (newest === null) return { events: [], decisions: [], nextAt: { inEventTime: null, byClock: null } }
 
+  const received = heardAt ?? newest.timestamp
   const remembered = new Map(Object.entries(state.fences))
   const concerned = new Set(fences.expecting())
   for (const fenceId of remembered.keys()) {
@@ -130,12 +136,16 @@ export function expectedBy(
     if ((stayLimits === null && schedule === null) || !appliesTo(fence.feature.properties, device)) continue
     const settledUntil = surroundings.settledUntil(Math.max(fence.epoch, surroundings.epoch))
     const before = remembered.get(fence.feature.id) ?? unremembered(state, fence.noise?.maxAccuracy)
-    const memory = passTime(fence, before, newest, undefined, { begins: clock, ends: eventNow, settledUntil }, telling)
-    inEventTime.add(tellExpected(fence, memory, newest, eventNow, telling))
+    const until = { begins: clock, ends: eventNow, waiting: received, settledUntil }
+    const { memory, overtaken } = passTime(fence, before, newest, undefined, until, telling)
+    for (const stays of [...overtaken, memory]) inEventTime.add(tellExpected(fence, stays, newest, eventNow, telling))
     const tellsOfBegin = before.undecided !== true && before.inside === (schedule?.expect !== 'inside')
     if (schedule === null || !(tellsOfBegin || (before.inside && stayLimits !== null))) continue
-    const begin = schedule.nextBegin(Math.max(clock, newest.timestamp, settledUntil))
-    if (begin <= newest.timestamp + POSITION_BELIEVED_MS) byClock.add(begin)
+    const believed = newest.timestamp + POSITION_BELIEVED_MS
+    const waits = schedule.nextBegin(Math.max(eventNow, newest.timestamp, settledUntil))
+    if (waits <= Math.min(received, believed)) inEventTime.add(waits)
+    const begin = schedule.nextBegin(Math.max(clock, received, newest.timestamp, settledUntil))
+    if (begin <= believed) byClock.add(begin)
   }
   const { events, decisions } = new Told(state, telling)
   return { events, decisions, nextAt: { inEventTime: inEventTime.time, byClock: byClock.time } }

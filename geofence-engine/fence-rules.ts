@@ -155,8 +155,27 @@ function throughSchedule(
   telling: FenceTelling,
 ) {
   const until = fix.timestamp
-  return passTime(fence, memory, previous!, next, { begins: until, ends: until, settledUntil }, telling)
+  return passTime(fence, memory, previous!, next, { begins: until, ends: until, settledUntil }, telling).memory
 }
+
+/** Until when time passes, milliseconds. */
+interface PassingTime {
+  /** Periods begin up to this time. */
+  readonly begins: number
+  /** Stays go on up to this time. */
+  readonly ends: number
+  /** Periods that begin at or before this time, and after `ends`, wait for `ends`. Left out: none waits. */
+  readonly waiting?: number
+  readonly settledUntil: number
+}
+
+interface Passed {
+  readonly memory: FenceMemory
+  /** Stays of periods that ended before the last one began, while `ends` has not reached their ends. */
+  readonly overtaken: readonly FenceMemory[]
+}
+
+const NONE_OVERTAKEN: readonly FenceMemory[] = []
 
 /** What time alone brings about between a fix and a later moment. */
 export function passTime(
@@ -165,11 +184,11 @@ export function passTime(
   newest: Fix,
   /** The fix that follows, if it shows the device outside. */
   next: Fix | undefined,
-  until: { readonly begins: number; readonly ends: number; readonly settledUntil: number },
+  until: PassingTime,
   telling: FenceTelling,
-): FenceMemory {
+): Passed {
   const { schedule, stayLimits: limits } = fence
-  if (schedule === null || memory.undecided) return memory
+  if (schedule === null || memory.undecided) return { memory, overtaken: NONE_OVERTAKEN }
   const { expect } = schedule
   let { stay, ...known }: FenceMemory = memory
   let gone = memory.pending?.first ?? next
@@ -182,8 +201,11 @@ export function passTime(
     stay = undefined
   }
   closeStay()
+  const overtaken: FenceMemory[] = []
   const believed = Math.min(until.begins, newest.timestamp + POSITION_BELIEVED_MS)
   for (const begin of schedule.beginsBetween(Math.max(newest.timestamp, until.settledUntil), believed)) {
+    if (begin > until.ends && begin <= (until.waiting ?? Number.NEGATIVE_INFINITY)) continue
+    if (stay !== undefined) overtaken.push({ ...known, stay })
     const { pending: _, ...decided } = known
     known = decided
     gone = next
@@ -194,10 +216,10 @@ export function passTime(
     } else if (!inside && expect === 'inside') {
       telling.tell(fence, { event: 'exit', reason: 'schedule_expected', ...place })
     }
-    if (inside && limits !== null) stay = { since: begin, last: newest }
+    stay = inside && limits !== null ? { since: begin, last: newest } : undefined
     closeStay()
   }
-  return stay === undefined ? known : { ...known, stay }
+  return { memory: stay === undefined ? known : { ...known, stay }, overtaken }
 }
 
 /** `cross`: what lies wholly between the fix before and this one. */

@@ -4,7 +4,7 @@ import { expectedAt, nextLookAt } from './due.ts'
 import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
-import { provisionalOf } from './provisional.ts'
+import { causedByClock, provisionalOf } from './provisional.ts'
 import { inSlices } from './slices.ts'
 import { type CommittedState, keyOf } from './state-cache.ts'
 import { storeDecisions } from './store-decisions.ts'
@@ -63,7 +63,7 @@ async function look(pipeline: Pipeline, known: readonly CommittedState[], nowMs:
     const announced = new Set(state.provisional?.map(({ baseId }) => baseId))
     const events = expectation.events.filter(({ id }) => !announced.has(id))
     const ids = new Set(events.map(({ id }) => id))
-    for (const event of events) looked.events.push({ org, event, causeTime: event.timestamp })
+    for (const event of events) looked.events.push({ org, ...causedByClock(event) })
     for (const decision of expectation.decisions) {
       if (decision.eventId !== undefined && ids.has(decision.eventId))
         looked.decisions.push({ org, deviceId, decision, causeTime: null })

@@ -7,7 +7,8 @@ const NEXT_LOOK_MS = 100
 /** What the clock says at `nowMs`: the device's event time goes on from its newest fix as the wall clock does. */
 export function askedAt({ newest, heardAt }: CommittedState, nowMs: number): AskedUntil {
   const passed = heardAt === null ? 0 : Math.max(0, nowMs - heardAt)
-  return { eventNow: (newest?.timestamp ?? nowMs) + passed, clock: nowMs }
+  const eventNow = (newest?.timestamp ?? nowMs) + passed
+  return { eventNow, clock: nowMs, ...(heardAt !== null && { heardAt }) }
 }
 
 /** What is due at `nowMs`; nothing is, of a device that never sent a fix. */

@@ -1,16 +1,16 @@
 import type { LocationUpdate } from '../../contract/index.ts'
-import { engineFix, evaluateFix, type Surroundings } from '../../geofence-engine/index.ts'
+import { type EngineEvent, engineFix, evaluateFix, type Surroundings } from '../../geofence-engine/index.ts'
 import type { Checkpoint, CheckpointRow } from '../store/checkpoints.ts'
 import type { Queryable } from '../store/database.ts'
 import type { DecisionRow } from '../store/decisions.ts'
-import type { DeviceKey, ProvisionalEvent } from '../store/device-states.ts'
+import type { DeviceKey } from '../store/device-states.ts'
 import { findByBase, type StoredEvent } from '../store/events.ts'
 import { findUnstored } from '../store/fixes.ts'
 import { DAY_MS } from '../store/partitions.ts'
 import { dueAfter } from './due.ts'
-import { lateEvent } from './event-difference.ts'
+import { amendment, lateEvent } from './event-difference.ts'
 import { type CausedDecision, CHECKPOINT_INTERVAL } from './late-run.ts'
-import { reconcile } from './provisional.ts'
+import { causedByClock, type Reconciled, reconcile } from './provisional.ts'
 import { type LateOutcome, reevaluate } from './reevaluate.ts'
 import { meetEpoch } from './settled.ts'
 import { inSlices } from './slices.ts'
@@ -47,6 +47,17 @@ export interface EvaluationContext {
   circumstancesOf(org: string, deviceId: string): Circumstances
   /** Runs between pieces of work that takes long. */
   betweenRounds(): Promise<void>
+}
+
+/** An event that the clock announced. */
+interface AnnouncedEvent {
+  readonly org: string
+  readonly baseId: string
+}
+
+interface ExpectedEvent extends AnnouncedEvent {
+  /** As it is expected now. */
+  readonly event: EngineEvent
 }
 
 /** One device while its fixes of a group are evaluated. */
@@ -86,10 +97,15 @@ export async function evaluate(
   for (const [key, outcome] of outcomes) applyLate(tracks.get(key)!, outcome)
   await inSlices(eachForward(tracks), ({ track, fix }) => goForward(track, fix))
 
-  const contradicted: { org: string; event: ProvisionalEvent }[] = []
+  const contradicted: AnnouncedEvent[] = []
+  const expected: ExpectedEvent[] = []
   await inSlices(tracks.values(), track => {
-    for (const event of finish(track, context.nowMs)) contradicted.push({ org: track.before.org, event })
+    const { org } = track.before
+    const outcome = finish(track, context.nowMs)
+    for (const { baseId } of outcome.contradicted) contradicted.push({ org, baseId })
+    for (const event of outcome.expected) expected.push({ org, baseId: event.id, event })
   })
+  const standing = await standingOf(db, [...contradicted, ...expected])
   return {
     states: new Map([...tracks].map(([key, { state }]) => [key, state])),
     moved: new Set([...tracks].filter(([, { forward }]) => forward.length > 0).map(([key]) => key)),
@@ -100,9 +116,12 @@ export async function evaluate(
       events: [...tracks.values()].flatMap(({ events }) => events),
       retracted: [
         ...[...outcomes.values()].flatMap(({ difference }) => difference.vanished),
-        ...(await standingOf(db, contradicted)),
+        ...contradicted.flatMap(event => standing.get(baseKeyOf(event)) ?? []),
       ],
-      amended: [...outcomes.values()].flatMap(({ difference }) => difference.amended),
+      amended: [
+        ...[...outcomes.values()].flatMap(({ difference }) => difference.amended),
+        ...expected.flatMap(now => asExpected(standing.get(baseKeyOf(now)), now)),
+      ],
     },
     decisions: [...tracks.values()].flatMap(({ before: { org, deviceId }, decisions }) =>
       decisions.map(decided => ({ org, deviceId, ...decided })),
@@ -215,29 +234,33 @@ function goForward(track: Track, { org, fix, receivedAt }: EvaluatedFix): void {
   }
 }
 
-/** What the clock announced, against what the fixes said; when to look next. @returns what is contradicted */
-function finish(track: Track, nowMs: number): readonly ProvisionalEvent[] {
+/** What the clock announced, against what the fixes said; when to look next. */
+function finish(track: Track, nowMs: number): Pick<Reconciled, 'contradicted' | 'expected'> {
   const { surroundings } = track
-  let contradicted: readonly ProvisionalEvent[] = []
+  let outcome: Pick<Reconciled, 'contradicted' | 'expected'> = { contradicted: [], expected: [] }
   if (track.state.provisional !== null) {
     const given = new Set(track.events.map(({ event }) => event.id))
-    const outcome = reconcile(surroundings, track.state, given, nowMs)
-    contradicted = outcome.contradicted
-    track.state = { ...track.state, provisional: outcome.provisional }
+    const reconciled = reconcile(surroundings, track.state, given, nowMs)
+    outcome = reconciled
+    track.state = { ...track.state, provisional: reconciled.provisional }
   }
   const dueAt = dueAfter(surroundings, track.state, nowMs)
   if (dueAt !== track.state.dueAt) track.state = { ...track.state, dueAt }
-  return contradicted
+  return outcome
 }
 
-async function standingOf(
-  db: Queryable,
-  contradicted: readonly { org: string; event: ProvisionalEvent }[],
-): Promise<StoredEvent[]> {
-  if (contradicted.length === 0) return []
-  const found = await findByBase(
-    db,
-    contradicted.map(({ org, event }) => ({ org, baseId: event.baseId })),
-  )
-  return found.filter(({ retractedAt }) => retractedAt === null)
+/** Those of them that stand. */
+async function standingOf(db: Queryable, events: readonly AnnouncedEvent[]): Promise<Map<string, StoredEvent>> {
+  if (events.length === 0) return new Map()
+  const found = await findByBase(db, events)
+  return new Map(found.filter(({ retractedAt }) => retractedAt === null).map(stands => [baseKeyOf(stands), stands]))
+}
+
+function asExpected(stands: StoredEvent | undefined, { event }: ExpectedEvent): readonly StoredEvent[] {
+  const changed = stands === undefined ? null : amendment(stands, causedByClock(event))
+  return changed === null ? [] : [changed]
+}
+
+function baseKeyOf({ org, baseId }: AnnouncedEvent): string {
+  return `${org}/${baseId}`
 }

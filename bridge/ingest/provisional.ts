@@ -3,11 +3,23 @@ import type { ProvisionalEvent } from '../store/device-states.ts'
 import { askedAt } from './due.ts'
 import type { CommittedState } from './state-cache.ts'
 
+/** An event that the clock announces is decided at its own time. */
+export function causedByClock<Event extends EngineEvent>(event: Event): { event: Event; causeTime: number } {
+  return { event, causeTime: event.timestamp }
+}
+
 /** How to remember an event that the clock announced. */
 export function provisionalOf({ fences, epoch }: Surroundings, event: EngineEvent): ProvisionalEvent {
   const fenceId = event.fenceId ?? null
   const fence = fenceId === null ? undefined : fences.get(fenceId)
   return { baseId: event.id, timestamp: event.timestamp, fenceId, epoch: Math.max(fence?.epoch ?? 0, epoch) }
+}
+
+export interface Reconciled {
+  readonly provisional: readonly ProvisionalEvent[] | null
+  /** Those that stay provisional, as they are expected now: the newest position is another one. */
+  readonly expected: readonly EngineEvent[]
+  readonly contradicted: readonly ProvisionalEvent[]
 }
 
 /**
@@ -21,20 +33,22 @@ export function reconcile(
   state: CommittedState,
   given: ReadonlySet<string>,
   nowMs: number,
-): { readonly provisional: readonly ProvisionalEvent[] | null; readonly contradicted: readonly ProvisionalEvent[] } {
+): Reconciled {
   const open = (state.provisional ?? []).filter(event => !given.has(event.baseId) && isInForce(surroundings, event))
-  if (open.length === 0) return { provisional: null, contradicted: [] }
+  if (open.length === 0) return { provisional: null, expected: [], contradicted: [] }
   // A device whose messages lag is behind the moment at which the clock spoke: it is asked as of that moment.
   const asked = askedAt(state, nowMs)
   const spoken = Math.max(...open.map(({ timestamp }) => timestamp))
   const { events } = expectedBy(surroundings, state.engine, {
+    ...asked,
     eventNow: Math.max(asked.eventNow, spoken),
     clock: Math.max(asked.clock, spoken),
   })
-  const expected = new Set(events.map(({ id }) => id))
+  const expected = new Map(events.map(event => [event.id, event]))
   const still = open.filter(({ baseId }) => expected.has(baseId))
   return {
     provisional: still.length === 0 ? null : still,
+    expected: still.map(({ baseId }) => expected.get(baseId)!),
     contradicted: open.filter(({ baseId }) => !expected.has(baseId)),
   }
 }

@@ -192,8 +192,9 @@ class DeviceReplay {
     if (!this.#request.compare) return { eventNow: until, clock: until }
     const [state] = await loadDeviceStates(db, [{ org, deviceId: this.#deviceId }])
     const { newest = null, heardAt = null } = state ?? {}
-    const eventNow = newest === null || heardAt === null ? until : newest.timestamp + Math.max(0, now - heardAt)
-    return { eventNow: Math.min(until, eventNow), clock: until }
+    if (newest === null || heardAt === null) return { eventNow: until, clock: until }
+    const eventNow = newest.timestamp + Math.max(0, now - heardAt)
+    return { eventNow: Math.min(until, eventNow), clock: until, heardAt }
   }
 
   #count(timestamp: number, from: number): void {

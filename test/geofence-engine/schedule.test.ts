@@ -99,6 +99,48 @@ testTimelines([
     ],
   },
   {
+    name: 'a schedule that began before the newest fix was received is due in event time, later ones by the clock',
+    properties: { schedule: { ...office, expect: 'inside' } },
+    steps: [
+      [10 * H, 2_000, 5],
+      { clock: 3 * DAY, eventNow: 10 * H, heardAt: 3 * DAY, events: [], next: [DAY + 8 * H, 3 * DAY + 8 * H] },
+      {
+        clock: 3 * DAY + 8 * H,
+        eventNow: 18 * H,
+        heardAt: 3 * DAY,
+        events: [`exit ${3 * DAY + 8 * H} scheduled`],
+        next: [DAY + 8 * H, 4 * DAY + 8 * H],
+      },
+      {
+        clock: 3 * DAY + 22 * H,
+        eventNow: DAY + 8 * H,
+        heardAt: 3 * DAY,
+        events: [`exit ${DAY + 8 * H} scheduled`, `exit ${3 * DAY + 8 * H} scheduled`],
+        next: [2 * DAY + 8 * H, 4 * DAY + 8 * H],
+      },
+      { clock: 3_650 * DAY, eventNow: 10 * H, heardAt: 3_650 * DAY, events: [], next: [DAY + 8 * H, null] },
+    ],
+  },
+  {
+    name: 'a stay of which event time has not seen the end goes on beside the one that begins by the clock',
+    properties: { schedule: office, dwellSeconds: H / 2 },
+    steps: [
+      [16 * H, 500, 5, `enter ${16 * H} initial`],
+      {
+        clock: DAY + 8 * H,
+        eventNow: 16.2 * H,
+        events: [`enter ${DAY + 8 * H} scheduled`],
+        next: [16.5 * H, 2 * DAY + 8 * H],
+      },
+      {
+        clock: DAY + 8 * H,
+        eventNow: 16.5 * H,
+        events: [`dwell ${16.5 * H} inferred 1800s`, `enter ${DAY + 8 * H} scheduled`],
+        next: [DAY + 8.5 * H, 2 * DAY + 8 * H],
+      },
+    ],
+  },
+  {
     name: 'a crossing that is not confirmed when the schedule begins has to begin anew',
     properties: { schedule: office, minFixes: 2 },
     steps: [

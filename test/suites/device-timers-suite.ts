@@ -126,6 +126,52 @@ export function deviceTimersSuite(name: string, openDatabase: (t: TestScope) => 
       assert.deepEqual(consume(node.recorder.messages, org), await standingIds(db, org))
     })
 
+    it('an old track that comes in parts gives no schedule begin in between, and what it gives is that of a batch', async (t, org) => {
+      const from = new Date(Date.now() + 5 * 60_000).toISOString().slice(11, 16)
+      const to = new Date(Date.now() + 65 * 60_000).toISOString().slice(11, 16)
+      const { now, at } = clock()
+      const fence: FenceFeature = { ...FENCE, properties: { schedule: { from, to } } }
+      const hour = 3_600
+      const fixes = Array.from({ length: 72 }, (_, i) =>
+        at((i - 20 * 24) * hour - 60, { ...INSIDE, lat: 0.3 + i / 1_000 }),
+      )
+      const node = await withIngest(t, db, org, { now })
+      await node.ingest.putFence(org, fence)
+      for (const part of [fixes.slice(0, 20), fixes.slice(20, 50), fixes.slice(50)]) {
+        await node.send('truck', ...part)
+        await delay(A_LOOK_MS / 2)
+      }
+      await node.ingest.close()
+      assert.deepEqual(kinds(node.recorder.messages), ['enter', 'enter', 'enter'])
+      const batch = await withIngest(t, db, `${org}-b`, { now })
+      await batch.ingest.putFence(`${org}-b`, fence)
+      await batch.send('truck', ...fixes)
+      await batch.ingest.close()
+      assert.deepEqual(await standingEvents(db, org), await standingEvents(db, `${org}-b`))
+    })
+
+    it('what the clock said of a schedule is amended when the device was somewhere else before, and nobody is told', async (t, org) => {
+      const { now, forward, at } = clock()
+      const begin = (Math.floor(now() / 60_000) + 3) * 60_000
+      const times = {
+        from: new Date(begin).toISOString().slice(11, 16),
+        to: new Date(begin + 3_600_000).toISOString().slice(11, 16),
+      }
+      const node = await withIngest(t, db, org, { now })
+      await node.ingest.putFence(org, { ...FENCE, properties: { schedule: times } })
+      await node.send('truck', at(-1, INSIDE))
+      forward(200)
+      const told = JSON.parse((await node.recorder.until(({ topic }) => topic === topicOf(org, 'enter'))).payload)
+      assert.deepEqual([told.timestamp, told.scheduled, told.location], [begin, true, INSIDE])
+      const elsewhere = { ...INSIDE, lat: 0.25 }
+      await node.send('truck', at(30, elsewhere))
+      await node.ingest.close()
+      assert.deepEqual(kinds(node.recorder.messages), ['enter'])
+      const [stands, ...others] = await standingEvents(db, org)
+      assert.equal(others.length, 0)
+      assert.ok(stands!.includes(JSON.stringify(elsewhere)), stands)
+    })
+
     it('it survives a restart, and a crash between its commit and its announcement', async (t, org) => {
       const { now, forward, at } = clock()
       const first = await withIngest(t, db, org, { now })

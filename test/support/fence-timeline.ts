@@ -57,6 +57,8 @@ export interface ClockStep {
   readonly clock: number
   /** Event time; the same as the clock when left out. */
   readonly eventNow?: number
+  /** When the newest fix was received; at its own time when left out. */
+  readonly heardAt?: number
   readonly events: readonly string[]
   readonly next: readonly [inEventTime: number | null, byClock: number | null]
 }
@@ -77,10 +79,11 @@ export function testTimelines(timelines: readonly Timeline[]): void {
       const gotReasons: string[] = []
       for (const step of steps) {
         if ('clock' in step) {
-          const { clock, eventNow = clock } = step
+          const { clock, eventNow = clock, heardAt } = step
           const { events, nextAt } = expectedBy(surroundings, Object.freeze(state), {
             clock: clock * 1_000,
             eventNow: eventNow * 1_000,
+            ...(heardAt !== undefined && { heardAt: heardAt * 1_000 }),
           })
           const inSeconds = (ms: number | null) => (ms === null ? null : ms / 1_000)
           const next = [inSeconds(nextAt.inEventTime), inSeconds(nextAt.byClock)]
