@@ -40,6 +40,14 @@ export const IncidentChange = Type.Union(
 )
 export type IncidentChange = Type.Static<typeof IncidentChange>
 
+/** What an incident is about is watched no more: it ends without an event. */
+export const CAUSES_GONE = ['fence-deleted', 'fence-changed', 'rule-off', 'rule-deleted', 'rule-changed'] as const
+export type CauseGone = (typeof CAUSES_GONE)[number]
+
+/** Why an incident is closed. */
+export const CLOSING_REASONS = ['ended', 'by-hand', 'retracted', 'too-short', ...CAUSES_GONE] as const
+export type ClosingReason = (typeof CLOSING_REASONS)[number]
+
 /** An alert as something that lasts, that people look after. All times in milliseconds since the Unix epoch. */
 export const Incident = Type.Object({
   incidentId: Id,
@@ -59,9 +67,14 @@ export const Incident = Type.Object({
   acknowledged: Type.Optional(Type.Object({ by: Type.String(), at: TimestampMs, note: Type.Optional(Note) })),
   closed: Type.Optional(
     Type.Object({
-      reason: Type.Union(
-        [Type.Literal('ended'), Type.Literal('by-hand'), Type.Literal('retracted'), Type.Literal('too-short')],
-        { description: '`retracted`: later data show that there was nothing' },
+      reason: Type.Unsafe<ClosingReason>(
+        Type.Union(
+          CLOSING_REASONS.map(reason => Type.Literal(reason)),
+          {
+            description:
+              '`retracted`: later data show that there was nothing; `fence-changed`: the fence no longer asks for it, or no longer concerns the device; the last five: nobody watches it any more, whatever its condition',
+          },
+        ),
       ),
       at: TimestampMs,
       by: Type.Optional(Type.String()),

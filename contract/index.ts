@@ -20,6 +20,10 @@ export { FenceFeature, FenceGeometry, FenceProperties, FenceSchedule, NoiseFilte
 export { GeofenceEvent, GeofenceEventKind, GeofenceTransition } from './geofence-event.ts'
 export { ID_PATTERN, Id, isId, isOrg, ORG_PATTERN, Org, TimestampMs } from './ids.ts'
 export {
+  CAUSES_GONE,
+  type CauseGone,
+  CLOSING_REASONS,
+  type ClosingReason,
   type CompleteIncidentSettings,
   completeIncidentSettings,
   DEFAULT_INCIDENT_SETTINGS,

@@ -1,4 +1,6 @@
 import {
+  CAUSES_GONE,
+  type CauseGone,
   type CompleteIncidentSettings,
   type DeviceEvent,
   type GeofenceEvent,
@@ -140,6 +142,29 @@ export function answerIncident(
   return desk.result()
 }
 
+/** An open incident that is about something nobody watches any more. */
+export interface Withdrawal {
+  readonly record: IncidentRecord
+  readonly reason: CauseGone
+  /** Ids of the episodes that are concerned; all when left out. */
+  readonly episodes?: readonly string[]
+}
+
+/**
+ * The causes of incidents are gone: their episodes are over without an event, and who has none left is closed. An end that is told
+ * later finds it closed; what begins later is another incident. @param book holds the storms of their kinds
+ */
+export function withdrawIncidents(
+  org: string,
+  book: IncidentBook,
+  withdrawals: readonly Withdrawal[],
+  { settings, nowMs }: { readonly settings: CompleteIncidentSettings; readonly nowMs: number },
+): Looked {
+  const desk = new Desk(org, book, settings, nowMs)
+  for (const withdrawal of withdrawals) desk.withdraw(withdrawal)
+  return desk.result()
+}
+
 /** The storm is over, these are still open: they are shown on their own again. */
 export function releaseMembers(stormId: string, members: readonly IncidentRecord[], nowMs: number): Looked {
   const records = new Map<string, IncidentRecord>()
@@ -221,6 +246,25 @@ class Desk {
     if (storm !== undefined && storm.count > 0) this.#overStorms.add(id)
   }
 
+  withdraw({ record, reason, episodes: concerned }: Withdrawal): void {
+    const met = this.#now(record)
+    if (met.incident.state === 'closed') return
+    const isOver = ({ id, endedAt }: Episode): boolean =>
+      endedAt === undefined && (concerned === undefined || (id !== undefined && concerned.includes(id)))
+    const over = new Set(met.episodes.filter(isOver).map(({ beginId }) => beginId))
+    const withheld = met.withheld?.filter(({ id }) => !over.has(id))
+    const episodes = met.episodes.map(episode => (isOver(episode) ? { ...episode, endedAt: this.#nowMs } : episode))
+    const after = withheld?.length ? { ...met, episodes, withheld } : without({ ...met, episodes }, 'withheld')
+    if (isLasting(after)) {
+      this.#put(after)
+      return
+    }
+    if (!met.pending) this.#note(after, 'closed', undefined, reason)
+    this.#leaveStorm(after)
+    const closed = { reason, at: this.#nowMs }
+    this.#put(without(changed(after, 'closed', { state: 'closed', closed }), 'dueAt'))
+  }
+
   result(): Looked {
     const publish: Looked['publish'][number][] = []
     for (const [id, record] of this.#changed) {
@@ -268,6 +312,7 @@ class Desk {
     const { reason, at } = incident.closed!
     // What begins in the transaction that takes its begin back is the same, told anew.
     if (reason === 'retracted' && at === this.#nowMs) return true
+    if (isCauseGone(reason)) return false
     const cooldownMs = this.#settings.cooldownSeconds[kind] * 1_000
     if (cooldownMs === 0) return false
     const over = reason === 'by-hand' ? Math.max(at, lastEnd(met)) : lastEnd(met)
@@ -394,6 +439,7 @@ class Desk {
   #over(after: IncidentRecord, met: IncidentRecord, signal: Signal, ended: Episode): IncidentRecord {
     const { kind, event } = signal
     const closed = { reason: 'ended' as const, at: event.timestamp }
+    if (isCauseGone(met.incident.closed?.reason)) return after
     if (met.pending) {
       const minMs = this.#settings.minSeconds[kind] * 1_000
       const begin = met.withheld?.find(({ id }) => id === ended.beginId)
@@ -672,6 +718,10 @@ class Desk {
 function isNewer(a: IncidentRecord, b: IncidentRecord): boolean {
   const open = (record: IncidentRecord): number => (record.incident.state === 'closed' ? 0 : 1)
   return open(a) !== open(b) ? open(a) > open(b) : a.incident.openedAt > b.incident.openedAt
+}
+
+function isCauseGone(reason: NonNullable<Incident['closed']>['reason'] | undefined): boolean {
+  return (CAUSES_GONE as readonly (string | undefined)[]).includes(reason)
 }
 
 function isDeviceEvent(event: DeviceEvent | GeofenceEvent): event is DeviceEvent {

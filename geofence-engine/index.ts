@@ -25,6 +25,7 @@ export {
 export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId, sosReceivedId } from './event-id.ts'
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
+export { causeGone, type Watched } from './incident-cause.ts'
 export { deviceSignal, geofenceSignals, incidentKey, type Signal } from './incident-signal.ts'
 export {
   answerIncident,
@@ -37,6 +38,8 @@ export {
   lookAgain,
   releaseMembers,
   type TimelineEntry,
+  type Withdrawal,
+  withdrawIncidents,
 } from './incidents.ts'
 export { MAX_VERTICES, readFence } from './read-fence.ts'
 export { readRuleSettings } from './read-rule-settings.ts'

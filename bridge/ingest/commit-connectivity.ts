@@ -1,6 +1,13 @@
 import type { DeviceEvent, OfflineSettings } from '../../contract/index.ts'
 import { type ConnectivityStep, deviceEventId, episodeId, stepConnectivity } from '../../geofence-engine/index.ts'
-import { type ConnectivityRow, listDueConnectivity, lockConnectivity, saveConnectivity } from '../store/connectivity.ts'
+import {
+  type ConnectivityRow,
+  listDueConnectivity,
+  lockConnectivity,
+  lockOffline,
+  saveConnectivity,
+} from '../store/connectivity.ts'
+import type { Queryable } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { countEvents } from './metrics.ts'
 import { persist } from './persist.ts'
@@ -57,6 +64,23 @@ export async function commitConnectivity(pipeline: Pipeline, devices: readonly D
   }
   countEvents(metrics, committed.changes)
   announcer.enqueue(committed.outbox)
+}
+
+/** Those that are offline by a rule that is off now are so no more: an `online` does not come of it, now or later. */
+export async function forgetOffline(
+  { connectivity, now }: Pipeline,
+  tx: Queryable,
+  { org, deviceId, isWatched }: { org: string; deviceId?: string | undefined; isWatched(deviceId: string): boolean },
+): Promise<void> {
+  const times = { nowMs: now(), startedAt: connectivity().startedAt }
+  const rows = (await lockOffline(tx, org, deviceId)).filter(row => !isWatched(row.deviceId))
+  await saveConnectivity(
+    tx,
+    rows.map(({ org, deviceId, ...row }) => {
+      const { state, dueAt } = stepConnectivity(row, null, times)
+      return { org, deviceId, ...state, dueAt }
+    }),
+  )
 }
 
 /** @returns undefined when nobody watches the device and nothing was heard */

@@ -13,6 +13,7 @@ import { ensureOrganisations } from '../store/devices.ts'
 import { nextEpoch } from '../store/epochs.ts'
 import { deleteFence, upsertFences } from '../store/fences.ts'
 import { insertOutbox, type OutboxRow, type OutgoingMessage } from '../store/outbox.ts'
+import { closeCauseless } from './close-causeless.ts'
 import { dueAfter } from './due.ts'
 import { transactionGivingWay } from './give-way.ts'
 import { countEvents } from './metrics.ts'
@@ -90,7 +91,7 @@ export async function commitFences(pipeline: Pipeline, org: string, prepared: Pr
   return created
 }
 
-/** Deletes a fence; devices forget it, nothing is announced but the empty retained message. */
+/** Deletes a fence; devices forget it, nothing is announced but the empty retained messages of it and of incidents that it made. */
 export async function commitFenceDeletion(pipeline: Pipeline, org: string, fenceId: string): Promise<boolean> {
   const { fences, now } = pipeline
   const committed = await persist(
@@ -115,11 +116,12 @@ export function fenceMessage(org: string, fenceId: string, payload: string): Out
 
 /** @param change `changed` are the fences as they are from now on; those of `ids` that are missing from it are deleted */
 async function evaluateDevices(
-  { devices, now, eventListener }: Pipeline,
+  pipeline: Pipeline,
   tx: Queryable,
   change: { org: string; changed: FenceIndex; ids: ReadonlySet<string>; epoch: number; outbox: OutboxRow[] },
 ): Promise<Changed> {
-  const { org, outbox, epoch, changed } = change
+  const { devices, fences, now, eventListener } = pipeline
+  const { org, outbox, epoch, changed, ids } = change
   // A schedule concerns devices wherever they are.
   const scheduled = [...changed.all()].some(({ feature }) => feature.properties.schedule !== undefined)
   const states: CommittedState[] = []
@@ -144,9 +146,12 @@ async function evaluateDevices(
       changes.push(stored.changes)
       states.push(...evaluated.states.values())
     }
-    if (page.length < PAGE) return { epoch, states, changes, outbox }
+    if (page.length < PAGE) break
     after = page.at(-1)!
   }
+  const fence = (id: string) => (ids.has(id) ? changed : fences.of(org)).get(id)?.feature.properties
+  outbox.push(...(await closeCauseless(pipeline, tx, { org, fenceIds: [...ids], fence })))
+  return { epoch, states, changes, outbox }
 }
 
 /**

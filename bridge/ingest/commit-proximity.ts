@@ -1,16 +1,21 @@
-import { type DeviceEvent, type ProximityRule, TrackwireError } from '../../contract/index.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type CauseGone, type DeviceEvent, type ProximityRule, TrackwireError } from '../../contract/index.ts'
 import {
   deviceEventId,
   engineFix,
   episodeId,
   farMetersOf,
+  incidentKey,
   type ProximityStep,
   stepProximity,
 } from '../../geofence-engine/index.ts'
+import type { Queryable } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { ensureOrganisations } from '../store/devices.ts'
+import { insertOutbox, type OutboxRow } from '../store/outbox.ts'
 import {
   deleteProximityRule,
+  forgetPairs,
   lockProximity,
   type ProximityPair,
   saveProximity,
@@ -62,33 +67,65 @@ export async function commitProximity(pipeline: Pipeline, moved: readonly Device
   announcer.enqueue(committed.outbox)
 }
 
-/** Sets a rule. Errors: payload_invalid. @returns whether it is new */
+/** Sets a rule; pairs that were near by another one of its name are so no more, and begin anew. Errors: payload_invalid. @returns whether it is new */
 export async function commitProximityRule(
   pipeline: Pipeline,
   org: string,
   ruleId: string,
   rule: ProximityRule,
 ): Promise<boolean> {
-  const { db, now, proximity } = pipeline
+  const { db, now, proximity, announcer } = pipeline
   checkRule(rule)
-  const created = await persist(
+  const known = proximity().rule(org, ruleId)
+  if (isDeepStrictEqual(known, rule)) return false
+  const { created, outbox } = await persist(
     () =>
       db.transaction(async tx => {
         await ensureOrganisations(tx, [org], now())
-        return saveProximityRule(tx, { org, ruleId, rule }, now())
+        const created = await saveProximityRule(tx, { org, ruleId, rule }, now())
+        return { created, outbox: await forgetNear(pipeline, tx, { org, ruleIds: [ruleId], reason: 'rule-changed' }) }
       }),
     pipeline,
   )
   proximity().put({ org, ruleId, rule })
+  announcer.enqueue(outbox)
   return created
 }
 
-/** Nothing is announced of pairs that were near. @returns whether there was such a rule */
+/** No event comes of pairs that were near; their incidents are closed. @returns whether there was such a rule */
 export async function commitProximityDeletion(pipeline: Pipeline, org: string, ruleId: string): Promise<boolean> {
-  const { db, proximity } = pipeline
-  const existed = await persist(() => db.transaction(tx => deleteProximityRule(tx, org, ruleId)), pipeline)
+  const { db, proximity, announcer } = pipeline
+  const { existed, outbox } = await persist(
+    () =>
+      db.transaction(async tx => {
+        const outbox = await forgetNear(pipeline, tx, { org, ruleIds: [ruleId], reason: 'rule-deleted' })
+        return { existed: await deleteProximityRule(tx, org, ruleId), outbox }
+      }),
+    pipeline,
+  )
   proximity().remove(org, ruleId)
+  announcer.enqueue(outbox)
   return existed
+}
+
+/** Rules no longer watch pairs: what is remembered of these is dropped, and no incident of theirs stays open. */
+export async function forgetNear(
+  { incidents, now }: Pipeline,
+  tx: Queryable,
+  { reason, ...pairs }: { org: string; ruleIds: readonly string[]; otherDeviceId?: string; reason: CauseGone },
+): Promise<OutboxRow[]> {
+  const { org } = pairs
+  // Two rules may watch one pair: the incident is over with the last of them.
+  const gone = new Map<string, string[]>()
+  for (const { ruleId, deviceId, otherDeviceId, state } of await forgetPairs(tx, pairs)) {
+    if (state.nearSince === undefined) continue
+    const key = incidentKey('near', deviceId, otherDeviceId)
+    const episode = episodeId(org, deviceId, 'near', state.nearSince, otherDeviceId, ruleId)
+    gone.set(key, [...(gone.get(key) ?? []), episode])
+  }
+  const withdrawals = [...gone].map(([key, episodes]) => ({ key, episodes, reason }))
+  const messages = await incidents.withdraw(tx, org, withdrawals, now())
+  return messages.length === 0 ? [] : insertOutbox(tx, messages, now())
 }
 
 function checkRule(rule: ProximityRule): void {

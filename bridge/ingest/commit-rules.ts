@@ -3,34 +3,42 @@ import { type RuleSettings, TrackwireError } from '../../contract/index.ts'
 import { ensureOrganisations } from '../store/devices.ts'
 import { nextEpoch } from '../store/epochs.ts'
 import { type RuleSubject, upsertRuleSettings } from '../store/rule-settings.ts'
+import { closeCauseless } from './close-causeless.ts'
 import { persist } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 
 /**
  * Sets the rules of an organisation, a group or a device, or takes them away (null). They count from each device's next fix; what
- * came of its fixes so far is settled. Nothing changes when they are so already. Errors: payload_invalid.
+ * came of its fixes so far is settled. Incidents of a rule that is off with it are closed at once: that fix may never come.
+ * Nothing changes when they are so already. Errors: payload_invalid.
  */
 export async function commitRules(
   pipeline: Pipeline,
   subject: RuleSubject,
   settings: RuleSettings | null,
 ): Promise<void> {
-  const { db, rules, fences, now } = pipeline
+  const { db, rules, fences, announcer, now } = pipeline
   if (isDeepStrictEqual(rules.settings(subject), settings)) return
   checkCorridor(pipeline, subject, settings)
-  const row = await persist(
+  const { row, outbox } = await persist(
     () =>
       db.transaction(async tx => {
         await ensureOrganisations(tx, [subject.org], now())
         const row = { ...subject, settings, epoch: await nextEpoch(tx, subject.org) }
         await upsertRuleSettings(tx, row, now())
-        return row
+        const outbox = await closeCauseless(pipeline, tx, {
+          org: subject.org,
+          ...(subject.scope === 'device' && { deviceId: subject.subject }),
+          rules: (deviceId, groups) => rules.ofChanged(row, deviceId, groups),
+        })
+        return { row, outbox }
       }),
     pipeline,
   )
   rules.put(row)
   pipeline.connectivity().rulesChanged(subject.org)
   fences.reached(subject.org, row.epoch)
+  announcer.enqueue(outbox)
 }
 
 /** A route that is a fence has to be there, though it may go later, and to be a corridor. */

@@ -20,6 +20,8 @@ import {
   lookAfter,
   releaseMembers,
   type Signal,
+  type Withdrawal,
+  withdrawIncidents,
 } from '../../geofence-engine/index.ts'
 import { type Database, DatabaseError, type Queryable } from '../store/database.ts'
 import { loadIncidentSettings } from '../store/incident-settings.ts'
@@ -72,6 +74,23 @@ export class IncidentDesk {
       messages.push(...(await storeLooked(tx, org, looked, nowMs)))
     }
     return { silent, messages }
+  }
+
+  /** What these incidents were about is watched no more. Each is locked and read again first. @returns what is to be announced */
+  async withdraw(
+    tx: Queryable,
+    org: string,
+    gone: readonly (Omit<Withdrawal, 'record'> & { readonly key: string })[],
+    nowMs: number,
+  ): Promise<OutgoingMessage[]> {
+    if (gone.length === 0) return []
+    const book = await this.book(tx, org, { keys: gone.map(({ key }) => key), signals: [], nowMs })
+    const withdrawals = gone.flatMap(({ key, ...about }) => {
+      const record = book.byKey.get(key)
+      return record === undefined ? [] : [{ ...about, record }]
+    })
+    const looked = withdrawIncidents(org, book, withdrawals, { settings: this.settings(org), nowMs })
+    return storeLooked(tx, org, looked, nowMs)
   }
 
   /** The incidents that keys and signals are about, with the storms of their kinds and what might become one. Locked. */

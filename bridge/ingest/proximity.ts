@@ -50,6 +50,10 @@ export class ProximityWatch {
     if (known !== undefined) reindex(known)
   }
 
+  rule(org: string, ruleId: string): ProximityRule | undefined {
+    return this.#orgs.get(org)?.rules.get(ruleId)
+  }
+
   rulesOf(org: string): { id: string; rule: ProximityRule }[] {
     return [...(this.#orgs.get(org)?.rules ?? [])]
       .map(([id, rule]) => ({ id, rule }))

@@ -40,15 +40,22 @@ export class RuleCatalogue {
     if (known === undefined) return NOTHING
     const cached = known.devices.get(deviceId)
     if (cached !== undefined && cached.groups === groups) return cached
-    const rows = [
-      known.settings.get(keyOf('organisation', '')),
-      ...groups.map(group => known.settings.get(keyOf('group', group))),
-      known.settings.get(keyOf('device', deviceId)),
-    ].filter(row => row !== undefined)
+    const rows = keysOf(deviceId, groups)
+      .map(key => known.settings.get(key))
+      .filter(row => row !== undefined)
     const epoch = Math.max(known.groupsEpochs.get(deviceId) ?? 0, ...rows.map(row => row.epoch))
     const inForce = { rules: effectiveRules(rows).rules, epoch, groups }
     known.devices.set(deviceId, inForce)
     return inForce
+  }
+
+  /** What would be in force for a device of these groups after a change. */
+  ofChanged(change: RuleSettingsRow, deviceId: string, groups: readonly string[]): RuleSettings {
+    const changed = keyOf(change.scope, change.subject)
+    const known = this.#orgs.get(change.org)?.settings
+    const row = (key: string) => (key === changed ? change : known?.get(key))
+    const rows = keysOf(deviceId, groups).map(row)
+    return effectiveRules(rows.filter(row => row !== undefined)).rules
   }
 
   settings({ org, scope, subject }: RuleSubject): RuleSettings | null {
@@ -77,6 +84,10 @@ export class RuleCatalogue {
     }
     return rules
   }
+}
+
+function keysOf(deviceId: string, groups: readonly string[]): string[] {
+  return [keyOf('organisation', ''), ...groups.map(group => keyOf('group', group)), keyOf('device', deviceId)]
 }
 
 function keyOf(scope: RuleScope, subject: string): string {

@@ -1,5 +1,4 @@
 import { buildTopic, TrackwireError } from '../../contract/index.ts'
-import { registerDevice } from '../store/devices.ts'
 import { openDayPartitions } from '../store/partitions.ts'
 import { Announcer } from './announcer.ts'
 import { commitJudged } from './clocks/commit-judged.ts'
@@ -7,6 +6,7 @@ import { DeviceClocks } from './clocks/device-clocks.ts'
 import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
 import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitDueConnectivity } from './commit-connectivity.ts'
+import { commitDevice } from './commit-device.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
 import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from './commit-incidents.ts'
 import { commitProximityDeletion, commitProximityRule } from './commit-proximity.ts'
@@ -180,17 +180,8 @@ class RunningIngest implements Ingest {
   setRules: Ingest['setRules'] = (subject, settings) =>
     this.#committer.change(() => commitRules(this.#pipeline, subject, settings))
 
-  registerDevice(device: DeviceRegistration): Promise<{ created: boolean }> {
-    const { db, devices, fences, rules, now } = this.#pipeline
-    return this.#committer.change(async () => {
-      const row = await persist(() => registerDevice(db, device, now()), this.#pipeline)
-      devices.put(row)
-      if (row.regrouped !== null) {
-        rules.regrouped(row.org, row.deviceId, row.regrouped)
-        fences.reached(row.org, row.regrouped)
-      }
-      return { created: row.created }
-    })
+  async registerDevice(device: DeviceRegistration): Promise<{ created: boolean }> {
+    return { created: await this.#committer.change(() => commitDevice(this.#pipeline, device)) }
   }
 
   trustsClock(org: string, deviceId: string, timestamp: number): boolean {

@@ -43,6 +43,17 @@ export function lockConnectivity(db: Queryable, devices: readonly DeviceKey[]): 
   )
 }
 
+/** The rows of an organisation's devices, or of one of them, that are offline; locked. */
+export function lockOffline(db: Queryable, org: string, deviceId: string | undefined): Promise<ConnectivityRow[]> {
+  return db.query<ConnectivityRow>(
+    `select org, device_id as "deviceId", heard_at as "heardAt", session_ended_at as "sessionEndedAt",
+       offline_since as "offlineSince", due_at as "dueAt"
+     from connectivity where org = $1 and ($2::text is null or device_id = $2) and offline_since is not null
+     order by org, device_id for update`,
+    [org, deviceId ?? null],
+  )
+}
+
 export async function saveConnectivity(db: Queryable, rows: readonly ConnectivityRow[]): Promise<void> {
   if (rows.length === 0) return
   await db.query(

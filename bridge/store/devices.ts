@@ -71,28 +71,36 @@ export async function upsertDevice(
   return row!
 }
 
+interface NewDevice {
+  readonly org: string
+  readonly deviceId: string
+  readonly name?: string | undefined
+  readonly groups?: readonly string[] | undefined
+}
+
+type RegisteredDevice = DeviceRow & { readonly created: boolean; readonly regrouped: number | null }
+
 /**
  * Registers a device, or changes its name and groups where they are given; makes its organisation when it is the first of it.
  * @returns its row, whether it is new, and the epoch of this change when it changed the groups of a known device, else null
  */
-export function registerDevice(
-  db: Database,
-  device: { org: string; deviceId: string; name?: string | undefined; groups?: readonly string[] | undefined },
-  nowMs: number,
-): Promise<DeviceRow & { created: boolean; regrouped: number | null }> {
-  return db.transaction(async tx => {
-    await ensureOrganisations(tx, [device.org], nowMs)
-    const [known] = await findDevices(tx, [device])
-    const row = await upsertDevice(tx, device, nowMs)
-    if (known === undefined || isSameSet(known.groups, row.groups)) return { ...row, regrouped: null }
-    const regrouped = await nextEpoch(tx, device.org)
-    await tx.query('update devices set groups_epoch = $3 where org = $1 and device_id = $2', [
-      device.org,
-      device.deviceId,
-      regrouped,
-    ])
-    return { ...row, regrouped }
-  })
+export function registerDevice(db: Database, device: NewDevice, nowMs: number): Promise<RegisteredDevice> {
+  return db.transaction(tx => registerDeviceIn(tx, device, nowMs))
+}
+
+/** The same within a transaction. */
+export async function registerDeviceIn(tx: Queryable, device: NewDevice, nowMs: number): Promise<RegisteredDevice> {
+  await ensureOrganisations(tx, [device.org], nowMs)
+  const [known] = await findDevices(tx, [device])
+  const row = await upsertDevice(tx, device, nowMs)
+  if (known === undefined || isSameSet(known.groups, row.groups)) return { ...row, regrouped: null }
+  const regrouped = await nextEpoch(tx, device.org)
+  await tx.query('update devices set groups_epoch = $3 where org = $1 and device_id = $2', [
+    device.org,
+    device.deviceId,
+    regrouped,
+  ])
+  return { ...row, regrouped }
 }
 
 function isSameSet(a: readonly string[], b: readonly string[]): boolean {

@@ -54,6 +54,22 @@ export async function listNoticed(
   )
 }
 
+/** Open incidents of these kinds, of one device or of some fences where these are given. Not locked. */
+export function listOpen(
+  db: Queryable,
+  org: string,
+  { kinds, deviceId, fenceIds }: { kinds: readonly IncidentKind[]; deviceId?: string; fenceIds?: readonly string[] },
+): Promise<IncidentRecord[]> {
+  return bodies(
+    db.query<Row>(
+      `select body from incidents where org = $1 and kind = any($2::text[]) and state <> 'closed'
+         and ($3::text is null or device_id = $3)
+         and ($4::text[] is null or body->'incident'->>'fenceId' = any($4))`,
+      [org, kinds, deviceId ?? null, fenceIds ?? null],
+    ),
+  )
+}
+
 /** What a storm speaks for and what is still open; locked. */
 export function lockMembers(db: Queryable, org: string, stormId: string): Promise<IncidentRecord[]> {
   return bodies(

@@ -31,11 +31,22 @@ export async function saveProximityRule(db: Queryable, row: ProximityRuleRow, no
   return saved!.created
 }
 
-/** With what is remembered of its pairs. @returns whether there was one */
+/** @returns whether there was one */
 export async function deleteProximityRule(db: Queryable, org: string, ruleId: string): Promise<boolean> {
-  await db.query('delete from proximity_states where org = $1 and rule_id = $2', [org, ruleId])
   const rows = await db.query('delete from proximity_rules where org = $1 and rule_id = $2 returning 1', [org, ruleId])
   return rows.length > 0
+}
+
+/** What is remembered of a rule's pairs, or of those with one other device, is forgotten. @returns it */
+export function forgetPairs(
+  db: Queryable,
+  { org, ruleIds, otherDeviceId }: { org: string; ruleIds: readonly string[]; otherDeviceId?: string },
+): Promise<(ProximityPair & { readonly state: ProximityState })[]> {
+  return db.query<ProximityPair & { readonly state: ProximityState }>(
+    `delete from proximity_states where org = $1 and rule_id = any($2::text[]) and ($3::text is null or other_device_id = $3)
+     returning org, rule_id as "ruleId", device_id as "deviceId", other_device_id as "otherDeviceId", state`,
+    [org, ruleIds, otherDeviceId ?? null],
+  )
 }
 
 /** What is remembered of these pairs, locked; a pair of which nothing is remembered is missing. */

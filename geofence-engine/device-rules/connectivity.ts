@@ -27,7 +27,7 @@ export interface ConnectivityStep {
 
 /**
  * Offline by silence, or by a session that ended and was not taken up again; online when it is heard again.
- * @param settings null: the rule is off; one that is offline still comes back
+ * @param settings null: the rule is off; one that is offline is so no more, nobody is told, and silence counts anew from now
  * @param startedAt when this platform began to listen: silence of before says nothing of the device
  */
 export function stepConnectivity(
@@ -36,6 +36,9 @@ export function stepConnectivity(
   { nowMs, startedAt }: { readonly nowMs: number; readonly startedAt: number },
 ): ConnectivityStep {
   const { heardAt, offlineSince } = state
+  if (offlineSince !== null && settings === null) {
+    return { state: { heardAt: nowMs, sessionEndedAt: null, offlineSince: null }, dueAt: null }
+  }
   if (offlineSince !== null) {
     if (heardAt <= offlineSince) return { state, dueAt: null }
     const back = stepConnectivity({ ...state, offlineSince: null }, settings, { nowMs: heardAt, startedAt })

@@ -5,7 +5,7 @@ import type { DeviceEvent, GeofenceEvent, IncidentSettings } from '../../contrac
 import { MemoryDesk } from '../support/incident-desk.ts'
 
 const SECOND = 1_000
-/** What happens at a second: an event by its short name, a sweep of the clock, an answer to the first incident. */
+/** What happens at a second: an event by its short name, a sweep of the clock, an answer to the first incident, the rules switched off. */
 type Step = readonly [second: number, ...what: string[]]
 
 /** `speed+1` begins the first episode of overspeed, `speed-1` ends it, `speed!+1` takes its begin back, `speed!-1` its end. */
@@ -38,6 +38,7 @@ function play(steps: readonly Step[], settings: IncidentSettings = {}): MemoryDe
     for (const name of what) {
       if (name === 'sweep') desk.sweep(nowMs)
       else if (name === 'ack') desk.acknowledge([...desk.records.keys()][0]!, nowMs)
+      else if (name === 'off') desk.withdraw('rule-off', nowMs)
       else if (name === 'close') desk.close([...desk.records.keys()][0]!, nowMs)
       else {
         // `speed+1@3` is told now and happened at second 3.
@@ -245,6 +246,61 @@ const CASES: readonly {
     announced: ['speed+1', 'speed-1'],
   },
   {
+    name: 'its rule is switched off: closed at once, whatever is told of it later',
+    steps: [
+      [1, 'speed+1'],
+      [2, 'ack'],
+      [5, 'off'],
+      [6, 'off'],
+      [9, 'speed-1'],
+    ],
+    incidents: ['overspeed closed (rule-off) ×1'],
+    announced: ['speed+1', 'speed-1'],
+  },
+  {
+    name: 'what begins after its rule was switched off and on is another one, cooldown or not',
+    steps: [
+      [1, 'off+1'],
+      [5, 'off'],
+      [9, 'off+2'],
+    ],
+    incidents: ['offline closed (rule-off) ×1', 'offline open ×1'],
+    announced: ['off+1', 'off+2'],
+  },
+  {
+    name: 'the end that came after its rule was switched off is taken back: it stays closed',
+    steps: [
+      [1, 'speed+1'],
+      [5, 'off'],
+      [9, 'speed-1'],
+      [10, 'speed!-1'],
+    ],
+    incidents: ['overspeed closed (rule-off) ×1'],
+    announced: ['speed+1', 'speed-1', 'speed!-1'],
+  },
+  {
+    name: 'the begin of one whose rule was switched off is taken back: there was nothing',
+    steps: [
+      [1, 'speed+1'],
+      [5, 'off'],
+      [9, 'speed!+1'],
+    ],
+    incidents: ['overspeed closed (retracted) ×0'],
+    announced: ['speed+1', 'speed!+1'],
+  },
+  {
+    name: 'not yet shown, it is never told, neither by the clock nor by its end',
+    settings: { minSeconds: { overspeed: 60 } },
+    steps: [
+      [1, 'speed+1'],
+      [5, 'off'],
+      [90, 'sweep'],
+      [95, 'speed-1'],
+    ],
+    incidents: [],
+    announced: [],
+  },
+  {
     name: 'an older time of it that is told late, while another one lasts, is counted',
     steps: [
       [100, 'speed+2'],
@@ -273,6 +329,26 @@ describe('incidents', () => {
       )
     })
   }
+
+  test('one of two episodes is withdrawn: it is open as long as the other lasts', () => {
+    const desk = new MemoryDesk()
+    desk.hear(1_000, deviceEvent('off+1', 1_000))
+    desk.hear(2_000, deviceEvent('off+2', 2_000))
+    desk.withdraw('rule-deleted', 3_000, ['off1'])
+    assert.deepEqual(desk.summary(), ['offline open ×2'])
+    desk.withdraw('rule-deleted', 4_000, ['off2'])
+    assert.deepEqual(desk.summary(), ['offline closed (rule-deleted) ×2'])
+    assert.equal(desk.retained.size, 0)
+  })
+
+  test('a storm is over when the rule of those in it is switched off', () => {
+    const desk = new MemoryDesk({ storm: { devices: 3, windowSeconds: 60 } })
+    for (const id of ['a', 'b', 'c', 'd']) desk.hear(1_000, deviceEvent('off+1', 1_000, id))
+    assert.ok(desk.summary().includes('storm of 4/4 open ×1'))
+    desk.withdraw('rule-off', 5_000)
+    assert.ok(desk.shown().every(({ state }) => state === 'closed'))
+    assert.equal(desk.retained.size, 0)
+  })
 
   test('what is retained is what is open', () => {
     const desk = play([

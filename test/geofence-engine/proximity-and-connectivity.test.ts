@@ -141,14 +141,8 @@ describe('connectivity', () => {
     { name: 'or did, over whatever way', before: state(107, 105), settings: GRACE, now: 200, due: 707 },
     { name: 'sessions do not matter without a grace', before: state(100, 105), settings: SILENCE, now: 120, due: 160 },
     { name: 'no rule', before: state(100), settings: null, now: 9_000, due: null },
-    {
-      name: 'no rule, and heard again',
-      before: state(300, null, 160),
-      settings: null,
-      now: 301,
-      change: 'online@300 140 s',
-      due: null,
-    },
+    { name: 'no rule any more, and heard again', before: state(300, null, 160), settings: null, now: 301, due: null },
+    { name: 'no rule any more, and not heard', before: state(100, null, 160), settings: null, now: 301, due: null },
   ]
   for (const { name, before, settings, now, started = 0, change, due } of CASES) {
     test(name, () => {

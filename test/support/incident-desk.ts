@@ -1,4 +1,5 @@
 import {
+  type CauseGone,
   type CompleteIncidentSettings,
   completeIncidentSettings,
   type DeviceEvent,
@@ -19,6 +20,7 @@ import {
   lookAgain,
   releaseMembers,
   type TimelineEntry,
+  withdrawIncidents,
 } from '../../geofence-engine/index.ts'
 
 /** Incidents in memory, kept as the platform keeps them in rows; every record goes through JSON. */
@@ -60,6 +62,13 @@ export class MemoryDesk {
 
   close(id: string, nowMs: number): void {
     this.#answer(id, 'close', nowMs)
+  }
+
+  /** The cause of every incident, or of some episodes, is gone. */
+  withdraw(reason: CauseGone, nowMs: number, episodes?: readonly string[]): void {
+    const records = [...this.records.values()]
+    const withdrawals = records.map(record => ({ record, reason, ...(episodes !== undefined && { episodes }) }))
+    this.#apply(withdrawIncidents('demo', this.#book(nowMs), withdrawals, { settings: this.settings, nowMs }), nowMs)
   }
 
   /** `kind state×count`, in the order of opening; storms with their counts. */

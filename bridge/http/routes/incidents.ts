@@ -63,7 +63,7 @@ export function incidentRoutes(app: Api, { db, ingest }: { db: Database; ingest:
         operationId: 'listIncidents',
         summary: 'Incidents of the devices one may see, newest first',
         description:
-          'Ordered by when they began. Storms, and the incidents that are nobody else’s, are for those who see every device. What a storm speaks for is listed with `partOf`, or with `deviceId`.',
+          'Ordered by when they began; `closed.reason` says how one ended. Storms, and the incidents that are nobody else’s, are for those who see every device. What a storm speaks for is listed with `partOf`, or with `deviceId`.',
         tags: ['incidents'],
         querystring: pageQuery({
           state: Type.Optional(StateFilter),

@@ -69,7 +69,7 @@ export function proximityRoutes(app: Api, { ingest }: { ingest: Ingest }): void 
       config: { access: DISPATCHERS },
       schema: {
         operationId: 'deleteProximityRule',
-        summary: 'Watch them no more; nothing is announced',
+        summary: 'Watch them no more; nothing is announced, and no incident of theirs stays open',
         tags: ['rules'],
         params: ById,
         response: {
