@@ -1,5 +1,6 @@
 import { describe } from 'node:test'
 import { fencesAlertsSosSuite } from './fences-alerts-sos-suite.ts'
+import { incidentsSuite } from './incidents-suite.ts'
 import { rulesSuite } from './rules-suite.ts'
 import { setAsideSuite } from './set-aside-suite.ts'
 import { trackingSuite } from './tracking-suite.ts'
@@ -8,3 +9,4 @@ describe('tracking on PGlite', () => trackingSuite())
 describe('fences, alerts and SOS on PGlite', () => fencesAlertsSosSuite())
 describe('rules on PGlite', () => rulesSuite())
 describe('set aside on PGlite', () => setAsideSuite())
+describe('incidents on PGlite', () => incidentsSuite())

@@ -1,6 +1,7 @@
 import { after, describe } from 'node:test'
 import { withPostgresUrl } from '../../support/databases.ts'
 import { fencesAlertsSosSuite } from './fences-alerts-sos-suite.ts'
+import { incidentsSuite } from './incidents-suite.ts'
 import { rulesSuite } from './rules-suite.ts'
 import { setAsideSuite } from './set-aside-suite.ts'
 import { trackingSuite } from './tracking-suite.ts'
@@ -15,9 +16,11 @@ const first = await withPostgresUrl(scope)
 const second = await withPostgresUrl(scope)
 const third = await withPostgresUrl(scope)
 const fourth = await withPostgresUrl(scope)
+const fifth = await withPostgresUrl(scope)
 const skip = first === undefined && 'no PostgreSQL: set TRACKWIRE_TEST_POSTGRES_URL, or install its server programs'
 
 describe('tracking on PostgreSQL', { skip }, () => trackingSuite(first))
 describe('fences, alerts and SOS on PostgreSQL', { skip }, () => fencesAlertsSosSuite(second))
 describe('rules on PostgreSQL', { skip }, () => rulesSuite(third))
 describe('set aside on PostgreSQL', { skip }, () => setAsideSuite(fourth))
+describe('incidents on PostgreSQL', { skip }, () => incidentsSuite(fifth))
