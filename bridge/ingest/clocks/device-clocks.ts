@@ -96,9 +96,12 @@ export class DeviceClocks {
     this.#learnt.set(key, clock)
     if (!isNew) return
     const applied = this.#corrections.get(key) ?? 0
-    logger.warn({ ...device, offsetSeconds, appliedSeconds: applied, fixes: count }, 'the clock of a device was learnt')
-    if (offsetSeconds === applied || !this.#told.take(`${key}@${offsetSeconds}`)) return
     const { org, deviceId } = device
+    logger.warn(
+      { org, deviceId, offsetSeconds, appliedSeconds: applied, fixes: count },
+      'the clock of a device was learnt',
+    )
+    if (offsetSeconds === applied || !this.#told.take(`${key}@${offsetSeconds}`)) return
     const topic = buildTopic('errors', { org, userId: deviceId })
     const notice: ErrorNotice = {
       code: 'clock_offset',
