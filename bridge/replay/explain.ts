@@ -10,6 +10,7 @@ import {
   explainEvent,
   foldDecisions,
   type Names,
+  withoutConfirmed,
 } from './explanation.ts'
 import type { ReplayRequest } from './replay-request.ts'
 import { type ReplayAnswer, runReplay } from './run-replay.ts'
@@ -133,7 +134,7 @@ async function explainAll(
   for (const row of ids.length === 0 ? [] : await findDecidedEvents(db, org, deviceId, ids)) {
     rows.set(row.base_id, [...(rows.get(row.base_id) ?? []), row])
   }
-  return foldDecisions(decisions).map(folded =>
+  return foldDecisions(withoutConfirmed(decisions)).map(folded =>
     explainDecision(folded, rows.get(folded.decision.eventId ?? '') ?? [], source, names),
   )
 }

@@ -66,6 +66,12 @@ export function foldDecisions(decisions: readonly Decision[]): FoldedDecision[] 
   return folded
 }
 
+/** What was announced by the clock and confirmed by a fix was decided twice: the fix has the last word. Input in order of storing or of time. */
+export function withoutConfirmed(decisions: readonly Decision[]): Decision[] {
+  const lastOf = new Map(decisions.map(decision => [decision.eventId, decision]))
+  return decisions.filter(decision => decision.eventId === undefined || lastOf.get(decision.eventId) === decision)
+}
+
 /** @param rows the revisions of the event that was announced, oldest first */
 export function explainDecision(
   { decision, count, until }: FoldedDecision,
@@ -85,7 +91,11 @@ export function explainDecision(
           : 'corrected'
   const what = whatOf(decision, row?.body, names)
   const times = count > 1 ? `, ${count} times until ${names.writeTime(until)}` : ''
-  const text = `${names.writeTime(decision.timestamp)} ${what} ${fateOf(outcome, row, names)}${times}: ${why}`
+  const decidedAt = names.writeTime(decision.timestamp)
+  // An event bears the first of the fixes that confirm it, a moment between two, the time at which it was due.
+  const happenedAt = row === undefined ? decidedAt : names.writeTime(row.body.timestamp)
+  const when = happenedAt === decidedAt ? '' : ` at ${happenedAt}`
+  const text = `${decidedAt} ${what}${when} ${fateOf(outcome, row, names)}${times}: ${why}`
   return {
     ...facts,
     text,
