@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { TrackwireError } from '../../contract/index.ts'
 
-const METHODS = 'GET, HEAD, POST, PUT, DELETE'
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 const HEADERS = 'authorization, content-type, accept, x-request-id'
 const EXPOSED = 'location, retry-after, www-authenticate, x-request-id'
 const PREFLIGHT_SECONDS = '600'

@@ -24,6 +24,11 @@ const NewDevice = Type.Object(
   { additionalProperties: false },
 )
 
+const DeviceChange = Type.Object(
+  { name: Type.Optional(Type.String({ maxLength: 200 })), groups: Type.Optional(Groups) },
+  { additionalProperties: false, minProperties: 1, description: 'What is left out stays as it is' },
+)
+
 /** A device as the API shows it. */
 export const Device = Type.Object(
   {
@@ -133,6 +138,35 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
         .code(201)
         .header('location', `/api/v1/devices/${id}`)
         .send({ device: deviceView(row), token })
+    },
+  )
+
+  app.patch(
+    '/api/v1/devices/:deviceId',
+    {
+      config: { access: ADMINS },
+      schema: {
+        operationId: 'changeDevice',
+        summary: 'Change the name of a device, or the groups it is in',
+        description:
+          'Fences and rules of the groups count from where the device is now; what was announced before stays as it is.',
+        tags: ['devices'],
+        params: ByDevice,
+        body: DeviceChange,
+        response: {
+          200: { $ref: 'Device#' },
+          ...problems('device_unknown', 'payload_not_json', 'payload_invalid', 'request_invalid'),
+        },
+      },
+    },
+    async request => {
+      const { org } = principalOf(request)
+      const { deviceId } = request.params
+      if ((await findDevice(db, org, deviceId)) === undefined) throw unknownDevice(deviceId)
+      await ingest.registerDevice({ org, deviceId, ...request.body })
+      const row = await findDevice(db, org, deviceId)
+      if (row === undefined) throw unknownDevice(deviceId)
+      return deviceView(row)
     },
   )
 

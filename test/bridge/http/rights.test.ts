@@ -37,6 +37,7 @@ describe('rights', () => {
     ['GET', '/api/v1/devices', EVERYONE],
     ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
     ['GET', '/api/v1/devices/truck-1', EVERYONE],
+    ['PATCH', '/api/v1/devices/truck-1', ['admin'], { name: 'One' }],
     ['GET', '/api/v1/devices/truck-1/last', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/history', EVERYONE],
     ['POST', '/api/v1/devices/truck-1/sos', SENDERS, sos],

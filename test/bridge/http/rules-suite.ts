@@ -52,6 +52,23 @@ export function rulesSuite(databaseUrl?: string): void {
     assert.deepEqual(await get('/groups/vans'), {})
   })
 
+  test('a device that is moved to another group has its rules from then on', async () => {
+    await put('/groups/old', { overspeed: { limit: 10 } })
+    await put('/groups/new', { lowBattery: { limit: 15 } })
+    await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body: { id: 'moved', name: 'M', groups: ['old'] } })
+    const change = (body: unknown, id = 'moved', caller = ADMIN) =>
+      platform.call('PATCH', `/api/v1/devices/${id}`, { caller, body })
+    const { status, body } = await change({ groups: ['new'] })
+    assert.deepEqual([status, body.name, body.groups], [200, 'M', ['new']])
+    assert.deepEqual((await effective('moved')).rules, { lowBattery: { limit: 15 } })
+    assert.deepEqual((await change({ name: 'N' })).body.groups, ['new'], 'what is left out stays')
+    assert.equal((await change({ groups: [] }, 'nobody')).body.code, 'device_unknown')
+    assert.equal((await change({ groups: [] }, 'moved', { ...ADMIN, org: 'other' })).body.code, 'device_unknown')
+    for (const bad of [{}, { groups: 'new' }, { groups: ['a b'] }, { id: 'x' }])
+      assert.equal((await change(bad)).body.code, 'payload_invalid', JSON.stringify(bad))
+    for (const group of ['old', 'new']) await platform.call('DELETE', `${RULES}/groups/${group}`, { caller: ADMIN })
+  })
+
   test('the narrower wins, rule by rule; of several groups the last in the alphabet; null is off', async () => {
     await put('', { overspeed: { limit: 30 }, idle: { seconds: 600 }, lowBattery: { limit: 10 } })
     await put('/groups/north', { overspeed: { limit: 25 }, tow: {} })
