@@ -63,7 +63,7 @@ export type IdleSettings = Type.Static<typeof IdleSettings>
 
 export const MotionSettings = Type.Object(
   {
-    distanceMeters: meters('farther than so from where it stands, beside its accuracy, is moving; 200'),
+    distanceMeters: meters('farther than so from where it stands, beside its accuracy, is moving; 150'),
     seconds: seconds('how long it stays within that distance to be stationary; 180'),
     minFixes: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 100, description: 'Fixes in a row that confirm that it moves; 2' }),
