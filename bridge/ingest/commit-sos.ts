@@ -15,11 +15,12 @@ import {
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { ensureOrganisations } from '../store/devices.ts'
-import { insertOutbox, type OutboxRow, type OutgoingMessage } from '../store/outbox.ts'
-import { expireDueTimes, lockAlert, lockOpenAlert, type SosAlertRow, saveAlert } from '../store/sos-alerts.ts'
-import { findSosEvent, insertSosEvent } from '../store/sos-events.ts'
+import type { OutboxRow, OutgoingMessage } from '../store/outbox.ts'
+import { expireDueTimes, lockAlert, type SosAlertRow } from '../store/sos-alerts.ts'
+import { findSosEvent } from '../store/sos-events.ts'
 import { loadSosPolicy, saveSosPolicy } from '../store/sos-policies.ts'
-import { findSosRequest, insertSosRequest } from '../store/sos-requests.ts'
+import { lockSosSituation } from '../store/sos-situation.ts'
+import { type SosStep, storeSosStep } from '../store/sos-steps.ts'
 import { UNIQUE_VIOLATION } from '../store/sqlstate.ts'
 import type { SosCall, SosEscalation, SosPolicyChange, SosReply, SosTaken } from './ingest.ts'
 import { persist, VersionConflict } from './persist.ts'
@@ -42,17 +43,11 @@ export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promi
   const { org, deviceId, registers, receivedAt } = call
   const { request, amended, sentTimestamp } = readSosRequest(call.request, receivedAt)
   const committed = await persist(async () => {
-    await devices.refresh(db, [call])
+    const [newest] = await Promise.all([newestFix(pipeline, call), devices.refresh(db, [call])])
     if (!registers && !devices.has(org, deviceId)) throw unknownDevice(deviceId)
-    const newest = await newestFix(pipeline, call)
     return transactionOnAlert(pipeline, async tx => {
       const registered = await devices.insertUnknown(tx, [{ org, deviceId }], now())
-      // Statements that do not need each other's answers go together: each way to the database costs under load.
-      const [metBefore, policy] = await Promise.all([
-        findSosRequest(tx, org, deviceId, request.id),
-        loadSosPolicy(tx, org),
-      ])
-      const row = metBefore === undefined ? await lockOpenAlert(tx, org, deviceId) : await lockAlert(tx, org, metBefore)
+      const { metBefore, row, policy } = await lockSosSituation(tx, { org, deviceId, requestId: request.id })
       const before = (row?.body as SosAlert | undefined) ?? null
       const receipt = { receivedAt, drill: policy.drillUntil !== undefined && receivedAt < policy.drillUntil }
       const { alert, events, ended } = applySosRequest(call, before, request, newest, receipt)
@@ -67,12 +62,8 @@ export async function commitSosRequest(pipeline: Pipeline, call: SosCall): Promi
       const own =
         ended === undefined ? { row, before, events } : { row: undefined, before: null, events: events.slice(1) }
       const body = sentTimestamp === undefined ? request : { ...request, sentTimestamp }
-      const met = { org, deviceId, requestId: request.id, alertId: alert.alertId, receivedAt, body }
-      const [step] = await Promise.all([
-        storeStep(pipeline, tx, { ...about, ...own, alert, told }),
-        isNew ? insertSosRequest(tx, met) : undefined,
-      ])
-      steps.push(step)
+      const met = isNew ? { request: { deviceId, requestId: request.id, receivedAt, body } } : {}
+      steps.push(await storeStep(pipeline, tx, { ...about, ...own, alert, told, ...met }))
       return { registered, steps, repeated: isNew || request.action === 'cancel' ? null : alert }
     })
   }, pipeline)
@@ -229,12 +220,14 @@ async function storeStep(
     principal: string
     /** What the device is told beside. */
     told?: readonly OutgoingMessage[]
+    /** The trigger that is met for the first time. */
+    request?: SosStep['request']
     /** Its time had come: the next one has to be stored, though nothing else changed. */
     isDue?: boolean
   },
 ): Promise<Step> {
-  const { org, row, before, alert, newest, policy, principal, told = [], isDue = false } = step
-  if (alert === before && !isDue) return { alert, events: [], outbox: [] }
+  const { org, row, before, alert, newest, policy, principal, told = [], request, isDue = false } = step
+  if (alert === before && request === undefined && !isDue) return { alert, events: [], outbox: [] }
   const saved = {
     org,
     alertId: alert.alertId,
@@ -246,16 +239,23 @@ async function storeStep(
     version: (row?.version ?? 0) + 1,
     body: alert,
   }
-  const [, ...areNew] = await Promise.all([
-    saveAlert(tx, saved),
-    ...step.events.map(event => insertSosEvent(tx, { org, event, principal }, now())),
-  ])
-  const events = step.events.filter((_, i) => areNew[i])
   // A trigger that joined may have brought the first words: they belong on the alert's topic, though nothing is announced.
-  const isShown = events.length > 0 || alert.message !== before?.message
-  const open = isShown ? [openMessage(org, alert, newest)] : []
-  const messages = [...events.map(event => notification(org, event)), ...told, ...open]
-  return { alert, events, outbox: messages.length === 0 ? [] : await insertOutbox(tx, messages, now()) }
+  const whenNew = alert.message === before?.message
+  const { newIds, outbox } = await storeSosStep(
+    tx,
+    {
+      alert: saved,
+      principal,
+      events: step.events.map(event => ({ event, message: notification(org, event) })),
+      messages: [
+        ...told.map(message => ({ message, whenNew: false })),
+        { message: openMessage(org, alert, newest), whenNew },
+      ],
+      ...(request !== undefined && { request }),
+    },
+    now(),
+  )
+  return { alert, events: step.events.filter(({ id }) => newIds.includes(id)), outbox }
 }
 
 function applyToMemory({ alerts, announcer, metrics }: Pipeline, org: string, { alert, events, outbox }: Step): void {

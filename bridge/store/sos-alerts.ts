@@ -23,15 +23,6 @@ export function loadOpenAlerts(db: Queryable): Promise<SosAlertRow[]> {
   return db.query<SosAlertRow>(`select ${COLUMNS} from sos_alerts where ${IS_OPEN}`)
 }
 
-/** The device's open alert, locked until the transaction ends. */
-export async function lockOpenAlert(db: Queryable, org: string, deviceId: string): Promise<SosAlertRow | undefined> {
-  const [row] = await db.query<SosAlertRow>(
-    `select ${COLUMNS} from sos_alerts where org = $1 and device_id = $2 and ${IS_OPEN} for update`,
-    [org, deviceId],
-  )
-  return row
-}
-
 /** An alert by its id, open or closed, locked until the transaction ends. */
 export async function lockAlert(db: Queryable, org: string, alertId: string): Promise<SosAlertRow | undefined> {
   const [row] = await db.query<SosAlertRow>(
@@ -39,27 +30,6 @@ export async function lockAlert(db: Queryable, org: string, alertId: string): Pr
     [org, alertId],
   )
   return row
-}
-
-/** Writes an alert whose row is locked or new (`version` 1). A second open one of a device fails with 23505. */
-export async function saveAlert(db: Queryable, alert: SosAlertRow): Promise<void> {
-  await db.query(
-    `insert into sos_alerts (org, alert_id, device_id, state, opened_at, closed_at, due_at, version, body)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
-     on conflict (org, alert_id) do update set state = excluded.state, closed_at = excluded.closed_at,
-       due_at = excluded.due_at, version = excluded.version, body = excluded.body`,
-    [
-      alert.org,
-      alert.alertId,
-      alert.deviceId,
-      alert.state,
-      alert.openedAt,
-      alert.closedAt,
-      alert.dueAt,
-      alert.version,
-      JSON.stringify(alert.body),
-    ],
-  )
 }
 
 /** Alerts that wait for their next step, the longest waiting first. */
