@@ -3,6 +3,7 @@ import type { CompiledFence } from './compiled-fence.ts'
 import type { Decision } from './decision.ts'
 import { applyDeviceRules } from './device-rules/apply-device-rules.ts'
 import type { DeviceState, FenceMemory, Fix } from './device-state.ts'
+import type { FenceIndex } from './fence-index.ts'
 import { applyFenceRules, POSITION_BELIEVED_MS, passTime, pinned, tellExpected } from './fence-rules.ts'
 import { FenceTelling } from './fence-telling.ts'
 import { appliesTo } from './rules/applies-to.ts'
@@ -57,37 +58,37 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, fix:
   const { device, fences } = surroundings
   const { timestamp, location } = fix
 
-  const covering = new Set(fences.covering(location.lng, location.lat))
-  const remembered = new Map(Object.entries(state.fences))
-  const concerned = new Set(covering)
-  for (const fenceId of remembered.keys()) {
-    const fence = fences.get(fenceId)
-    if (fence !== undefined) concerned.add(fence)
-  }
+  const covering = fences.covering(location.lng, location.lat)
+  const remembered = Object.keys(state.fences)
+  let concerned: Iterable<CompiledFence> = concernedBy(covering, remembered, fences)
   let track: Track | null = null
   if (previous !== null && fences.hasCrossing) {
     track = new Track(state, fix)
-    for (const fence of fences.crossedBy(track.fixes)) concerned.add(fence)
+    concerned = new Set([...concerned, ...fences.crossedBy(track.fixes)])
   }
   if (previous !== null && fences.hasExpecting) {
-    for (const fence of fences.expectingBetween(previous.timestamp, timestamp)) concerned.add(fence)
+    concerned = new Set([...concerned, ...fences.expectingBetween(previous.timestamp, timestamp)])
   }
 
   let telling: FenceTelling | null = null
   const kept: [string, FenceMemory][] = []
+  /** Most fixes change nothing: then what is remembered is not copied. */
+  let unchanged = 0
   for (const fence of concerned) {
     const { id, properties } = fence.feature
     const settledUntil = surroundings.settledUntil(Math.max(fence.epoch, surroundings.epoch))
     if (timestamp <= settledUntil) {
-      const settled = remembered.get(id)
+      const settled = memoryOf(state, id)
       if (settled !== undefined) kept.push([id, pinned(settled, previous)])
       continue
     }
     if (!appliesTo(properties, device)) continue
-    const inside = covering.has(fence)
-    const before = remembered.get(id) ?? unremembered(state, fence.noise?.maxAccuracy)
+    const inside = covering.includes(fence)
+    const before = memoryOf(state, id) ?? unremembered(state, fence.noise?.maxAccuracy)
     if (fence.isPlain && inside === before.inside) {
-      if (inside) kept.push([id, STAYS])
+      if (!inside) continue
+      if (isBare(before)) unchanged += 1
+      kept.push([id, isBare(before) ? before : STAYS])
       continue
     }
     telling ??= new FenceTelling(device, timestamp)
@@ -97,7 +98,7 @@ export function evaluateFix(surroundings: Surroundings, state: DeviceState, fix:
   }
   const after: { -readonly [Part in keyof DeviceState]: DeviceState[Part] } = {
     newest: fix,
-    fences: Object.fromEntries(kept),
+    fences: unchanged === kept.length && unchanged === remembered.length ? state.fences : Object.fromEntries(kept),
   }
   const bestAccuracy = bestAccuracyWith(state, fix)
   if (bestAccuracy !== undefined) after.bestAccuracy = bestAccuracy
@@ -187,6 +188,31 @@ export function evaluateFenceChange(
 }
 
 const STAYS: FenceMemory = { inside: true }
+
+function isBare({ stay, withheld, pending, undecided }: FenceMemory): boolean {
+  return stay === undefined && withheld === undefined && pending === undefined && undecided === undefined
+}
+
+/** An id may be the name of something that every object has. */
+function memoryOf({ fences }: DeviceState, fenceId: string): FenceMemory | undefined {
+  return Object.hasOwn(fences, fenceId) ? fences[fenceId] : undefined
+}
+
+/** The fences that cover the position and those that are remembered, each once. */
+function concernedBy(
+  covering: CompiledFence[],
+  remembered: readonly string[],
+  fences: FenceIndex,
+): readonly CompiledFence[] {
+  let concerned = covering
+  for (const fenceId of remembered) {
+    const fence = fences.get(fenceId)
+    if (fence === undefined || covering.includes(fence)) continue
+    if (concerned === covering) concerned = [...covering]
+    concerned.push(fence)
+  }
+  return concerned
+}
 
 /** An {@link Evaluation} whose decisions are worked out when they are read. */
 class Told implements Evaluation {
