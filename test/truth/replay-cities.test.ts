@@ -7,6 +7,8 @@ import { CITIES, type CityTruth, loadCity } from '../support/geofence-truth.ts'
 const dataDir = process.env.TRACKWIRE_TEST_DATA
 const skip = dataDir === undefined && 'TRACKWIRE_TEST_DATA does not say where the real traces are'
 const DEVICES_A_CALL = 100
+/** Of a city with more fixes than this, so many of whole devices are compared. */
+const MOST_FIXES = 12_000
 
 /** Every setting of a fence that changes what it announces, one after the other. */
 const SETTINGS: readonly FenceProperties[] = [
@@ -22,7 +24,7 @@ const SETTINGS: readonly FenceProperties[] = [
 
 for (const city of CITIES) {
   test(`${city}: the stored tracks, run again, give exactly what was announced live`, { skip }, t =>
-    replayAsAnnounced(t, loadCity(dataDir!, city), {}),
+    replayAsAnnounced(t, someOf(loadCity(dataDir!, city)), {}),
   )
 }
 
@@ -70,9 +72,24 @@ async function replayAsAnnounced(t: TestContext, truth: CityTruth, rules: RuleSe
   }
   assert.equal(same, announced.length)
   assert.deepEqual(byId(replayed), byId(announced))
-  const stored = [...truth.tracks.values()].reduce((sum, { length }) => sum + length, 0) - truth.repeatedFixes
-  assert.equal(fixes, stored)
+  const stored = [...truth.tracks.values()].map(track => new Set(track.map(({ timestamp }) => timestamp)).size)
+  assert.equal(
+    fixes,
+    stored.reduce((sum, size) => sum + size, 0),
+  )
   t.diagnostic(`${fixes} fixes, ${announced.length} events`)
+}
+
+/** Whole tracks of its first devices. */
+function someOf(truth: CityTruth): CityTruth {
+  let fixes = 0
+  const tracks = new Map(
+    [...truth.tracks].filter(([, { length }]) => {
+      fixes += length
+      return fixes <= MOST_FIXES
+    }),
+  )
+  return { ...truth, tracks }
 }
 
 async function send({ call, ingest }: HttpPlatform, { fences, tracks }: CityTruth): Promise<void> {
