@@ -5,7 +5,7 @@ import { openPglite } from '../../bridge/store/database-pglite.ts'
 import { migrate } from '../../bridge/store/migrate.ts'
 import type { FenceFeature, GeofenceEvent, LocationUpdate } from '../../contract/index.ts'
 import { silent, withPostgres } from '../support/databases.ts'
-import { CITIES, type CityTruth, loadCity, readLines, scoreCity } from '../support/geofence-truth.ts'
+import { CITIES, type City, type CityTruth, loadCity, readLines, scoreCity } from '../support/geofence-truth.ts'
 import { withIngest } from '../support/ingest.ts'
 import type { TestScope } from '../support/scope.ts'
 import { consume, describeEvent, standingIds } from '../support/standing.ts'
@@ -17,6 +17,15 @@ const NOW = Date.UTC(2026, 0, 1)
 const now = (): number => NOW
 /** Fixes of a device that are sent, from its first on. */
 const MOST_FIXES = 150
+/** Of cities where a fix is in many fences one device is as much as two elsewhere. */
+const DEVICES_OF: Readonly<Record<City, number>> = {
+  'chicago-shuttle': 1,
+  'porto-taxi': 2,
+  'helsinki-phones': 2,
+  'aracaju-gotrack': 2,
+  'austin-buses': 1,
+}
+const UPLOADS_AT_ONCE = 10
 
 type Order = (fixes: readonly LocationUpdate[], random: () => number) => LocationUpdate[][]
 
@@ -40,19 +49,24 @@ for (const city of CITIES) {
     if (db === undefined) return
     const seed = Number(process.env.TRACKWIRE_TEST_SEED ?? Date.now() % 1_000_000)
     console.log(`${city}: seed ${seed}`)
-    const truth = someOf(loadCity(dataDir!, city), 2)
+    const truth = someOf(loadCity(dataDir!, city), DEVICES_OF[city])
     const strictly = truth.fences.map(fence => ({ ...fence, properties: { ...fence.properties, ...SETTINGS } }))
     const plain = await openOrg(t, db, `${city}-plain`, truth.fences)
     const strict = await openOrg(t, db, `${city}-strict`, strictly)
     const inOrder = await strict.deliver(messagesOf(truth, fixes => batches(fixes, 200), seed))
     assert.ok(inOrder.lines.length > 0)
-    for (const [i, [name, order]] of Object.entries(ORDERS).entries()) {
-      const messages = messagesOf(truth, order, seed + i)
-      const { stands } = await plain.deliver(messages)
+    const delivered = await Promise.all(
+      Object.entries(ORDERS).map(async ([name, order], i) => {
+        const messages = messagesOf(truth, order, seed + i)
+        const [{ stands }, { lines }] = await Promise.all([plain.deliver(messages), strict.deliver(messages)])
+        return { name, stands, lines }
+      }),
+    )
+    for (const { name, stands, lines } of delivered) {
       const { matched, missing, extra, samples } = scoreCity(truth, stands)
       assert.deepEqual({ missing, extra }, { missing: 0, extra: 0 }, `${name}: ${samples.join('\n')}`)
       assert.ok(matched > 0, 'some crossings were compared')
-      assert.deepEqual((await strict.deliver(messages)).lines, inOrder.lines, name)
+      assert.deepEqual(lines, inOrder.lines, name)
     }
     await plain.close()
     await strict.close()
@@ -72,24 +86,29 @@ test('tricky uploads that come in disorder give the standing events of the track
   ])
   const orgs = new Map<string, Awaited<ReturnType<typeof openOrg>>>()
   for (const city of CITIES) orgs.set(city, await openOrg(t, db, city, loadCity(dataDir!, city).fences))
-  let uploads = 0
-  for (const [i, line] of readLines(`${dataDir}/tricky/derived-uploads.jsonl.gz`).entries()) {
-    const recorded = JSON.parse(line) as Recorded
-    if (!disorderly.has(recorded.case)) continue
-    uploads++
-    const sent = recorded.uploads.map(({ fixes }) =>
-      fixes.map(({ t: timestamp, lat, lon }): LocationUpdate => ({ timestamp, location: { lat, lng: lon } })),
+  const uploads = readLines(`${dataDir}/tricky/derived-uploads.jsonl.gz`)
+    .map(line => JSON.parse(line) as Recorded)
+    .filter(recorded => disorderly.has(recorded.case))
+  for (const part of batches([...uploads.entries()], UPLOADS_AT_ONCE)) {
+    await Promise.all(
+      part.map(async ([i, recorded]) => {
+        const sent = recorded.uploads.map(({ fixes }) =>
+          fixes.map(({ t: timestamp, lat, lon }): LocationUpdate => ({ timestamp, location: { lat, lng: lon } })),
+        )
+        const first = new Map<number, LocationUpdate>()
+        for (const fix of sent.flat()) if (!first.has(fix.timestamp)) first.set(fix.timestamp, fix)
+        const track = [...first.values()].sort((a, b) => a.timestamp - b.timestamp)
+        const org = orgs.get(recorded.source)!
+        const [asSent, inOrder] = await Promise.all([
+          org.deliver(new Map([[`truck-${i}`, sent]])),
+          org.deliver(new Map([[`truck-${i}`, [track]]])),
+        ])
+        assert.deepEqual(asSent.lines, inOrder.lines, `${recorded.case} of ${recorded.device}`)
+      }),
     )
-    const first = new Map<number, LocationUpdate>()
-    for (const fix of sent.flat()) if (!first.has(fix.timestamp)) first.set(fix.timestamp, fix)
-    const track = [...first.values()].sort((a, b) => a.timestamp - b.timestamp)
-    const org = orgs.get(recorded.source)!
-    const asSent = await org.deliver(new Map([[`truck-${i}`, sent]]))
-    const inOrder = await org.deliver(new Map([[`truck-${i}`, [track]]]))
-    assert.deepEqual(asSent.lines, inOrder.lines, `${recorded.case} of ${recorded.device}`)
   }
   for (const org of orgs.values()) await org.close()
-  assert.ok(uploads >= 5 * 5, `${uploads} uploads were compared`)
+  assert.ok(uploads.length >= 5 * 5, `${uploads.length} uploads were compared`)
 })
 
 interface Recorded {
