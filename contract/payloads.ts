@@ -30,8 +30,22 @@ export function checkSchema<S extends TSchema>(schema: S, value: unknown): Stati
   // `additionalProperties` and `boolean` come as a pair; the one with the path names the key.
   const fault = faults.find(({ keyword }) => keyword !== 'anyOf') ?? faults[0]
   const path = fault?.instancePath || '/'
-  const message = fault?.keyword === 'boolean' ? 'is not a known key' : (fault?.message ?? 'is not valid')
+  const message =
+    fault?.keyword === 'boolean'
+      ? 'is not a known key'
+      : constantsOf(faults, path) || (fault?.message ?? 'is not valid')
   throw new TrackwireError('payload_invalid', `${path} ${message}`, { details: { path } })
+}
+
+/** "must be trigger or cancel": what a value may be that can only be one of some constants; '' when it can be anything else. */
+function constantsOf(faults: readonly ReturnType<Validator['Errors']>[number][], path: string): string {
+  const allowed = new Set<string>()
+  for (const fault of faults) {
+    if ((fault.instancePath || '/') !== path || fault.keyword === 'anyOf') continue
+    if (fault.keyword !== 'const') return ''
+    allowed.add(String(fault.params.allowedValue))
+  }
+  return allowed.size === 0 ? '' : `must be ${[...allowed].join(' or ')}`
 }
 
 /**

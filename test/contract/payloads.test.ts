@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import {
   CHANNEL_NAMES,
   type ChannelName,
+  checkCry,
   checkFix,
   compileAll,
   decodePayload,
@@ -201,6 +202,13 @@ for (const { name, value, code } of FIXES) {
     else assert.throws(check, { code })
   })
 }
+
+test('a refused choice is told with what may be chosen', () => {
+  assert.throws(() => checkCry({ action: 'help' }), {
+    code: 'payload_invalid',
+    message: '/action must be trigger or cancel',
+  })
+})
 
 test('every schema compiles', () => compileAll())
 
