@@ -26,6 +26,9 @@ export const SosTier = Type.Object(
 )
 export type SosTier = Type.Static<typeof SosTier>
 
+/** Whoever forgets that there are drills has real alerts again after so long. */
+const MAX_DRILL_MS = 31 * 86_400_000
+
 /** How an organisation escalates its SOS alerts. */
 export const SosPolicy = Type.Object(
   {
@@ -48,7 +51,7 @@ export const SosPolicy = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: 8_640_000_000_000_000,
-        description: 'Every SOS that arrives before this time (milliseconds) is a drill',
+        description: 'Every SOS that arrives before this time (milliseconds) is a drill; at most 31 days ahead',
       }),
     ),
     drillsReachOutside: Type.Optional(Type.Boolean({ description: 'Tiers marked `outside` are told of drills too' })),
@@ -67,8 +70,13 @@ export const DEFAULT_SOS_POLICY: SosPolicy = {
 }
 
 /** @throws TrackwireError payload_invalid */
-export function checkSosPolicy(value: unknown): SosPolicy {
+export function checkSosPolicy(value: unknown, nowMs: number): SosPolicy {
   const policy = checkSchema(SosPolicy, value)
+  if (policy.drillUntil !== undefined && policy.drillUntil > nowMs + MAX_DRILL_MS) {
+    throw new TrackwireError('payload_invalid', '/drillUntil must be within 31 days: until then no SOS is a real one', {
+      details: { path: '/drillUntil' },
+    })
+  }
   for (const [i, { afterSeconds }] of policy.tiers.entries()) {
     if (i === 0 || afterSeconds > policy.tiers[i - 1]!.afterSeconds) continue
     const path = `/tiers/${i}/afterSeconds`

@@ -285,7 +285,7 @@ export function sosRoutes(app: Api, { db, ingest }: { db: Database; ingest: Inge
     },
     async request => {
       const { org, sub } = principalOf(request)
-      const policy = checkSosPolicy(request.body)
+      const policy = checkSosPolicy(request.body, Date.now())
       await ingest.putSosPolicy({ org, policy, principal: sub })
       return policy
     },
