@@ -149,7 +149,7 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
         operationId: 'changeDevice',
         summary: 'Change the name of a device, or the groups it is in',
         description:
-          'Fences and rules of the groups count from where the device is now; what was announced before stays as it is.',
+          'Fences and rules of the groups count from its next fix on; what was announced before stays as it is.',
         tags: ['devices'],
         params: ByDevice,
         body: DeviceChange,
