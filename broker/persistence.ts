@@ -5,6 +5,7 @@ import AsyncLevelPersistence, {
 } from 'aedes-persistence-level/asyncPersistence.js'
 import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
+import { ResumeOrder } from './delivery/resume-order.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -22,6 +23,7 @@ const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
  * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
  * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
  *   does not end the connection.
+ * - What is published while a session is resumed comes after what is queued for it: Aedes sends it in between.
  * - A connection that is taken over does not delete the stored will of its successor, and no failing deletion of a will
  *   ends the process: Aedes does not look at the result.
  */
@@ -33,6 +35,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   /** Reads that a write follows: the store closes after the write. */
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #hasWill: HasWill
+  readonly #order = new ResumeOrder()
 
   constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill) {
     super(new WriteQueue(db))
@@ -122,12 +125,18 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     await super.destroy()
   }
 
-  override async outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
-    try {
-      await this.#finish(super.outgoingUpdate(client, packet))
-    } catch (error) {
-      if ((error as Error).message !== 'no such packet') throw error
-    }
+  override outgoingStream(client: { id: string }): Readable {
+    return Readable.from(this.#order.queued(client, super.outgoingStream(client)))
+  }
+
+  override outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
+    return this.#order.send(client, packet, async () => {
+      try {
+        await this.#finish(super.outgoingUpdate(client, packet))
+      } catch (error) {
+        if ((error as Error).message !== 'no such packet') throw error
+      }
+    })
   }
 
   #finish<T>(work: Promise<T>): Promise<T> {

@@ -42,6 +42,7 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>
     outgoingEnqueue(subscription: { clientId: string }, packet: StoredPacket): Promise<void>
     outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown>
+    outgoingStream(client: { id: string }): Readable
     outgoingUpdate(client: { id: string }, packet: unknown): Promise<void>
     destroy(): Promise<void>
   }

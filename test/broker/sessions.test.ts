@@ -46,6 +46,25 @@ test("another principal's client id is another session: nobody is kicked, nothin
   assert.deepEqual(texts(other), [])
 })
 
+test('what is published while a session is resumed comes after what is queued for it [MQTT-4.6.0-6]', async t => {
+  const running = await startTestBroker(t)
+  const session = { clientId: 'same', clean: false }
+  const before = await connected(t, running, DESK, session)
+  await before.subscribe('demo/devices/+/location')
+  await goodbye(before)
+  const [queued, all] = [200, 300]
+  const say = (payload: string) =>
+    running.broker.publish({ topic: 'demo/devices/a/location', payload, qos: 1, retain: false })
+  for (let n = 0; n < queued; n++) await say(`${n}`)
+  const after = await connected(t, running, DESK, session)
+  for (let n = queued; n < all; n++) await say(`${n}`)
+  await after.find('publish', ({ payload }) => payload.toString() === `${all - 1}`)
+  assert.deepEqual(
+    texts(after),
+    Array.from({ length: all }, (_, n) => `${n}`),
+  )
+})
+
 test('the same principal takes over its own client id, again and again [MQTT-3.1.4-2]', async t => {
   const running = await startTestBroker(t)
   const first = await connected(t, running, DESK)
