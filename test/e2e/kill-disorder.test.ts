@@ -80,15 +80,15 @@ async function killAndResume(t: TestScope, environment: Record<string, string>):
   const ids = stands.map(({ id }) => id).sort()
   const heard = (): string[] => [...consumed([...before.heard, ...after.heard])].sort()
   await after.until('everything that stands', () => heard().join() === ids.join())
-  const all = [...before.heard, ...after.heard].map(({ payload }) => payload as GeofenceEvent)
-  const announced = new Set(all.map(({ id }) => id))
-  assert.ok(all.every(({ retracts }) => retracts === undefined || announced.has(retracts)))
+  const announced = new Set<string>()
+  for (const { payload } of [...before.heard, ...after.heard]) {
+    const { id, retracts } = payload as GeofenceEvent
+    announced.add(id)
+    assert.ok(retracts === undefined || announced.has(retracts), `${id} came before the event that it takes back`)
+  }
 }
 
-/**
- * What a consumer holds. A message in flight at the kill may come again, and what a resumed session has queued may come after what is
- * announced meanwhile: what is taken back stays so.
- */
+/** What a consumer holds. A message in flight at the kill may come again: what is taken back stays so. */
 function consumed(heard: readonly { readonly payload: unknown }[]): Set<string> {
   const stands = new Set<string>()
   const retracted = new Set<string>()
