@@ -1,4 +1,5 @@
 import type { DeviceEvent, DeviceEventKind, FenceProperties, GeofenceEvent, IncidentKind } from '../contract/index.ts'
+import type { Decision } from './decision.ts'
 
 /** What an event means for the incidents: a condition begins, is seen again, ends, or an event of it is taken back. */
 export interface Signal {
@@ -65,6 +66,23 @@ export function geofenceSignals(event: GeofenceEvent, fence: FenceProperties | u
     else add('geofence', transition === opensWith(fence) ? 'begin' : 'end')
   }
   return signals
+}
+
+/**
+ * Crossings that nobody is told of, because the fence's schedule was not in force: what began while it was is over all the same.
+ * @returns the keys of what a decision ends so
+ */
+export function endedUnannounced(
+  deviceId: string,
+  { kind, reason, event, subject }: Decision,
+  fence: FenceProperties | undefined,
+): string[] {
+  if (kind !== 'fence' || reason !== 'out_of_schedule' || fence === undefined) return []
+  const keys: string[] = []
+  const isEnd = opensWith(fence) === 'enter' ? event === 'exit' : event === 'enter'
+  if (isEnd && fence.severity !== undefined) keys.push(incidentKey('geofence', deviceId, subject))
+  if (event === 'exit' && fence.maxStaySeconds !== undefined) keys.push(incidentKey('overstay', deviceId, subject))
+  return keys
 }
 
 function opensWith(fence: FenceProperties | undefined): 'enter' | 'exit' {

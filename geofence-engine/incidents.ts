@@ -142,17 +142,19 @@ export function answerIncident(
   return desk.result()
 }
 
-/** An open incident that is about something nobody watches any more. */
+/** An open incident that is about something nobody watches any more, or that `ended` without an event. */
 export interface Withdrawal {
   readonly record: IncidentRecord
-  readonly reason: CauseGone
+  readonly reason: CauseGone | 'ended'
   /** Ids of the episodes that are concerned; all when left out. */
   readonly episodes?: readonly string[]
+  /** When it was over, in event time: what began later lasts. Now, and all, when left out. */
+  readonly at?: number
 }
 
 /**
  * The causes of incidents are gone: their episodes are over without an event, and who has none left is closed. An end that is told
- * later finds it closed; what begins later is another incident. @param book holds the storms of their kinds
+ * later finds it closed; what begins after its cause was gone is another incident. @param book holds the storms of their kinds
  */
 export function withdrawIncidents(
   org: string,
@@ -246,14 +248,17 @@ class Desk {
     if (storm !== undefined && storm.count > 0) this.#overStorms.add(id)
   }
 
-  withdraw({ record, reason, episodes: concerned }: Withdrawal): void {
+  withdraw({ record, reason, episodes: concerned, at = this.#nowMs }: Withdrawal): void {
     const met = this.#now(record)
     if (met.incident.state === 'closed') return
-    const isOver = ({ id, endedAt }: Episode): boolean =>
-      endedAt === undefined && (concerned === undefined || (id !== undefined && concerned.includes(id)))
+    const isOver = ({ id, beganAt, endedAt }: Episode): boolean =>
+      endedAt === undefined &&
+      (reason !== 'ended' || beganAt <= at) &&
+      (concerned === undefined || (id !== undefined && concerned.includes(id)))
     const over = new Set(met.episodes.filter(isOver).map(({ beginId }) => beginId))
+    if (reason === 'ended' && over.size === 0) return
     const withheld = met.withheld?.filter(({ id }) => !over.has(id))
-    const episodes = met.episodes.map(episode => (isOver(episode) ? { ...episode, endedAt: this.#nowMs } : episode))
+    const episodes = met.episodes.map(episode => (isOver(episode) ? { ...episode, endedAt: at } : episode))
     const after = withheld?.length ? { ...met, episodes, withheld } : without({ ...met, episodes }, 'withheld')
     if (isLasting(after)) {
       this.#put(after)
@@ -261,7 +266,7 @@ class Desk {
     }
     if (!met.pending) this.#note(after, 'closed', undefined, reason)
     this.#leaveStorm(after)
-    const closed = { reason, at: this.#nowMs }
+    const closed = { reason, at }
     this.#put(without(changed(after, 'closed', { state: 'closed', closed }), 'dueAt'))
   }
 
@@ -426,7 +431,9 @@ class Desk {
     if (episode.silent) this.#quiet.add(eventId)
     const ended = { ...episode, endId: eventId, endedAt: event.timestamp }
     const withheld = met.withheld?.filter(begin => begin.id !== episode.beginId)
-    let after = changed(replaced(met, episode, ended), undefined, {
+    // A schedule that begins again while the device stays tells another begin: leaving ends them all.
+    const known = id === undefined ? endedBefore(met, episode, event.timestamp) : met
+    let after = changed(replaced(known, episode, ended), undefined, {
       lastSeenAt: Math.max(met.incident.lastSeenAt, event.timestamp),
     })
     after = withheld?.length ? { ...after, withheld } : without(after, 'withheld')
@@ -741,6 +748,14 @@ function episodeEndedBy({ episodes }: IncidentRecord, id: string | undefined, ti
   return episodes
     .filter(({ beganAt, endedAt }) => endedAt === undefined && beganAt <= timestamp)
     .reduce<Episode | undefined>((a, b) => (a === undefined || b.beganAt > a.beganAt ? b : a), undefined)
+}
+
+/** The others that began before this end and still last are over with it. */
+function endedBefore(record: IncidentRecord, episode: Episode, timestamp: number): IncidentRecord {
+  const isOver = (other: Episode): boolean =>
+    other !== episode && other.endedAt === undefined && other.beganAt <= timestamp
+  const episodes = record.episodes.map(other => (isOver(other) ? { ...other, endedAt: timestamp } : other))
+  return { ...record, episodes }
 }
 
 function withEpisode(record: IncidentRecord, episode: Episode): IncidentRecord {

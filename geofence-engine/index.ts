@@ -26,7 +26,7 @@ export { deviceEventId, episodeId, geofenceEventId, sosAlertId, sosEventId, sosR
 export { FenceIndex } from './fence-index.ts'
 export type { Bbox } from './geometry/bbox.ts'
 export { causeGone, type Watched } from './incident-cause.ts'
-export { deviceSignal, geofenceSignals, incidentKey, type Signal } from './incident-signal.ts'
+export { deviceSignal, endedUnannounced, geofenceSignals, incidentKey, type Signal } from './incident-signal.ts'
 export {
   answerIncident,
   type Episode,

@@ -63,7 +63,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
 }
 
 async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<Committed> {
-  const { db, partitions, states, devices, now, eventListener } = pipeline
+  const { db, partitions, states, devices, incidents, now, eventListener } = pipeline
   const regular = items.filter(({ setAside }) => setAside === undefined)
   await partitions.ensure(
     regular.map(({ fix }) => fix.timestamp),
@@ -85,7 +85,9 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
     await saveCheckpoints(tx, evaluation.checkpoints)
     await storeDecisions(tx, evaluation.decisions, evaluation.replaced)
     const stored = await storeEvents(tx, evaluation.outcome, { nowMs: now(), listener: eventListener })
-    const outbox = [...stored.outbox, ...(await storeTrails(pipeline, tx, regular, repeated, known))]
+    const ended = await incidents.hearUnannounced(tx, evaluation.decisions, now())
+    const emptied = ended.length === 0 ? [] : await insertOutbox(tx, ended, now())
+    const outbox = [...stored.outbox, ...emptied, ...(await storeTrails(pipeline, tx, regular, repeated, known))]
     return { ...evaluation, registered, repeated, ...stored, outbox }
   })
 }

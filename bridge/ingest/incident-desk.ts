@@ -11,6 +11,7 @@ import {
 } from '../../contract/index.ts'
 import {
   deviceSignal,
+  endedUnannounced,
   geofenceSignals,
   type IncidentBook,
   type IncidentRecord,
@@ -24,6 +25,7 @@ import {
   withdrawIncidents,
 } from '../../geofence-engine/index.ts'
 import { type Database, DatabaseError, type Queryable } from '../store/database.ts'
+import type { DecisionRow } from '../store/decisions.ts'
 import { loadIncidentSettings } from '../store/incident-settings.ts'
 import { insertTimeline, listNoticed, lockByEvent, lockByKey, lockMembers, saveIncidents } from '../store/incidents.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
@@ -74,6 +76,20 @@ export class IncidentDesk {
       messages.push(...(await storeLooked(tx, org, looked, nowMs)))
     }
     return { silent, messages }
+  }
+
+  /** Decided and not announced: what it ends is over. Costs nothing where no fence with a schedule was left. @returns what is to be announced */
+  async hearUnannounced(tx: Queryable, decisions: readonly DecisionRow[], nowMs: number): Promise<OutgoingMessage[]> {
+    const byOrg = new Map<string, { key: string; reason: 'ended'; at: number }[]>()
+    for (const { org, deviceId, decision } of decisions) {
+      if (decision.outcome !== 'suppressed') continue
+      for (const key of endedUnannounced(deviceId, decision, this.#fenceOf(org, decision.subject))) {
+        byOrg.set(org, [...(byOrg.get(org) ?? []), { key, reason: 'ended', at: decision.timestamp }])
+      }
+    }
+    const messages: OutgoingMessage[] = []
+    for (const [org, over] of byOrg) messages.push(...(await this.withdraw(tx, org, over, nowMs)))
+    return messages
   }
 
   /** What these incidents were about is watched no more. Each is locked and read again first. @returns what is to be announced */

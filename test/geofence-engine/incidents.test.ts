@@ -330,6 +330,19 @@ describe('incidents', () => {
     })
   }
 
+  test('a schedule that begins again while the device stays is one incident, and leaving ends it', () => {
+    const desk = new MemoryDesk()
+    desk.fences.yard = { severity: 'high' }
+    const severe = { severity: 'high' }
+    desk.hear(1_000, fenceEvent('enter', 1_000, severe))
+    desk.hear(9_000, fenceEvent('enter', 9_000, { ...severe, scheduled: true }))
+    assert.deepEqual(desk.summary(), ['geofence open ×2'])
+    desk.hear(12_000, fenceEvent('exit', 12_000, severe))
+    assert.deepEqual(desk.summary(), ['geofence closed (ended) ×2'])
+    desk.hear(20_000, fenceEvent('enter', 20_000, severe))
+    assert.deepEqual(desk.summary(), ['geofence closed (ended) ×2', 'geofence open ×1'])
+  })
+
   test('one of two episodes is withdrawn: it is open as long as the other lasts', () => {
     const desk = new MemoryDesk()
     desk.hear(1_000, deviceEvent('off+1', 1_000))

@@ -71,7 +71,8 @@ export function lostCausesSuite(name: string, openDatabase: (t: TestScope) => Pr
         .sort()
     const opened = ({ recorder }: TestIngest, kind: string, deviceId = 'truck') =>
       recorder.until(({ topic, payload }) => {
-        if (parseTopic(topic)?.channel !== 'incident' || payload === '') return false
+        // What other organisations retain is published again too.
+        if (!topic.startsWith(`causes-${orgs}/incidents/`) || payload === '') return false
         const incident = JSON.parse(payload) as Incident
         return incident.kind === kind && incident.deviceId === deviceId
       })
@@ -341,6 +342,25 @@ export function lostCausesSuite(name: string, openDatabase: (t: TestScope) => Pr
         'overspeed bus open',
         'overspeed van closed rule-off',
       ])
+    })
+
+    it('leaving when the schedule of the fence is not in force ends what its enter opened, though no exit is announced', async (t, org) => {
+      const started = await withIngest(t, db, org)
+      const { ingest, send } = started
+      // In force in the hour of the first fix alone.
+      const hour = Math.floor((Date.now() - 7_200_000) / 3_600_000) * 3_600_000
+      const at = (minute: number, location: typeof INSIDE) => ({ timestamp: hour + minute * 60_000, location })
+      const clock = (time: number) => new Date(time).toISOString().slice(11, 16)
+      const schedule = { from: clock(hour), to: clock(hour + 3_600_000), timeZone: 'UTC' }
+      await ingest.putFence(org, { ...FENCE, properties: { severity: 'high', maxStaySeconds: 600, schedule } })
+      await send('truck', at(1, OUTSIDE), at(2, INSIDE), at(20, INSIDE), at(70, INSIDE))
+      const { topic } = await opened(started, 'geofence')
+      await opened(started, 'overstay')
+      await send('truck', at(80, OUTSIDE))
+      await emptied(started, topic)
+      assert.deepEqual(await summary(org), ['geofence truck closed ended', 'overstay truck closed ended'])
+      assert.ok(!notifications(started, org).some(told => told.startsWith('geofence/exit')))
+      assert.ok((await incidents(org)).every(({ incident }) => incident.closed?.at === hour + 80 * 60_000))
     })
 
     it('what nobody has seen yet is closed unseen, and never told', async (t, org) => {
