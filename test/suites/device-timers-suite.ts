@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Database, OutgoingMessage } from '../../bridge/index.ts'
 import { buildTopic, type FenceFeature, type GeofenceEvent } from '../../contract/index.ts'
+import { onDatabase } from '../support/database-suite.ts'
 import { FENCE, INSIDE, OUTSIDE, Recorder, type TestIngest, withIngest } from '../support/ingest.ts'
-import { openScope, type TestScope } from '../support/scope.ts'
+import type { TestScope } from '../support/scope.ts'
 import { consume, standingEvents, standingIds } from '../support/standing.ts'
 
 const DWELL_SECONDS = 60
@@ -16,23 +17,12 @@ const A_LOOK_MS = 2_500
 export function deviceTimersSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`device timers on ${name}`, async () => {
     let db: Database
-    let missing = false
-    let orgs = 0
-    const scope = openScope()
-
-    before(async () => {
-      const opened = await openDatabase(scope)
-      if (opened === undefined) missing = true
-      else db = opened
+    const { it, org: latestOrg } = onDatabase(name, openDatabase, {
+      orgs: 'timers',
+      use: opened => {
+        db = opened
+      },
     })
-    after(() => scope.release())
-
-    const it = (sentence: string, body: (t: TestScope, org: string) => Promise<void>): void => {
-      test(sentence, async t => {
-        if (missing) t.skip(`no ${name}`)
-        else await body(t as unknown as TestScope, `timers-${++orgs}`)
-      })
-    }
 
     /** A clock that is set forward by hand, and fixes whose times count from its start. */
     const clock = () => {
@@ -53,7 +43,7 @@ export function deviceTimersSuite(name: string, openDatabase: (t: TestScope) => 
       JSON.parse((await recorder.until(({ topic }) => topic === topicOf(org, 'dwell'))).payload) as GeofenceEvent
     const kinds = (messages: readonly OutgoingMessage[]): string[] =>
       messages
-        .filter(({ topic }) => topic.startsWith(`timers-${orgs}/notifications/`))
+        .filter(({ topic }) => topic.startsWith(`${latestOrg()}/notifications/`))
         .map(({ payload }) => (JSON.parse(payload) as GeofenceEvent).event)
     const inOrder = async (t: TestScope, org: string, now: () => number, fixes: readonly unknown[]) => {
       const { ingest, send } = await withIngest(t, db, org, { now })

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe } from 'node:test'
 import fc from 'fast-check'
 import type { Database, OutgoingMessage } from '../../bridge/index.ts'
 import { canonicalJson } from '../../bridge/ingest/canonical-json.ts'
 import { buildTopic, type FenceFeature, type GeofenceEvent, type LocationUpdate } from '../../contract/index.ts'
 import type { Decision } from '../../geofence-engine/index.ts'
+import { onDatabase } from '../support/database-suite.ts'
 import { FENCE, fixAt, INSIDE, OUTSIDE, Recorder, START, shortGeofence, withIngest } from '../support/ingest.ts'
-import { openScope, type TestScope } from '../support/scope.ts'
+import type { TestScope } from '../support/scope.ts'
 import { confirmedEvents, consume, standingEvents, standingIds } from '../support/standing.ts'
 
 /** Tracks of a run of the property test; `TRACKWIRE_TEST_RUNS` asks for more. */
@@ -49,28 +50,20 @@ export async function deliver(
 export function eventTimeSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`event time on ${name}`, async () => {
     let db: Database
-    let missing = false
-    let orgs = 0
-    const newOrg = (): string => `time-${++orgs}`
-    const scope = openScope()
-
-    before(async () => {
-      const opened = await openDatabase(scope)
-      if (opened === undefined) missing = true
-      else db = opened
+    const {
+      it,
+      newOrg,
+      org: latestOrg,
+    } = onDatabase(name, openDatabase, {
+      orgs: 'time',
+      use: opened => {
+        db = opened
+      },
     })
-    after(() => scope.release())
-
-    const it = (sentence: string, body: (t: TestScope, org: string) => Promise<void>): void => {
-      test(sentence, async t => {
-        if (missing) t.skip(`no ${name}`)
-        else await body(t as unknown as TestScope, newOrg())
-      })
-    }
 
     const notified = (messages: readonly OutgoingMessage[]): string[] =>
       messages
-        .filter(({ topic }) => topic.startsWith(`time-${orgs}/notifications/`))
+        .filter(({ topic }) => topic.startsWith(`${latestOrg()}/notifications/`))
         .map(({ payload }) => {
           const event = JSON.parse(payload) as GeofenceEvent
           const of = event.retractedEvent === undefined ? '' : ` of ${event.retractedEvent}`

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe } from 'node:test'
 import type { Database } from '../../bridge/index.ts'
 import { buildTopic, type DeviceEvent, type Incident, parseTopic } from '../../contract/index.ts'
+import { onDatabase } from '../support/database-suite.ts'
 import { FENCE, fixAt, INSIDE, OUTSIDE, START, type TestIngest, withIngest } from '../support/ingest.ts'
-import { openScope, type TestScope } from '../support/scope.ts'
+import type { TestScope } from '../support/scope.ts'
 
 const DEVICES = 500
 
@@ -11,22 +12,12 @@ const DEVICES = 500
 export function incidentsSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`incidents on ${name}`, () => {
     let db: Database
-    let missing = false
-    let orgs = 0
-    const scope = openScope()
-    before(async () => {
-      const opened = await openDatabase(scope)
-      if (opened === undefined) missing = true
-      else db = opened
+    const { it } = onDatabase(name, openDatabase, {
+      orgs: 'incidents',
+      use: opened => {
+        db = opened
+      },
     })
-    after(() => scope.release())
-
-    const it = (sentence: string, body: (t: TestScope, org: string) => Promise<void>): void => {
-      test(sentence, async t => {
-        if (missing) t.skip(`no ${name}`)
-        else await body(t as unknown as TestScope, `incidents-${++orgs}`)
-      })
-    }
 
     // What other organisations retain is published again too.
     const messagesOf = ({ recorder }: TestIngest, org: string): Incident[] =>

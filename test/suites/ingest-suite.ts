@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe } from 'node:test'
 import { type Database, registerDevice } from '../../bridge/index.ts'
 import { buildTopic, type GeofenceEvent, type LocationUpdate, type SosEvent } from '../../contract/index.ts'
+import { onDatabase } from '../support/database-suite.ts'
 import {
   FENCE,
   fixAt,
@@ -13,31 +14,18 @@ import {
   type TestIngest,
   withIngest,
 } from '../support/ingest.ts'
-import { openScope, type TestScope } from '../support/scope.ts'
+import type { TestScope } from '../support/scope.ts'
 
 /** How the ingest pipeline behaves, whatever database is below it. Each test has an organisation of its own. */
 export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`ingest on ${name}`, async () => {
     let db: Database
-    let missing = false
-    let orgs = 0
-    const newOrg = (): string => `org-${++orgs}`
-    const scope = openScope()
-
-    before(async () => {
-      const opened = await openDatabase(scope)
-      if (opened === undefined) missing = true
-      else db = opened
+    const { it } = onDatabase(name, openDatabase, {
+      orgs: 'org',
+      use: opened => {
+        db = opened
+      },
     })
-    after(() => scope.release())
-
-    /** A test that is skipped, visibly, when the database is not to be had. */
-    const it = (sentence: string, body: (t: TestScope, org: string) => Promise<void>): void => {
-      test(sentence, async t => {
-        if (missing) t.skip(`no ${name}`)
-        else await body(t as unknown as TestScope, newOrg())
-      })
-    }
 
     const last = (org: string, deviceId: string): string => buildTopic('last', { org, deviceId })
     const alerts = (org: string, event: string, deviceId: string): string =>

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe } from 'node:test'
 import type { Database } from '../../bridge/index.ts'
 import { buildTopic, type FenceFeature, type Incident, parseTopic, type RuleSettings } from '../../contract/index.ts'
+import { onDatabase } from '../support/database-suite.ts'
 import { FENCE, fixAt, INSIDE, OUTSIDE, type TestIngest, withIngest } from '../support/ingest.ts'
-import { openScope, type TestScope } from '../support/scope.ts'
+import type { TestScope } from '../support/scope.ts'
 
 const ALARM: FenceFeature = { ...FENCE, properties: { name: 'Square', severity: 'high' } }
 const CORRIDOR: FenceFeature = {
@@ -29,22 +30,12 @@ interface Row {
 export function lostCausesSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`incidents whose cause is gone, on ${name}`, () => {
     let db: Database
-    let missing = false
-    let orgs = 0
-    const scope = openScope()
-    before(async () => {
-      const opened = await openDatabase(scope)
-      if (opened === undefined) missing = true
-      else db = opened
+    const { it, org: latestOrg } = onDatabase(name, openDatabase, {
+      orgs: 'causes',
+      use: opened => {
+        db = opened
+      },
     })
-    after(() => scope.release())
-
-    const it = (sentence: string, body: (t: TestScope, org: string) => Promise<void>): void => {
-      test(sentence, async t => {
-        if (missing) t.skip(`no ${name}`)
-        else await body(t as unknown as TestScope, `causes-${++orgs}`)
-      })
-    }
 
     const incidents = async (org: string): Promise<Row[]> => {
       const rows = await db.query<{ id: string; body: { incident: Incident } }>(
@@ -72,7 +63,7 @@ export function lostCausesSuite(name: string, openDatabase: (t: TestScope) => Pr
     const opened = ({ recorder }: TestIngest, kind: string, deviceId = 'truck') =>
       recorder.until(({ topic, payload }) => {
         // What other organisations retain is published again too.
-        if (!topic.startsWith(`causes-${orgs}/incidents/`) || payload === '') return false
+        if (!topic.startsWith(`${latestOrg()}/incidents/`) || payload === '') return false
         const incident = JSON.parse(payload) as Incident
         return incident.kind === kind && incident.deviceId === deviceId
       })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe } from 'node:test'
 import { type Database, DatabaseError, migrate } from '../../bridge/index.ts'
 import { saveCheckpoints } from '../../bridge/store/checkpoints.ts'
 import { insertDecisions } from '../../bridge/store/decisions.ts'
@@ -8,7 +8,8 @@ import { createPartition, DAY_MS, dayOf, openDayPartitions } from '../../bridge/
 import { listDecisions } from '../../bridge/store/queries/decisions.ts'
 import { claimCleanUp, cleanUp } from '../../bridge/store/retention.ts'
 import type { Decision } from '../../geofence-engine/index.ts'
-import { openScope, type TestScope } from '../support/scope.ts'
+import { onDatabase } from '../support/database-suite.ts'
+import type { TestScope } from '../support/scope.ts'
 
 const DECISION: Decision = {
   timestamp: 0,
@@ -26,21 +27,12 @@ const DECISION: Decision = {
 export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`the store on ${name}`, () => {
     let db: Database
-    let missing = false
-    const scope = openScope()
-    before(async () => {
-      const opened = await openDatabase(scope)
-      if (opened === undefined) missing = true
-      else db = opened
+    const { it } = onDatabase(name, openDatabase, {
+      orgs: 'store',
+      use: opened => {
+        db = opened
+      },
     })
-    after(() => scope.release())
-
-    const it = (sentence: string, body: () => Promise<void>): void => {
-      test(sentence, async t => {
-        if (missing) t.skip(`no ${name}`)
-        else await body()
-      })
-    }
 
     const partitionsOf = async (org: string): Promise<string[]> =>
       (
