@@ -52,5 +52,5 @@ export async function closeCauseless(
     return reason === undefined ? [] : [{ key, reason }]
   })
   const messages = await incidents.withdraw(tx, org, gone, now())
-  return messages.length === 0 ? [] : insertOutbox(tx, messages, now())
+  return insertOutbox(tx, messages, now())
 }

@@ -13,7 +13,6 @@ import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 import { trailMessages } from './sos-trail.ts'
-import type { CommittedState } from './state-cache.ts'
 import { storeDecisions } from './store-decisions.ts'
 import { type EventChanges, storeEvents } from './store-events.ts'
 import { circumstancesOf } from './surroundings.ts'
@@ -63,7 +62,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
 }
 
 async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<Committed> {
-  const { db, partitions, states, devices, incidents, now, eventListener } = pipeline
+  const { db, partitions, states, devices, alerts, incidents, now, eventListener } = pipeline
   const regular = items.filter(({ setAside }) => setAside === undefined)
   await partitions.ensure(
     regular.map(({ fix }) => fix.timestamp),
@@ -86,9 +85,13 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
     await storeDecisions(tx, evaluation.decisions, evaluation.replaced)
     const stored = await storeEvents(tx, evaluation.outcome, { nowMs: now(), listener: eventListener })
     const ended = await incidents.hearUnannounced(tx, evaluation.decisions, now())
-    const emptied = ended.length === 0 ? [] : await insertOutbox(tx, ended, now())
-    const outbox = [...stored.outbox, ...emptied, ...(await storeTrails(pipeline, tx, regular, repeated, known))]
-    return { ...evaluation, registered, repeated, ...stored, outbox }
+    const trails = trailMessages(
+      alerts,
+      regular.filter(item => !repeated.has(item)),
+      known,
+    )
+    const further = await insertOutbox(tx, [...ended, ...trails], now())
+    return { ...evaluation, registered, repeated, ...stored, outbox: [...stored.outbox, ...further] }
   })
 }
 
@@ -138,21 +141,6 @@ async function storeStates(tx: Queryable, { states }: Evaluation): Promise<void>
   if (states.size === 0) return
   const written = await saveDeviceStates(tx, [...states.values()])
   if (written < states.size) throw new VersionConflict()
-}
-
-async function storeTrails(
-  { alerts, now }: Pipeline,
-  tx: Queryable,
-  regular: readonly QueuedFix[],
-  repeated: ReadonlySet<QueuedFix>,
-  known: ReadonlyMap<string, CommittedState>,
-): Promise<OutboxRow[]> {
-  const messages = trailMessages(
-    alerts,
-    regular.filter(item => !repeated.has(item)),
-    known,
-  )
-  return messages.length === 0 ? [] : insertOutbox(tx, messages, now())
 }
 
 function applyToMemory({ devices, states, metrics, timers }: Pipeline, committed: Committed): void {

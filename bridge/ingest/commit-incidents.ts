@@ -114,5 +114,5 @@ export function incidentMessage(org: string, incident: Incident): OutgoingMessag
 }
 
 async function announced(tx: Queryable, messages: readonly OutgoingMessage[], nowMs: number): Promise<OutboxRow[]> {
-  return messages.length === 0 ? [] : insertOutbox(tx, messages, nowMs)
+  return insertOutbox(tx, messages, nowMs)
 }

@@ -125,7 +125,7 @@ export async function forgetNear(
   }
   const withdrawals = [...gone].map(([key, episodes]) => ({ key, episodes, reason }))
   const messages = await incidents.withdraw(tx, org, withdrawals, now())
-  return messages.length === 0 ? [] : insertOutbox(tx, messages, now())
+  return insertOutbox(tx, messages, now())
 }
 
 function checkRule(rule: ProximityRule): void {

@@ -11,6 +11,11 @@ const MAX_WAITING = 200_000
 
 type Job = () => Promise<void>
 
+/** Whether work was refused because the committer closes: nothing to warn of. */
+export function isShuttingDown(error: unknown): boolean {
+  return error instanceof TrackwireError && error.code === 'shutting_down'
+}
+
 /**
  * Everything that writes goes through here, one transaction after the other, from three lanes:
  * SOS before everything, then fence and device changes, then groups of fixes in order of arrival.

@@ -1,14 +1,13 @@
-import { TrackwireError } from '../../contract/index.ts'
 import { listUnwatched, loadConnectivity, lookAgainAtAll } from '../store/connectivity.ts'
 import type { Database } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { commitConnectivity, offlineRuleOf, type Sign } from './commit-connectivity.ts'
+import { isShuttingDown } from './committer.ts'
+import { LingeringWork } from './lingering-work.ts'
 import { persist } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
 import { keyOf } from './state-cache.ts'
 
-/** Signs of life that change something wait so long for company. */
-const LINGER_MS = 20
 /** Devices in one transaction. */
 const GROUP = 100
 
@@ -29,18 +28,23 @@ export class ConnectivityWatch {
   #waiting = new Map<string, DeviceKey>()
   /** Organisations whose rules changed; null = all, after a start. */
   #rearm = new Set<string | null>([null])
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
-  #closed = false
+  readonly #looking: LingeringWork
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline
     this.startedAt = pipeline.now()
+    this.#looking = new LingeringWork({
+      work: () => this.#work(),
+      hasMore: () => this.#waiting.size > 0 || this.#rearm.size > 0,
+      failed: error => {
+        if (!isShuttingDown(error)) pipeline.logger.warn({ err: error }, 'who is on line could not be stored')
+      },
+    })
   }
 
   async load(db: Database): Promise<void> {
     for (const row of await loadConnectivity(db)) this.#watched.set(keyOf(row), { offline: row.offline })
-    this.#soon()
+    this.#looking.soon()
   }
 
   /** Something came from the device. Called for every fix: cheap where no one watches. */
@@ -68,7 +72,7 @@ export class ConnectivityWatch {
   /** The offline rule may be another one now. */
   rulesChanged(org: string): void {
     this.#rearm.add(org)
-    this.#soon()
+    this.#looking.soon()
   }
 
   /** What was heard of a device since its row was written. */
@@ -85,10 +89,8 @@ export class ConnectivityWatch {
     else if (offline) this.#look(key, device)
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    clearTimeout(this.#timer)
-    await this.#running
+  close(): Promise<void> {
+    return this.#looking.close()
   }
 
   #sign(key: string, sign: Sign): void {
@@ -97,21 +99,7 @@ export class ConnectivityWatch {
 
   #look(key: string, device: DeviceKey): void {
     this.#waiting.set(key, { org: device.org, deviceId: device.deviceId })
-    this.#soon()
-  }
-
-  #soon(): void {
-    if (this.#closed || this.#running !== undefined) return
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      this.#running = this.#work()
-        .catch(error => this.#failed(error))
-        .finally(() => {
-          this.#running = undefined
-          if (this.#waiting.size > 0 || this.#rearm.size > 0) this.#soon()
-        })
-    }, LINGER_MS)
-    this.#timer.unref()
+    this.#looking.soon()
   }
 
   async #work(): Promise<void> {
@@ -139,10 +127,5 @@ export class ConnectivityWatch {
         this.#waiting.set(key, device)
       }
     }, this.#pipeline)
-  }
-
-  #failed(error: unknown): void {
-    const isClosing = error instanceof TrackwireError && error.code === 'shutting_down'
-    if (!isClosing) this.#pipeline.logger.warn({ err: error }, 'who is on line could not be stored')
   }
 }

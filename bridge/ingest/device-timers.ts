@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { TrackwireError } from '../../contract/index.ts'
 import { listDue, nextDue } from '../store/device-states.ts'
 import { commitDue } from './commit-due.ts'
+import { isShuttingDown } from './committer.ts'
 import type { Pipeline } from './pipeline.ts'
 
 /** The database is asked so often what is due: another node may have left it, or died. */
@@ -61,8 +61,8 @@ export class DeviceTimers {
       }
       next = await nextDue(db)
     } catch (error) {
-      const isClosing = error instanceof TrackwireError && error.code === 'shutting_down'
-      if (!isClosing) logger.warn({ err: error }, 'devices that are due could not be looked at; trying again')
+      if (!isShuttingDown(error))
+        logger.warn({ err: error }, 'devices that are due could not be looked at; trying again')
     }
     this.#looking = undefined
     this.#wakeAt(next ?? Number.POSITIVE_INFINITY)

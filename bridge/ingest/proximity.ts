@@ -1,13 +1,12 @@
-import { type ProximityRule, TrackwireError } from '../../contract/index.ts'
+import type { ProximityRule } from '../../contract/index.ts'
 import type { Database } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { loadProximityRules, type ProximityPair, type ProximityRuleRow } from '../store/proximity.ts'
 import { commitProximity } from './commit-proximity.ts'
+import { isShuttingDown } from './committer.ts'
+import { LingeringWork } from './lingering-work.ts'
 import type { Pipeline } from './pipeline.ts'
 import { keyOf } from './state-cache.ts'
-
-/** Devices that moved wait so long for company. */
-const LINGER_MS = 20
 
 interface OrgRules {
   readonly rules: Map<string, ProximityRule>
@@ -24,13 +23,22 @@ export interface PairToJudge extends ProximityPair {
 export class ProximityWatch {
   readonly #pipeline: Pipeline
   readonly #orgs = new Map<string, OrgRules>()
+  readonly #judging: LingeringWork
   #moved = new Map<string, DeviceKey>()
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
-  #closed = false
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline
+    this.#judging = new LingeringWork({
+      work: () => {
+        const moved = [...this.#moved.values()]
+        this.#moved = new Map()
+        return pipeline.committer().change(() => commitProximity(pipeline, moved))
+      },
+      hasMore: () => this.#moved.size > 0,
+      failed: error => {
+        if (!isShuttingDown(error)) pipeline.logger.warn({ err: error }, 'who is near whom could not be stored')
+      },
+    })
   }
 
   async load(db: Database): Promise<void> {
@@ -63,9 +71,9 @@ export class ProximityWatch {
   /** A newer position was committed. Cheap where no rule is about the device. */
   moved(device: DeviceKey): void {
     const known = this.#orgs.get(device.org)
-    if (known === undefined || this.#closed || this.#rulesAbout(known, device).length === 0) return
+    if (known === undefined || this.#judging.isClosed || this.#rulesAbout(known, device).length === 0) return
     this.#moved.set(keyOf(device), { org: device.org, deviceId: device.deviceId })
-    this.#soon()
+    this.#judging.soon()
   }
 
   /** The pairs that a device belongs to. */
@@ -88,10 +96,8 @@ export class ProximityWatch {
     })
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    clearTimeout(this.#timer)
-    await this.#running
+  close(): Promise<void> {
+    return this.#judging.close()
   }
 
   #rulesAbout({ byDevice, byGroup }: OrgRules, { org, deviceId }: DeviceKey): string[] {
@@ -99,27 +105,6 @@ export class ProximityWatch {
     if (byGroup.size === 0) return own
     const groups = this.#pipeline.devices.groups(org, deviceId)
     return [...new Set([...own, ...groups.flatMap(group => byGroup.get(group) ?? [])])]
-  }
-
-  #soon(): void {
-    if (this.#closed || this.#running !== undefined) return
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      const moved = [...this.#moved.values()]
-      this.#moved = new Map()
-      this.#running = this.#pipeline
-        .committer()
-        .change(() => commitProximity(this.#pipeline, moved))
-        .catch(error => {
-          const isClosing = error instanceof TrackwireError && error.code === 'shutting_down'
-          if (!isClosing) this.#pipeline.logger.warn({ err: error }, 'who is near whom could not be stored')
-        })
-        .finally(() => {
-          this.#running = undefined
-          if (this.#moved.size > 0) this.#soon()
-        })
-    }, LINGER_MS)
-    this.#timer.unref()
   }
 }
 

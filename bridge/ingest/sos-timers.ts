@@ -1,6 +1,7 @@
 import { findDueAlerts } from '../store/sos-alerts.ts'
 import { escalateDueAlert } from './commit-sos.ts'
 import type { Pipeline } from './pipeline.ts'
+import { startTicker } from './ticker.ts'
 
 const TICK_MS = 500
 const AT_ONCE = 1_000
@@ -11,7 +12,6 @@ const AT_ONCE = 1_000
  */
 export function startSosTimers(pipeline: Pipeline): { close(): Promise<void> } {
   const { db, logger, now, closing } = pipeline
-  let running: Promise<void> | undefined
 
   async function tick(): Promise<void> {
     for (const due of await findDueAlerts(db, now(), AT_ONCE)) {
@@ -28,18 +28,5 @@ export function startSosTimers(pipeline: Pipeline): { close(): Promise<void> } {
     if (!closing.aborted) logger.warn({ err: error }, 'due SOS alerts could not be escalated; trying again')
   }
 
-  const timer = setInterval(() => {
-    running ??= tick()
-      .catch(warn)
-      .finally(() => {
-        running = undefined
-      })
-  }, TICK_MS)
-  timer.unref()
-  return {
-    async close() {
-      clearInterval(timer)
-      await running
-    },
-  }
+  return startTicker(TICK_MS, tick, warn)
 }

@@ -77,7 +77,7 @@ export async function storeEvents(
     ({ event }) => after?.silent.has(event.id) !== true,
   )
   const messages = [...told.map(notification), ...(after?.messages ?? [])]
-  return { changes, outbox: messages.length === 0 ? [] : await insertOutbox(tx, messages, nowMs) }
+  return { changes, outbox: await insertOutbox(tx, messages, nowMs) }
 }
 
 async function storeCorrections(

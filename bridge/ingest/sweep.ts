@@ -1,5 +1,6 @@
-import { TrackwireError } from '../../contract/index.ts'
+import { isShuttingDown } from './committer.ts'
 import type { Pipeline } from './pipeline.ts'
+import { startTicker } from './ticker.ts'
 
 /** What is due by the platform's clock is looked for so often. */
 const EVERY_MS = 1_000
@@ -13,27 +14,12 @@ export type Sweep = (pipeline: Pipeline) => Promise<boolean>
  */
 export function startSweeps(pipeline: Pipeline, sweeps: readonly Sweep[]): { close(): Promise<void> } {
   const { logger, committer, closing } = pipeline
-  let running: Promise<void> | undefined
   const sweepAll = async (): Promise<void> => {
     for (const sweep of sweeps) {
       while (!closing.aborted && (await committer().change(() => sweep(pipeline)))) {}
     }
   }
-  const timer = setInterval(() => {
-    running ??= sweepAll()
-      .catch(error => {
-        const isClosing = error instanceof TrackwireError && error.code === 'shutting_down'
-        if (!isClosing) logger.warn({ err: error }, 'what is due could not be looked at; trying again')
-      })
-      .finally(() => {
-        running = undefined
-      })
-  }, EVERY_MS)
-  timer.unref()
-  return {
-    async close() {
-      clearInterval(timer)
-      await running
-    },
-  }
+  return startTicker(EVERY_MS, sweepAll, error => {
+    if (!isShuttingDown(error)) logger.warn({ err: error }, 'what is due could not be looked at; trying again')
+  })
 }

@@ -16,7 +16,12 @@ export interface OutboxRow extends OutgoingMessage {
 const COLUMNS = 'id, topic, payload, qos, retain'
 
 /** Writes messages that do not depend on an event being new (retained fences). In order. */
-export function insertOutbox(db: Queryable, messages: readonly OutgoingMessage[], nowMs: number): Promise<OutboxRow[]> {
+export async function insertOutbox(
+  db: Queryable,
+  messages: readonly OutgoingMessage[],
+  nowMs: number,
+): Promise<OutboxRow[]> {
+  if (messages.length === 0) return []
   return db.query<OutboxRow>(
     `insert into outbox (topic, payload, qos, retain, created_at)
      select topic, payload, qos, retain, $5::bigint
