@@ -16,6 +16,7 @@ import {
   readFence,
   unchanging,
 } from '../geofence-engine/index.ts'
+import { randomOf } from '../test/support/seeded-random.ts'
 
 const FENCES = 10_000
 const DEVICES = 1_000
@@ -255,15 +256,4 @@ function median(values: readonly number[]): number {
 
 function show(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1)
-}
-
-/** mulberry32: the same numbers for the same seed. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -5,6 +5,7 @@
  */
 import { emptyState, evaluateFix, FenceIndex, readFence, unchanging } from '../geofence-engine/index.ts'
 import { loadCity } from '../test/support/geofence-truth.ts'
+import { randomOf } from '../test/support/seeded-random.ts'
 
 const dataDir = process.env.TRACKWIRE_TEST_DATA
 if (dataDir === undefined)
@@ -67,15 +68,4 @@ function report(name: string, operations: number, work: () => unknown): number {
 function sample<T>(items: readonly T[], count: number): T[] {
   const pick = randomOf(seed)
   return [...Array(count)].map(() => items[Math.floor(pick() * items.length)]!)
-}
-
-/** mulberry32: the same numbers for the same seed. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -13,6 +13,7 @@ import { type Database, type Ingest, startIngest } from '../bridge/index.ts'
 import type { FenceFeature, LocationUpdate } from '../contract/index.ts'
 import { silent, withPglite, withPostgres } from '../test/support/databases.ts'
 import { openScope } from '../test/support/scope.ts'
+import { randomOf } from '../test/support/seeded-random.ts'
 
 const ORG = 'bench'
 const FENCES = 200
@@ -33,15 +34,7 @@ const { values } = parseArgs({
 const seconds = Number(values.seconds)
 const rate = Number(values.rate)
 const devices = Number(values.devices)
-let seed = Number(values.seed)
-
-/** mulberry32: 0 ≤ x < 1. */
-function random(): number {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
+const random = randomOf(Number(values.seed))
 
 interface Vehicle {
   readonly id: string

@@ -9,6 +9,7 @@ import { type Database, startIngest } from '../bridge/index.ts'
 import type { FenceFeature, LocationUpdate } from '../contract/index.ts'
 import { silent, withPglite, withPostgres } from '../test/support/databases.ts'
 import { openScope } from '../test/support/scope.ts'
+import { randomOf } from '../test/support/seeded-random.ts'
 import { standingEvents } from '../test/support/standing.ts'
 
 const FENCES = 50
@@ -21,15 +22,7 @@ const { values } = parseArgs({
     database: { type: 'string', default: 'both' },
   },
 })
-let seed = Number(values.seed)
-
-/** mulberry32: 0 ≤ x < 1. */
-function random(): number {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
+const random = randomOf(Number(values.seed))
 
 /** A drive through a few kilometres, a fix a second at 14 m/s. */
 function drive(fixes: number): LocationUpdate[] {

@@ -13,6 +13,7 @@ import { buildFilter, buildTopic, type SosEvent } from '../contract/index.ts'
 import { withPostgresUrl } from '../test/support/databases.ts'
 import { type RunningPlatform, startTestPlatform } from '../test/support/platform.ts'
 import { openScope } from '../test/support/scope.ts'
+import { randomOf } from '../test/support/seeded-random.ts'
 import { SQUARE } from '../test/support/square-walk.ts'
 import type { LoadOrder, LoadReport } from './sos-load.ts'
 
@@ -33,15 +34,7 @@ const { values } = parseArgs({
   },
 })
 const triggers = Number(values.triggers)
-let seed = Number(values.seed)
-
-/** mulberry32: 0 ≤ x < 1. */
-function random(): number {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
+const random = randomOf(Number(values.seed))
 
 async function measure(name: string, environment: Record<string, string>): Promise<void> {
   const scope = openScope()

@@ -1,4 +1,5 @@
 import type { Fix } from '../../geofence-engine/index.ts'
+import { randomOf } from './seeded-random.ts'
 
 /** How positions scatter around a parked device. */
 export interface Parked {
@@ -17,17 +18,6 @@ export interface Parked {
 const METERS_PER_DEGREE = 111_194.9
 /** Radius that holds two thirds of a normal scatter, in standard deviations of one axis. */
 const TWO_THIRDS = 1.51
-
-/** mulberry32: the same numbers for the same seed. */
-export function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 /** A device that stands at a place near the equator all the time, its positions off by `from` to `to` metres. */
 export function parkedTrack(eastMeters: number, northMeters: number, parked: Parked): Fix[] {

@@ -8,6 +8,7 @@ import { silent, withPostgres } from '../support/databases.ts'
 import { CITIES, type City, type CityTruth, loadCity, readLines, scoreCity } from '../support/geofence-truth.ts'
 import { withIngest } from '../support/ingest.ts'
 import type { TestScope } from '../support/scope.ts'
+import { randomOf } from '../support/seeded-random.ts'
 import { consume, describeEvent, standingIds } from '../support/standing.ts'
 
 const dataDir = process.env.TRACKWIRE_TEST_DATA
@@ -142,7 +143,7 @@ function beginningOf(truth: CityTruth, device: string) {
 type Messages = ReadonlyMap<string, readonly (readonly LocationUpdate[])[]>
 
 function messagesOf(truth: CityTruth, order: Order, seed: number): Messages {
-  const random = mulberry32(seed)
+  const random = randomOf(seed)
   const messages = new Map<string, LocationUpdate[][]>()
   for (const [device, fixes] of truth.tracks) {
     // Of several rows of one time the first is the fix, in whatever order they are sent.
@@ -203,15 +204,4 @@ function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
     ;[rest[i], rest[j]] = [rest[j]!, rest[i]!]
   }
   return rest
-}
-
-/** 0 ≤ x < 1, the same for the same seed. */
-function mulberry32(start: number): () => number {
-  let seed = start
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
