@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util'
 import { createTokens, migrate, openSigningKeys, readLock, registerDevice, type Tokens } from '../../bridge/index.ts'
-import { isId, isOrg } from '../../contract/index.ts'
 import { askPlatform } from '../ask-platform.ts'
 import { type Command, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
+import { checkId, checkOrg } from '../identifiers.ts'
 import { createLogger } from '../logger.ts'
 import { withDatabase } from '../with-database.ts'
 
@@ -31,8 +31,8 @@ A device that is registered already keeps its data; it gets another token.
       throw new UsageError('say "trackwire device add ID --org ORG"')
     const { org, name } = values
     if (org === undefined) throw new UsageError('device add needs --org')
-    if (!isOrg(org)) throw new UsageError(`--org "${org}" is not 1 to 63 of a-z 0-9 -`)
-    if (!isId(deviceId)) throw new UsageError(`the id "${deviceId}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
+    checkOrg(org)
+    checkId('the id', deviceId)
     const ttlSeconds = readDuration('--ttl', values.ttl)
     const config = readConfig(environment)
     const tokens = createTokens(await openSigningKeys(config.dataDirectory))

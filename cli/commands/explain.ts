@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { type Database, type Explanation, explain, readTime, timeWriter } from '../../bridge/index.ts'
-import { isId, isOrg } from '../../contract/index.ts'
 import { type Command, UsageError } from '../command.ts'
 import { readConfig } from '../config.ts'
+import { checkId, checkOrg } from '../identifiers.ts'
 import { type AskRunning, withPlatformOrDatabase } from '../platform-or-database.ts'
 
 const PAGE = 1_000
@@ -43,8 +43,8 @@ Example: trackwire explain --device truck-7 --from 2026-11-20T12:00:00Z --to 202
     })
     const { device, org, format } = values
     if (device === undefined) throw new UsageError('say whose alerts: --device ID')
-    if (!isId(device)) throw new UsageError(`--device "${device}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
-    if (!isOrg(org)) throw new UsageError(`--org "${org}" is not 1 to 63 of a-z 0-9 -`)
+    checkId('--device', device)
+    checkOrg(org)
     if (format !== 'text' && format !== 'json') throw new UsageError(`--format "${format}" is not text or json`)
     const question = { deviceId: device, ...values, timeZone: values['time-zone'] }
     const items: Explanation[] = []

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type ReplayAnswer, readReplayRequest, runReplay } from '../../bridge/index.ts'
-import { isId, isOrg } from '../../contract/index.ts'
 import { type Command, UsageError } from '../command.ts'
 import { readConfig } from '../config.ts'
 import { eventLine, timeWriter } from '../event-line.ts'
+import { checkOrg, readIds } from '../identifiers.ts'
 import { withPlatformOrDatabase } from '../platform-or-database.ts'
 import { readTrack } from '../read-track.ts'
 
@@ -53,7 +53,7 @@ Example: trackwire replay --device truck-7 --from 2026-11-13T00:00:00Z --fences 
       },
     })
     const { org, format } = values
-    if (!isOrg(org)) throw new UsageError(`--org "${org}" is not 1 to 63 of a-z 0-9 -`)
+    checkOrg(org)
     if (format !== 'text' && format !== 'json') throw new UsageError(`--format "${format}" is not text or json`)
     const writeTime = readTimeZone(values['time-zone'])
     const tracks = await chooseTracks(values)
@@ -61,7 +61,7 @@ Example: trackwire replay --device truck-7 --from 2026-11-13T00:00:00Z --fences 
       ...(values.from !== undefined && { from: values.from }),
       ...(values.to !== undefined && { to: values.to }),
       ...(values.fences !== undefined && { fences: await readJson('--fences', values.fences) }),
-      ...(values.fence !== undefined && { fenceIds: readIds('--fence', values.fence) }),
+      ...(values.fence !== undefined && { fenceIds: [...new Set(readIds('--fence', values.fence))] }),
       ...(values.rules !== undefined && { rules: await readJson('--rules', values.rules) }),
       ...(values.compare && { compare: true }),
       ...(values.decisions && { decisions: true }),
@@ -160,7 +160,7 @@ function count(number: number, one: string, many = `${one}s`): string {
 
 /** The devices to replay, each with its track, null for the stored one. */
 async function chooseTracks(values: { device?: string; track?: string }): Promise<Map<string, unknown[] | null>> {
-  const ids = values.device === undefined ? [] : readIds('--device', values.device)
+  const ids = values.device === undefined ? [] : [...new Set(readIds('--device', values.device))]
   if (values.track === undefined) {
     if (ids.length === 0) throw new UsageError('say whose track it is: --device ID, or a file with --track')
     return new Map(ids.map(id => [id, null]))
@@ -180,12 +180,6 @@ async function chooseTracks(values: { device?: string; track?: string }): Promis
       return [id, track]
     }),
   )
-}
-
-function readIds(option: string, text: string): string[] {
-  const ids = text.split(',').map(id => id.trim())
-  for (const id of ids) if (!isId(id)) throw new UsageError(`${option}: "${id}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
-  return [...new Set(ids)]
 }
 
 async function readJson(option: string, path: string): Promise<unknown> {

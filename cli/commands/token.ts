@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
 import { createTokens, openSigningKeys } from '../../bridge/index.ts'
-import { Claims, checkSchema, isId, isOrg, ROLES, type Role, TrackwireError } from '../../contract/index.ts'
+import { Claims, checkSchema, ROLES, type Role, TrackwireError } from '../../contract/index.ts'
 import { type Command, UsageError } from '../command.ts'
 import { readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
+import { checkId, checkOrg, readIds } from '../identifiers.ts'
 
 export const tokenCommand: Command = {
   help: `Usage: trackwire token --org ORG --role ROLE --sub ID [options]
@@ -40,8 +41,8 @@ Example: mosquitto_pub -q 1 -t demo/devices/truck-7/location -u any \\
     const { org, role, sub } = values
     if (org === undefined || role === undefined || sub === undefined)
       throw new UsageError('token needs --org, --role and --sub; see trackwire token --help')
-    if (!isOrg(org)) throw new UsageError(`--org "${org}" is not 1 to 63 of a-z 0-9 -`)
-    if (!isId(sub)) throw new UsageError(`--sub "${sub}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
+    checkOrg(org)
+    checkId('--sub', sub)
     if (!ROLES.includes(role as Role)) throw new UsageError(`--role "${role}" is not one of ${ROLES.join(', ')}`)
     const ttlSeconds = readDuration('--ttl', values.ttl)
     const claims = {
@@ -57,13 +58,6 @@ Example: mosquitto_pub -q 1 -t demo/devices/truck-7/location -u any \\
     stdout.write(`${await createTokens(keys).mint({ ...claims, ttlSeconds })}\n`)
     return 0
   },
-}
-
-function readIds(option: string, text: string): string[] {
-  const ids = text.split(',').map(id => id.trim())
-  const wrong = ids.find(id => !isId(id))
-  if (wrong !== undefined) throw new UsageError(`${option}: "${wrong}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
-  return ids
 }
 
 function readAcl(text: string): Claims['acl'] {
