@@ -200,11 +200,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     expiry.watch(connection)
     client.conn.once('close', () => {
       connections.remove(connection)
-      if (pending.get(client.id) === client) pending.delete(client.id)
+      settled(client)
       expiry.forget(connection)
       // After Aedes has published the will, which speaks first.
       setImmediate(() => setImmediate(() => status.disconnected(connection)))
     })
+  }
+
+  /** A connection that is taken over while it is set up is ready after its successor was admitted: that one stays pending. */
+  function settled(client: Client): void {
+    if (pending.get(client.id) === client) pending.delete(client.id)
   }
 
   async function renewToken(connection: Connection, token: string): Promise<void> {
@@ -241,7 +246,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) connections.of(client)?.grantedQos.revoke(filter)
   })
-  aedes.on('clientReady', client => pending.delete(client.id))
+  aedes.on('clientReady', settled)
   aedes.on('clientError', (client, error) =>
     logger.debug({ client: client.id, reason: error.message }, 'connection ended'),
   )
