@@ -33,6 +33,7 @@ export type { Explanation } from './replay/explanation.ts'
 export { readReplayRequest } from './replay/replay-request.ts'
 export { type ReplayAnswer, runReplay } from './replay/run-replay.ts'
 export { timeWriter } from './replay/write-time.ts'
+export { type Act, recordAudit } from './store/audit.ts'
 export {
   acquireDataFolder,
   type DataFolderHolder,
@@ -41,7 +42,7 @@ export {
   readLock,
 } from './store/data-folder-lock.ts'
 export { type Database, DatabaseError, type Queryable, type Transaction } from './store/database.ts'
-export { registerDevice } from './store/devices.ts'
+export { registerDevice, registerDeviceIn } from './store/devices.ts'
 export { migrate } from './store/migrate.ts'
 export { type OpenDatabaseOptions, openDatabase } from './store/open-database.ts'
 export type { OutgoingMessage } from './store/outbox.ts'

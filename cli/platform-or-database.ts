@@ -1,5 +1,6 @@
 import { createTokens, type Database, migrate, openSigningKeys, readLock } from '../bridge/index.ts'
 import { askPlatform } from './ask-platform.ts'
+import { CLI_ACTOR } from './cli-actor.ts'
 import type { Config } from './config.ts'
 import { createLogger } from './logger.ts'
 import { withDatabase } from './with-database.ts'
@@ -27,7 +28,7 @@ export async function withPlatformOrDatabase<T>(
   }
   const tokens = createTokens(await openSigningKeys(config.dataDirectory))
   return work.running(async (path, body) => {
-    const token = await tokens.mint({ org, sub: 'trackwire-cli', role: 'admin', ttlSeconds: 60 })
+    const token = await tokens.mint({ org, sub: CLI_ACTOR, role: 'admin', ttlSeconds: 60 })
     const { status, answer } = await askPlatform({ address, path, token, body, cert: config.tls?.cert, signal })
     if (status >= 300)
       throw new Error(`the platform at ${address} refused: ${answer.detail ?? `HTTP status ${status}`}`)

@@ -29,8 +29,8 @@ export interface Accounts {
   login(attempt: { username: string; password: string; address: string }): Promise<Session>
   /** Swaps a refresh token for the next of its family. Errors: `token_invalid`, `token_expired`, `refresh_reused`. */
   refresh(refreshToken: string): Promise<Session>
-  /** Revokes the token's family; an unknown token is no error. */
-  logout(refreshToken: string): Promise<void>
+  /** Revokes the token's family; an unknown token is no error. Resolves with whose session ended, if one did. */
+  logout(refreshToken: string): Promise<{ org: string; userId: string } | undefined>
 }
 
 /** @param options.now clock in milliseconds */
@@ -60,7 +60,7 @@ export function createAccounts(db: Database, options: { now?: () => number } = {
     },
 
     async logout(refreshToken) {
-      await revokeFamilyOf(db, refreshToken, now())
+      return revokeFamilyOf(db, refreshToken, now())
     },
   }
 }

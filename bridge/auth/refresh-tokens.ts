@@ -58,11 +58,17 @@ export async function rotateRefreshToken(
   throw new TrackwireError('token_expired', 'the refresh token has expired; log in again')
 }
 
-/** Revokes every token of the family that this token belongs to. */
-export async function revokeFamilyOf(db: Database, token: string, nowMs: number): Promise<void> {
-  await db.query(
+/** Revokes every token of the family that this token belongs to. @returns whose it was, unless nothing was left to revoke */
+export async function revokeFamilyOf(
+  db: Database,
+  token: string,
+  nowMs: number,
+): Promise<{ org: string; userId: string } | undefined> {
+  const [revoked] = await db.query<{ org: string; userId: string }>(
     `update refresh_tokens set revoked_at = $2
-     where family = (select family from refresh_tokens where token_hash = $1) and revoked_at is null`,
+     where family = (select family from refresh_tokens where token_hash = $1) and revoked_at is null
+     returning org, user_id as "userId"`,
     [hashOf(token), nowMs],
   )
+  return revoked
 }

@@ -17,6 +17,7 @@ import { describeApi } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
 import { recordRequests, requestIdOf } from './request-log.ts'
 import { alertRoutes } from './routes/alerts.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
@@ -104,6 +105,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   proximityRoutes(api, options)
   incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
+  auditRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)

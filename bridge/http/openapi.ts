@@ -68,6 +68,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         { name: 'alerts', description: 'Events of fences and rules as announced' },
         { name: 'incidents', description: 'Alerts that last: acknowledged, closed, storms' },
         { name: 'sos', description: 'SOS alerts' },
+        { name: 'administration', description: 'The audit log, signing keys' },
         { name: 'operations', description: 'Health, metrics, configuration' },
       ],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },

@@ -1,3 +1,4 @@
+import { type Act, recordAudit } from '../store/audit.ts'
 import type { Queryable } from '../store/database.ts'
 import { registerDeviceIn } from '../store/devices.ts'
 import type { OutboxRow } from '../store/outbox.ts'
@@ -11,12 +12,13 @@ import type { Pipeline } from './pipeline.ts'
  * Registers a device, or changes its name and groups. What its new groups mean counts from its next fix; what watched it for its
  * old ones alone leaves no incident open. @returns whether it is new
  */
-export async function commitDevice(pipeline: Pipeline, device: DeviceRegistration): Promise<boolean> {
+export async function commitDevice(pipeline: Pipeline, device: DeviceRegistration, act?: Act): Promise<boolean> {
   const { db, devices, fences, rules, announcer, connectivity, now } = pipeline
   const { row, outbox } = await persist(
     () =>
       db.transaction(async tx => {
         const row = await registerDeviceIn(tx, device, now())
+        if (act !== undefined) await recordAudit(tx, act, now())
         return { row, outbox: row.regrouped === null ? [] : await closeWatched(pipeline, tx, row) }
       }),
     pipeline,

@@ -6,6 +6,7 @@ import {
   readFence,
   unchanging,
 } from '../../geofence-engine/index.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import type { Queryable } from '../store/database.ts'
 import type { DecisionRow } from '../store/decisions.ts'
 import { pageDeviceStates, saveDeviceStates } from '../store/device-states.ts'
@@ -64,13 +65,19 @@ export async function prepareFences(values: readonly unknown[]): Promise<Prepare
  * Creates or replaces fences, all or nothing: the features, what they mean for every device's newest position, and the messages
  * are one transaction. @returns how many of them are new
  */
-export async function commitFences(pipeline: Pipeline, org: string, prepared: PreparedFences): Promise<number> {
+export async function commitFences(
+  pipeline: Pipeline,
+  org: string,
+  prepared: PreparedFences,
+  act?: Act,
+): Promise<number> {
   const { fences, now } = pipeline
   const { features, changed } = prepared
   const committed = await persist(
     () =>
       transactionGivingWay(pipeline, async tx => {
         await ensureOrganisations(tx, [org], now())
+        if (act !== undefined) await recordAudit(tx, act, now())
         const epoch = await nextEpoch(tx, org)
         const outbox: OutboxRow[] = []
         for (let start = 0; start < features.length; start += WRITTEN_AT_ONCE) {
@@ -92,12 +99,18 @@ export async function commitFences(pipeline: Pipeline, org: string, prepared: Pr
 }
 
 /** Deletes a fence; devices forget it, nothing is announced but the empty retained messages of it and of incidents that it made. */
-export async function commitFenceDeletion(pipeline: Pipeline, org: string, fenceId: string): Promise<boolean> {
+export async function commitFenceDeletion(
+  pipeline: Pipeline,
+  org: string,
+  fenceId: string,
+  act?: Act,
+): Promise<boolean> {
   const { fences, now } = pipeline
   const committed = await persist(
     () =>
       transactionGivingWay(pipeline, async tx => {
         if (!(await deleteFence(tx, org, fenceId))) return null
+        if (act !== undefined) await recordAudit(tx, act, now())
         const epoch = await nextEpoch(tx, org)
         const outbox = await insertOutbox(tx, [fenceMessage(org, fenceId, '')], now())
         return evaluateDevices(pipeline, tx, { org, changed: new FenceIndex(), ids: new Set([fenceId]), epoch, outbox })

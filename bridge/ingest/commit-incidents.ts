@@ -1,5 +1,6 @@
 import { buildTopic, type Incident, type IncidentSettings, TrackwireError } from '../../contract/index.ts'
 import { answerIncident, type IncidentRecord, lookAgain } from '../../geofence-engine/index.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import type { Queryable } from '../store/database.ts'
 import { ensureOrganisations } from '../store/devices.ts'
 import { saveIncidentSettings } from '../store/incident-settings.ts'
@@ -92,8 +93,8 @@ export async function commitDueIncidents(pipeline: Pipeline): Promise<boolean> {
 /** Replaces an organisation's settings; they count from the next event. */
 export async function commitIncidentSettings(
   pipeline: Pipeline,
-  org: string,
-  settings: IncidentSettings,
+  { org, settings }: { readonly org: string; readonly settings: IncidentSettings },
+  act?: Act,
 ): Promise<void> {
   const { db, now, incidents } = pipeline
   await persist(
@@ -101,6 +102,7 @@ export async function commitIncidentSettings(
       db.transaction(async tx => {
         await ensureOrganisations(tx, [org], now())
         await saveIncidentSettings(tx, org, settings, now())
+        if (act !== undefined) await recordAudit(tx, act, now())
       }),
     pipeline,
   )

@@ -9,6 +9,7 @@ import {
   type ProximityStep,
   stepProximity,
 } from '../../geofence-engine/index.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import type { Queryable } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { ensureOrganisations } from '../store/devices.ts'
@@ -70,9 +71,8 @@ export async function commitProximity(pipeline: Pipeline, moved: readonly Device
 /** Sets a rule; pairs that were near by another one of its name are so no more, and begin anew. Errors: payload_invalid. @returns whether it is new */
 export async function commitProximityRule(
   pipeline: Pipeline,
-  org: string,
-  ruleId: string,
-  rule: ProximityRule,
+  { org, ruleId, rule }: { readonly org: string; readonly ruleId: string; readonly rule: ProximityRule },
+  act?: Act,
 ): Promise<boolean> {
   const { db, now, proximity, announcer } = pipeline
   checkRule(rule)
@@ -83,6 +83,7 @@ export async function commitProximityRule(
       db.transaction(async tx => {
         await ensureOrganisations(tx, [org], now())
         const created = await saveProximityRule(tx, { org, ruleId, rule }, now())
+        if (act !== undefined) await recordAudit(tx, act, now())
         return { created, outbox: await forgetNear(pipeline, tx, { org, ruleIds: [ruleId], reason: 'rule-changed' }) }
       }),
     pipeline,
@@ -93,13 +94,19 @@ export async function commitProximityRule(
 }
 
 /** No event comes of pairs that were near; their incidents are closed. @returns whether there was such a rule */
-export async function commitProximityDeletion(pipeline: Pipeline, org: string, ruleId: string): Promise<boolean> {
-  const { db, proximity, announcer } = pipeline
+export async function commitProximityDeletion(
+  pipeline: Pipeline,
+  { org, ruleId }: { readonly org: string; readonly ruleId: string },
+  act?: Act,
+): Promise<boolean> {
+  const { db, now, proximity, announcer } = pipeline
   const { existed, outbox } = await persist(
     () =>
       db.transaction(async tx => {
         const outbox = await forgetNear(pipeline, tx, { org, ruleIds: [ruleId], reason: 'rule-deleted' })
-        return { existed: await deleteProximityRule(tx, org, ruleId), outbox }
+        const existed = await deleteProximityRule(tx, org, ruleId)
+        if (existed && act !== undefined) await recordAudit(tx, act, now())
+        return { existed, outbox }
       }),
     pipeline,
   )

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type RuleSettings, TrackwireError } from '../../contract/index.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import { ensureOrganisations } from '../store/devices.ts'
 import { nextEpoch } from '../store/epochs.ts'
 import { type RuleSubject, upsertRuleSettings } from '../store/rule-settings.ts'
@@ -16,6 +17,7 @@ export async function commitRules(
   pipeline: Pipeline,
   subject: RuleSubject,
   settings: RuleSettings | null,
+  act?: Act,
 ): Promise<void> {
   const { db, rules, fences, announcer, now } = pipeline
   if (isDeepStrictEqual(rules.settings(subject), settings)) return
@@ -26,6 +28,7 @@ export async function commitRules(
         await ensureOrganisations(tx, [subject.org], now())
         const row = { ...subject, settings, epoch: await nextEpoch(tx, subject.org) }
         await upsertRuleSettings(tx, row, now())
+        if (act !== undefined) await recordAudit(tx, act, now())
         const outbox = await closeCauseless(pipeline, tx, {
           org: subject.org,
           ...(subject.scope === 'device' && { deviceId: subject.subject }),

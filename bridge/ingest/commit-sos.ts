@@ -12,6 +12,7 @@ import {
   sosEventId,
   sosOpenView,
 } from '../../geofence-engine/index.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { ensureOrganisations } from '../store/devices.ts'
@@ -158,13 +159,14 @@ export async function escalateDueAlert(pipeline: Pipeline, due: { org: string; a
 }
 
 /** Stores how an organisation escalates; its open alerts go by it from now on. */
-export async function commitSosPolicy(pipeline: Pipeline, change: SosPolicyChange): Promise<void> {
+export async function commitSosPolicy(pipeline: Pipeline, change: SosPolicyChange, act?: Act): Promise<void> {
   const { db, now } = pipeline
   await persist(
     () =>
       db.transaction(async tx => {
         await ensureOrganisations(tx, [change.org], now())
         await saveSosPolicy(tx, change, now())
+        if (act !== undefined) await recordAudit(tx, act, now())
         await expireDueTimes(tx, change.org)
       }),
     pipeline,

@@ -12,6 +12,7 @@ import type {
   SosOutcome,
   SosPolicy,
 } from '../../contract/index.ts'
+import type { Act } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
 import type { ClockRepair } from '../store/fixes.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
@@ -148,6 +149,7 @@ export type Publish = (message: OutgoingMessage) => Promise<void>
 /**
  * The pipeline from what devices and people send to what is stored and announced. Every promise resolves after the commit.
  * All reject with `shutting_down` once close() was called, and with `storage_unavailable` when the database stayed away until then.
+ * An `act` that comes with a change is written into the audit log by the same transaction; a change that changes nothing leaves none.
  */
 export interface Ingest {
   /** One result per fix, in order. Errors: device_unknown. */
@@ -159,39 +161,39 @@ export interface Ingest {
   /** Tells the next tier now; the event. Errors: alert_unknown, alert_closed. */
   escalateSos(call: SosEscalation): Promise<SosEvent>
   /** How the organisation escalates from now on, its open alerts too. */
-  putSosPolicy(change: SosPolicyChange): Promise<void>
+  putSosPolicy(change: SosPolicyChange, act?: Act): Promise<void>
   /** Creates or replaces a fence; devices are evaluated against it at once. Errors: fence_invalid. */
-  putFence(org: string, feature: FenceFeature): Promise<{ created: boolean }>
+  putFence(org: string, feature: FenceFeature, act?: Act): Promise<{ created: boolean }>
   /** All or nothing, in one transaction; the number of fences. Errors: fence_invalid. */
-  importFences(org: string, features: readonly FenceFeature[]): Promise<number>
+  importFences(org: string, features: readonly FenceFeature[], act?: Act): Promise<number>
   /** Whether there was such a fence. */
-  deleteFence(org: string, fenceId: string): Promise<boolean>
+  deleteFence(org: string, fenceId: string, act?: Act): Promise<boolean>
   /** Sets rules that {@link readRuleSettings} read, or takes them away (null); they count from each device's next fix. Errors: payload_invalid. */
-  setRules(subject: RuleSubject, settings: RuleSettings | null): Promise<void>
+  setRules(subject: RuleSubject, settings: RuleSettings | null, act?: Act): Promise<void>
   /** Registers a device, or changes the name and groups that are given; new groups count from its next fix. */
-  registerDevice(device: DeviceRegistration): Promise<{ created: boolean }>
+  registerDevice(device: DeviceRegistration, act?: Act): Promise<{ created: boolean }>
   /** Whether a fix may be passed on as it was sent before it is judged: its time is what it seems. From memory. */
   trustsClock(org: string, deviceId: string, timestamp: number): boolean
   /** Corrects the times of a device from its next fix on; null takes that back. Errors: device_unknown. */
-  correctClock(correction: ClockCorrectionCall): Promise<void>
+  correctClock(correction: ClockCorrectionCall, act?: Act): Promise<void>
   /** Fixes that were set aside become fixes of their device, up to 1,000 a call. */
-  acceptSetAside(selection: SetAsideSelection, time: AcceptedTime): Promise<SetAsideJudgement>
+  acceptSetAside(selection: SetAsideSelection, time: AcceptedTime, act?: Act): Promise<SetAsideJudgement>
   /** Fixes that were set aside stay out for good, up to 1,000 a call. */
-  dropSetAside(selection: SetAsideSelection): Promise<SetAsideJudgement>
+  dropSetAside(selection: SetAsideSelection, act?: Act): Promise<SetAsideJudgement>
   /** A device's MQTT session began, or ended while it has no other. */
   deviceSession(session: { readonly org: string; readonly deviceId: string; readonly connected: boolean }): void
   /** From memory, by id. */
   proximityRules(org: string): { id: string; rule: ProximityRule }[]
   /** Whether it is new. Errors: payload_invalid. */
-  putProximityRule(org: string, ruleId: string, rule: ProximityRule): Promise<boolean>
+  putProximityRule(org: string, ruleId: string, rule: ProximityRule, act?: Act): Promise<boolean>
   /** Whether there was such a rule. */
-  deleteProximityRule(org: string, ruleId: string): Promise<boolean>
+  deleteProximityRule(org: string, ruleId: string, act?: Act): Promise<boolean>
   /** One outcome for each incident; repeats of an answer change nothing. */
   answerIncidents(reply: IncidentReply): Promise<AnsweredIncident[]>
   /** From memory, defaults filled in. */
   incidentSettings(org: string): CompleteIncidentSettings
   /** Replaces an organisation's settings; they count from the next event. */
-  setIncidentSettings(org: string, settings: IncidentSettings): Promise<void>
+  setIncidentSettings(org: string, settings: IncidentSettings, act?: Act): Promise<void>
   /** From memory. */
   deviceExists(org: string, deviceId: string): boolean
   /** Begins to announce: first what a crash left in the outbox, then everything committed. Once. */

@@ -1,4 +1,5 @@
 import { buildTopic, TrackwireError } from '../../contract/index.ts'
+import type { Act } from '../store/audit.ts'
 import { openDayPartitions } from '../store/partitions.ts'
 import { Announcer } from './announcer.ts'
 import { commitJudged } from './clocks/commit-judged.ts'
@@ -160,28 +161,29 @@ class RunningIngest implements Ingest {
 
   escalateSos: Ingest['escalateSos'] = call => this.#committer.urgent(() => commitSosEscalation(this.#pipeline, call))
 
-  putSosPolicy: Ingest['putSosPolicy'] = change => this.#committer.urgent(() => commitSosPolicy(this.#pipeline, change))
+  putSosPolicy: Ingest['putSosPolicy'] = (change, act) =>
+    this.#committer.urgent(() => commitSosPolicy(this.#pipeline, change, act))
 
-  async putFence(...[org, feature]: Parameters<Ingest['putFence']>): Promise<{ created: boolean }> {
+  async putFence(...[org, feature, act]: Parameters<Ingest['putFence']>): Promise<{ created: boolean }> {
     const prepared = await prepareFences([feature])
-    const created = await this.#committer.change(() => commitFences(this.#pipeline, org, prepared))
+    const created = await this.#committer.change(() => commitFences(this.#pipeline, org, prepared, act))
     return { created: created === 1 }
   }
 
-  async importFences(...[org, features]: Parameters<Ingest['importFences']>): Promise<number> {
+  async importFences(...[org, features, act]: Parameters<Ingest['importFences']>): Promise<number> {
     const prepared = await prepareFences(features)
-    await this.#committer.change(() => commitFences(this.#pipeline, org, prepared))
+    await this.#committer.change(() => commitFences(this.#pipeline, org, prepared, act))
     return features.length
   }
 
-  deleteFence: Ingest['deleteFence'] = (org, fenceId) =>
-    this.#committer.change(() => commitFenceDeletion(this.#pipeline, org, fenceId))
+  deleteFence: Ingest['deleteFence'] = (org, fenceId, act) =>
+    this.#committer.change(() => commitFenceDeletion(this.#pipeline, org, fenceId, act))
 
-  setRules: Ingest['setRules'] = (subject, settings) =>
-    this.#committer.change(() => commitRules(this.#pipeline, subject, settings))
+  setRules: Ingest['setRules'] = (subject, settings, act) =>
+    this.#committer.change(() => commitRules(this.#pipeline, subject, settings, act))
 
-  async registerDevice(device: DeviceRegistration): Promise<{ created: boolean }> {
-    return { created: await this.#committer.change(() => commitDevice(this.#pipeline, device)) }
+  async registerDevice(device: DeviceRegistration, act?: Act): Promise<{ created: boolean }> {
+    return { created: await this.#committer.change(() => commitDevice(this.#pipeline, device, act)) }
   }
 
   trustsClock(org: string, deviceId: string, timestamp: number): boolean {
@@ -189,35 +191,36 @@ class RunningIngest implements Ingest {
     return clocks.correctionMs(keyOf({ org, deviceId })) === 0 && !maybeRollover(timestamp, now())
   }
 
-  async correctClock(correction: ClockCorrectionCall): Promise<void> {
+  async correctClock(correction: ClockCorrectionCall, act?: Act): Promise<void> {
     const { org, deviceId } = correction
     if (!this.deviceExists(org, deviceId)) await this.#lookUp(correction)
-    await this.#committer.change(() => this.#pipeline.clocks.correct(this.#pipeline, correction))
+    await this.#committer.change(() => this.#pipeline.clocks.correct(this.#pipeline, correction, act))
   }
 
-  acceptSetAside: Ingest['acceptSetAside'] = (selection, time) =>
-    this.#committer.change(() => acceptSetAside(this.#pipeline, selection, time))
+  acceptSetAside: Ingest['acceptSetAside'] = (selection, time, act) =>
+    this.#committer.change(() => acceptSetAside(this.#pipeline, selection, time, act))
 
-  dropSetAside: Ingest['dropSetAside'] = selection =>
-    this.#committer.change(() => dropWaiting(this.#pipeline, selection))
+  dropSetAside: Ingest['dropSetAside'] = (selection, act) =>
+    this.#committer.change(() => dropWaiting(this.#pipeline, selection, act))
+
   deviceSession: Ingest['deviceSession'] = ({ org, deviceId, connected }) =>
     this.#pipeline.connectivity().session({ org, deviceId }, connected)
 
   proximityRules: Ingest['proximityRules'] = org => this.#pipeline.proximity().rulesOf(org)
 
-  putProximityRule: Ingest['putProximityRule'] = (org, ruleId, rule) =>
-    this.#committer.change(() => commitProximityRule(this.#pipeline, org, ruleId, rule))
+  putProximityRule: Ingest['putProximityRule'] = (org, ruleId, rule, act) =>
+    this.#committer.change(() => commitProximityRule(this.#pipeline, { org, ruleId, rule }, act))
 
-  deleteProximityRule: Ingest['deleteProximityRule'] = (org, ruleId) =>
-    this.#committer.change(() => commitProximityDeletion(this.#pipeline, org, ruleId))
+  deleteProximityRule: Ingest['deleteProximityRule'] = (org, ruleId, act) =>
+    this.#committer.change(() => commitProximityDeletion(this.#pipeline, { org, ruleId }, act))
 
   answerIncidents: Ingest['answerIncidents'] = reply =>
     this.#committer.change(() => commitIncidentReply(this.#pipeline, reply))
 
   incidentSettings: Ingest['incidentSettings'] = org => this.#pipeline.incidents.settings(org)
 
-  setIncidentSettings: Ingest['setIncidentSettings'] = (org, settings) =>
-    this.#committer.change(() => commitIncidentSettings(this.#pipeline, org, settings))
+  setIncidentSettings: Ingest['setIncidentSettings'] = (org, settings, act) =>
+    this.#committer.change(() => commitIncidentSettings(this.#pipeline, { org, settings }, act))
 
   deviceExists(org: string, deviceId: string): boolean {
     return this.#pipeline.devices.has(org, deviceId)

@@ -1,6 +1,15 @@
 import { parseArgs } from 'node:util'
-import { createTokens, migrate, openSigningKeys, readLock, registerDevice, type Tokens } from '../../bridge/index.ts'
+import {
+  createTokens,
+  migrate,
+  openSigningKeys,
+  readLock,
+  recordAudit,
+  registerDeviceIn,
+  type Tokens,
+} from '../../bridge/index.ts'
 import { askPlatform } from '../ask-platform.ts'
+import { CLI_ACTOR } from '../cli-actor.ts'
 import { type Command, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
@@ -55,7 +64,12 @@ async function register(config: Config, tokens: Tokens, device: NewDevice): Prom
   const logger = createLogger({ logLevel: 'warn', logFormat: config.logFormat })
   await withDatabase(config, logger, async db => {
     await migrate(db)
-    await registerDevice(db, device, Date.now())
+    const { org, deviceId, name } = device
+    await db.transaction(async tx => {
+      const act = { org, actor: CLI_ACTOR, action: 'device.register', target: deviceId, detail: { name } }
+      await registerDeviceIn(tx, device, Date.now())
+      await recordAudit(tx, act, Date.now())
+    })
   })
 }
 
@@ -64,7 +78,7 @@ async function registerOverHttp(address: string, config: Config, tokens: Tokens,
   const { status, answer } = await askPlatform({
     address,
     path: '/api/v1/devices',
-    token: await tokens.mint({ org, sub: 'trackwire-cli', role: 'admin', ttlSeconds: 60 }),
+    token: await tokens.mint({ org, sub: CLI_ACTOR, role: 'admin', ttlSeconds: 60 }),
     body: { id: deviceId, ...(name === undefined ? {} : { name }) },
     cert: config.tls?.cert,
   })

@@ -3,6 +3,8 @@ import { TrackwireError } from '../../../contract/index.ts'
 import type { Account, Accounts, Session } from '../../auth/accounts.ts'
 import type { SigningKeys } from '../../auth/signing-keys.ts'
 import type { Tokens } from '../../auth/tokens.ts'
+import { recordAudit } from '../../store/audit.ts'
+import type { Database } from '../../store/database.ts'
 import { ANYONE, PUBLIC, principalOf } from '../access.ts'
 import { problems, publicProblems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
@@ -42,8 +44,11 @@ const SocketToken = {
 /** Logging in and out, and the public keys. */
 export function authRoutes(
   app: Api,
-  { accounts, tokens, keys }: { accounts: Accounts; tokens: Tokens; keys: SigningKeys },
+  { db, accounts, tokens, keys }: { db: Database; accounts: Accounts; tokens: Tokens; keys: SigningKeys },
 ): void {
+  const recordSession = (action: string, { org, sub }: Pick<Account, 'org' | 'sub'>, address: string): Promise<void> =>
+    recordAudit(db, { org, actor: sub, action, target: sub, address }, Date.now())
+
   async function sessionView({ account, refreshToken }: Session): Promise<object> {
     const { sub, org, role } = account
     const accessToken = await tokens.mint({ ...rightsOf(account), ttlSeconds: ACCESS_TTL_SECONDS })
@@ -68,7 +73,9 @@ export function authRoutes(
     },
     async request => {
       const { username, password } = request.body
-      return sessionView(await accounts.login({ username, password, address: request.ip }))
+      const session = await accounts.login({ username, password, address: request.ip })
+      await recordSession('session.login', session.account, request.ip)
+      return sessionView(session)
     },
   )
 
@@ -110,7 +117,8 @@ export function authRoutes(
       },
     },
     async (request, reply) => {
-      await accounts.logout(request.body.refreshToken)
+      const left = await accounts.logout(request.body.refreshToken)
+      if (left !== undefined) await recordSession('session.logout', { org: left.org, sub: left.userId }, request.ip)
       return reply.code(204).send()
     },
   )

@@ -1,9 +1,11 @@
+import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { Id } from '../../../contract/index.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import type { Database } from '../../store/database.ts'
 import { type ClockRow, findDeviceClock } from '../../store/queries/clocks.ts'
 import { DISPATCHERS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
 import { mustSeeDevice } from '../visibility.ts'
@@ -64,7 +66,7 @@ export function clockRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
         },
       },
     },
-    async request => correct(request.params.deviceId, principalOf(request), request.body.offsetSeconds),
+    async request => correct(request, request.params.deviceId, request.body.offsetSeconds),
   )
 
   app.delete(
@@ -83,14 +85,16 @@ export function clockRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
       },
     },
     async (request, reply) => {
-      await correct(request.params.deviceId, principalOf(request), null)
+      await correct(request, request.params.deviceId, null)
       return reply.code(204).send()
     },
   )
 
-  async function correct(deviceId: string, principal: ReturnType<typeof principalOf>, offsetSeconds: number | null) {
+  async function correct(request: FastifyRequest, deviceId: string, offsetSeconds: number | null) {
+    const principal = principalOf(request)
     mustSeeDevice(principal, deviceId)
-    await ingest.correctClock({ org: principal.org, deviceId, offsetSeconds, by: principal.sub })
+    const act = actOf(request, 'clock.correct', deviceId, { offsetSeconds })
+    await ingest.correctClock({ org: principal.org, deviceId, offsetSeconds, by: principal.sub }, act)
     return clockView(await findDeviceClock(db, principal.org, deviceId))
   }
 }

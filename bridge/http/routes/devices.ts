@@ -7,6 +7,7 @@ import { type ClockRow, findDeviceClock } from '../../store/queries/clocks.ts'
 import { type DeviceRow, findDevice, listDevices } from '../../store/queries/devices.ts'
 import { type FixRow, fixOf, listFixes } from '../../store/queries/history.ts'
 import { ADMINS, ANYONE, mayPublish, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { featureCollectionOf, fixFeature, GEOJSON_TYPE, sendFeatures, wantsGeoJson } from '../geojson.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
@@ -130,7 +131,10 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
       if ((await findDevice(db, org, id)) !== undefined) {
         throw new TrackwireError('conflict', `a device ${id} is registered already`)
       }
-      await ingest.registerDevice({ org, deviceId: id, name, groups })
+      await ingest.registerDevice(
+        { org, deviceId: id, name, groups },
+        actOf(request, 'device.register', id, { name, groups }),
+      )
       const token = await tokens.mint({ sub: id, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS })
       const row = await findDevice(db, org, id)
       if (row === undefined) throw unknownDevice(id)
@@ -163,7 +167,8 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
       const { org } = principalOf(request)
       const { deviceId } = request.params
       if ((await findDevice(db, org, deviceId)) === undefined) throw unknownDevice(deviceId)
-      await ingest.registerDevice({ org, deviceId, ...request.body })
+      const act = actOf(request, 'device.change', deviceId, request.body)
+      await ingest.registerDevice({ org, deviceId, ...request.body }, act)
       const row = await findDevice(db, org, deviceId)
       if (row === undefined) throw unknownDevice(deviceId)
       return deviceView(row)

@@ -6,6 +6,7 @@ import { readFenceCollection, withFenceId } from '../../ingest/read-fence-collec
 import type { Database } from '../../store/database.ts'
 import { findFence, listFences } from '../../store/queries/fences.ts'
 import { ANYONE, DISPATCHERS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { featureCollectionOf, GEOJSON_TYPE, sendFeatures, wantsGeoJson } from '../geojson.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
@@ -13,6 +14,9 @@ import { type Api, documented } from '../schema-checks.ts'
 
 /** 20 MiB: some ten thousand detailed fences in one file. */
 const MAX_IMPORT_BYTES = 20 * 1_024 * 1_024
+
+/** Of an import, in the audit log. */
+const MOST_IDS_TOLD = 50
 
 const ById = Type.Object({ fenceId: Id }, { additionalProperties: false })
 const FENCE = { $ref: 'FenceFeature#' }
@@ -97,7 +101,7 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
       if ((await findFence(db, org, fence.id)) !== undefined) {
         throw new TrackwireError('conflict', `a fence ${fence.id} exists already; replace it with PUT`)
       }
-      await ingest.putFence(org, fence)
+      await ingest.putFence(org, fence, actOf(request, 'fence.create', fence.id, glanceOf(fence)))
       return reply.code(201).header('location', `/api/v1/fences/${fence.id}`).type(GEOJSON_TYPE).send(fence)
     },
   )
@@ -137,7 +141,7 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
         })
       }
       const fence = readFence(featureOf(request.body, fenceId))
-      const { created } = await ingest.putFence(org, fence)
+      const { created } = await ingest.putFence(org, fence, actOf(request, 'fence.put', fenceId, glanceOf(fence)))
       return reply
         .code(created ? 201 : 200)
         .type(GEOJSON_TYPE)
@@ -159,7 +163,8 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
     },
     async (request, reply) => {
       const { fenceId } = request.params
-      if (!(await ingest.deleteFence(principalOf(request).org, fenceId))) throw unknownFence(fenceId)
+      const act = actOf(request, 'fence.delete', fenceId)
+      if (!(await ingest.deleteFence(act.org, fenceId, act))) throw unknownFence(fenceId)
       return reply.code(204).send()
     },
   )
@@ -193,9 +198,16 @@ export function fenceRoutes(app: Api, { db, ingest }: { db: Database; ingest: In
     },
     async request => {
       const fences = await readFenceCollection(request.body)
-      return { imported: await ingest.importFences(principalOf(request).org, fences) }
+      const ids = fences.slice(0, MOST_IDS_TOLD).map(({ id }) => id)
+      const act = actOf(request, 'fence.import', 'fences', { count: fences.length, ids })
+      return { imported: await ingest.importFences(act.org, fences, act) }
     },
   )
+}
+
+/** What the audit log says of a fence: its coordinates are in the fence. */
+function glanceOf({ geometry, properties }: FenceFeature): Record<string, unknown> {
+  return { geometry: geometry.type, properties }
 }
 
 function unknownFence(fenceId: string): TrackwireError {

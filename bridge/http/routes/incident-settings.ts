@@ -1,6 +1,7 @@
 import { completeIncidentSettings, DEFAULT_INCIDENT_SETTINGS, IncidentSettings } from '../../../contract/index.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import { ADMINS, DISPATCHERS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
 
@@ -36,7 +37,8 @@ export function incidentSettingsRoutes(app: Api, { ingest }: { ingest: Ingest })
       },
     },
     async request => {
-      await ingest.setIncidentSettings(principalOf(request).org, request.body)
+      const act = actOf(request, 'incident-settings.put', 'incident-settings', request.body)
+      await ingest.setIncidentSettings(act.org, request.body, act)
       return completeIncidentSettings(request.body)
     },
   )

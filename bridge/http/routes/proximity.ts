@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { Id, ProximityRule, TrackwireError } from '../../../contract/index.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import { DISPATCHERS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
 
@@ -57,7 +58,8 @@ export function proximityRoutes(app: Api, { ingest }: { ingest: Ingest }): void 
     },
     async (request, reply) => {
       const { ruleId } = request.params
-      const created = await ingest.putProximityRule(principalOf(request).org, ruleId, request.body)
+      const act = actOf(request, 'proximity.put', ruleId, request.body)
+      const created = await ingest.putProximityRule(act.org, ruleId, request.body, act)
       reply.code(created ? 201 : 200)
       return { id: ruleId, rule: request.body }
     },
@@ -80,7 +82,8 @@ export function proximityRoutes(app: Api, { ingest }: { ingest: Ingest }): void 
     },
     async (request, reply) => {
       const { ruleId } = request.params
-      const existed = await ingest.deleteProximityRule(principalOf(request).org, ruleId)
+      const act = actOf(request, 'proximity.delete', ruleId)
+      const existed = await ingest.deleteProximityRule(act.org, ruleId, act)
       if (!existed) throw new TrackwireError('not_found', `there is no proximity rule ${ruleId}`)
       return reply.code(204).send()
     },

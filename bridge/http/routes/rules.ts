@@ -5,8 +5,9 @@ import { effectiveRules } from '../../ingest/effective-rules.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import type { Database } from '../../store/database.ts'
 import { findDevice } from '../../store/queries/devices.ts'
-import { findRuleSettings, findRulesOfDevice, type RuleScope } from '../../store/rule-settings.ts'
+import { findRuleSettings, findRulesOfDevice, type RuleScope, type RuleSubject } from '../../store/rule-settings.ts'
 import { DISPATCHERS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { type Api, documented } from '../schema-checks.ts'
 import { unknownDevice } from '../visibility.ts'
@@ -93,6 +94,11 @@ export function ruleRoutes(app: Api, { db, ingest }: { db: Database; ingest: Ing
   )
 }
 
+/** As the audit log names it: `organisation`, `group:north`, `device:truck-7`. */
+function targetOf({ scope, subject }: RuleSubject): string {
+  return scope === 'organisation' ? scope : `${scope}:${subject}`
+}
+
 function placeRoutes(app: Api, place: Place, { db, ingest }: { db: Database; ingest: Ingest }): void {
   const { scope, url, parameter, name, words } = place
   const params =
@@ -150,7 +156,7 @@ function placeRoutes(app: Api, place: Place, { db, ingest }: { db: Database; ing
         throw new TrackwireError('payload_not_json', 'the request has no body; send the rules as a JSON object')
       }
       const settings: RuleSettings = readRuleSettings(request.body)
-      await ingest.setRules(subject, settings)
+      await ingest.setRules(subject, settings, actOf(request, 'rules.put', targetOf(subject), { settings }))
       return settings
     },
   )
@@ -168,7 +174,8 @@ function placeRoutes(app: Api, place: Place, { db, ingest }: { db: Database; ing
       },
     },
     async (request, reply) => {
-      await ingest.setRules(await subjectOf(principalOf(request).org, request.params), null)
+      const subject = await subjectOf(principalOf(request).org, request.params)
+      await ingest.setRules(subject, null, actOf(request, 'rules.delete', targetOf(subject)))
       return reply.code(204).send()
     },
   )

@@ -6,6 +6,7 @@ import type { Database } from '../../store/database.ts'
 import { learntOffsets } from '../../store/device-clocks.ts'
 import { findSetAside, listSetAside, type SetAsideKey, type SetAsideRow } from '../../store/queries/set-aside.ts'
 import { DISPATCHERS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
 import { type Api, documented } from '../schema-checks.ts'
@@ -134,7 +135,9 @@ export function setAsideRoutes(app: Api, { db, ingest }: { db: Database; ingest:
         throw new TrackwireError('payload_invalid', 'send timestamp or offsetSeconds, not both')
       }
       const { id } = request.params
-      return judgeOne(principal, id, async selection => ingest.acceptSetAside(selection, time))
+      return judgeOne(principal, id, async selection =>
+        ingest.acceptSetAside(selection, time, actOf(request, 'set-aside.accept', String(id), time)),
+      )
     },
   )
 
@@ -153,7 +156,12 @@ export function setAsideRoutes(app: Api, { db, ingest }: { db: Database; ingest:
         },
       },
     },
-    async request => judgeOne(principalOf(request), request.params.id, selection => ingest.dropSetAside(selection)),
+    async request => {
+      const { id } = request.params
+      return judgeOne(principalOf(request), id, selection =>
+        ingest.dropSetAside(selection, actOf(request, 'set-aside.drop', String(id))),
+      )
+    },
   )
 
   app.post(
@@ -176,7 +184,11 @@ export function setAsideRoutes(app: Api, { db, ingest }: { db: Database; ingest:
     async request => {
       const { offsetSeconds } = request.body
       const selection = await selectionOf(principalOf(request), selectedBy(request.body))
-      const { judged, refused, next } = await ingest.acceptSetAside(selection, { offsetSeconds })
+      const { judged, refused, next } = await ingest.acceptSetAside(
+        selection,
+        { offsetSeconds },
+        actOf(request, 'set-aside.accept', request.body.deviceId, request.body),
+      )
       return { accepted: judged.length, refused, next }
     },
   )
@@ -199,7 +211,10 @@ export function setAsideRoutes(app: Api, { db, ingest }: { db: Database; ingest:
     },
     async request => {
       const selection = await selectionOf(principalOf(request), selectedBy(request.body))
-      const { judged, refused, next } = await ingest.dropSetAside(selection)
+      const { judged, refused, next } = await ingest.dropSetAside(
+        selection,
+        actOf(request, 'set-aside.drop', request.body.deviceId, request.body),
+      )
       return { dropped: judged.length, refused, next }
     },
   )

@@ -21,6 +21,7 @@ import {
 } from '../../store/queries/sos.ts'
 import { loadSosPolicy } from '../../store/sos-policies.ts'
 import { ADMINS, ALERT_READERS, DISPATCHERS, mayPublish, mayRead, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { GEOJSON_TYPE } from '../geojson.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
@@ -286,7 +287,8 @@ export function sosRoutes(app: Api, { db, ingest }: { db: Database; ingest: Inge
     async request => {
       const { org, sub } = principalOf(request)
       const policy = checkSosPolicy(request.body, Date.now())
-      await ingest.putSosPolicy({ org, policy, principal: sub })
+      const act = actOf(request, 'sos-policy.put', 'sos-policy', { policy })
+      await ingest.putSosPolicy({ org, policy, principal: sub }, act)
       return policy
     },
   )

@@ -1,4 +1,5 @@
 import { buildTopic, type ErrorNotice } from '../../../contract/index.ts'
+import { type Act, recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
 import {
   type ClockKind,
@@ -47,14 +48,17 @@ export class DeviceClocks {
   }
 
   /** Runs while nothing is being committed. */
-  async correct(pipeline: Pipeline, { org, deviceId, offsetSeconds, by }: ClockCorrectionCall): Promise<void> {
+  async correct(pipeline: Pipeline, correction: ClockCorrectionCall, act?: Act): Promise<void> {
+    const { org, deviceId, offsetSeconds, by } = correction
     const { db, now } = pipeline
     const device = { org, deviceId }
     await persist(
       () =>
-        offsetSeconds === null
-          ? deleteClockCorrection(db, device)
-          : saveClockCorrection(db, { ...device, offsetSeconds }, by, now()),
+        db.transaction(async tx => {
+          if (offsetSeconds === null) await deleteClockCorrection(tx, device)
+          else await saveClockCorrection(tx, { ...device, offsetSeconds }, by, now())
+          if (act !== undefined) await recordAudit(tx, act, now())
+        }),
       pipeline,
     )
     if (offsetSeconds === null) this.#corrections.delete(keyOf(device))

@@ -1,4 +1,5 @@
 import { checkFix, type ErrorCode, TrackwireError } from '../../../contract/index.ts'
+import { type Act, recordAudit } from '../../store/audit.ts'
 import { learntOffsets } from '../../store/device-clocks.ts'
 import { dropSetAside, selectWaiting, type WaitingRow } from '../../store/set-aside.ts'
 import { commitFixes } from '../commit-fixes.ts'
@@ -24,6 +25,7 @@ export async function acceptSetAside(
   pipeline: Pipeline,
   selection: SetAsideSelection,
   time: AcceptedTime,
+  act?: Act,
 ): Promise<SetAsideJudgement> {
   const { db, committer } = pipeline
   const { rows, next } = await selectRows(pipeline, selection)
@@ -63,19 +65,27 @@ export async function acceptSetAside(
     else judged.push(row.id)
   }
   refused.sort((a, b) => a.id - b.id)
+  // The rows themselves say who accepted them, in the transactions that did; this says it once more, for the whole call.
+  if (act !== undefined && judged.length > 0) await persist(() => recordAudit(db, act, pipeline.now()), pipeline)
   return { judged: judged.sort((a, b) => a - b), refused, next }
 }
 
 /** Fixes that were set aside stay out for good; who said so is kept. Runs while nothing else is being committed. */
-export async function dropWaiting(pipeline: Pipeline, selection: SetAsideSelection): Promise<SetAsideJudgement> {
+export async function dropWaiting(
+  pipeline: Pipeline,
+  selection: SetAsideSelection,
+  act?: Act,
+): Promise<SetAsideJudgement> {
+  const { db, now } = pipeline
   const { rows, next } = await selectRows(pipeline, selection)
   const judged = await persist(
     () =>
-      dropSetAside(
-        pipeline.db,
-        { org: selection.org, ids: rows.map(({ id }) => id), by: selection.by },
-        pipeline.now(),
-      ),
+      db.transaction(async tx => {
+        const ids = rows.map(({ id }) => id)
+        const dropped = await dropSetAside(tx, { org: selection.org, ids, by: selection.by }, now())
+        if (act !== undefined && dropped.length > 0) await recordAudit(tx, act, now())
+        return dropped
+      }),
     pipeline,
   )
   return { judged, refused: [], next }

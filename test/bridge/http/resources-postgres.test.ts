@@ -1,5 +1,6 @@
 import { after, describe } from 'node:test'
 import { withPostgresUrl } from '../../support/databases.ts'
+import { auditSuite } from './audit-suite.ts'
 import { fencesAlertsSosSuite } from './fences-alerts-sos-suite.ts'
 import { incidentsSuite } from './incidents-suite.ts'
 import { rulesSuite } from './rules-suite.ts'
@@ -17,8 +18,10 @@ const second = await withPostgresUrl(scope)
 const third = await withPostgresUrl(scope)
 const fourth = await withPostgresUrl(scope)
 const fifth = await withPostgresUrl(scope)
+const sixth = await withPostgresUrl(scope)
 const skip = first === undefined && 'no PostgreSQL: set TRACKWIRE_TEST_POSTGRES_URL, or install its server programs'
 
+describe('audit on PostgreSQL', { skip }, () => auditSuite(sixth))
 describe('tracking on PostgreSQL', { skip }, () => trackingSuite(first))
 describe('fences, alerts and SOS on PostgreSQL', { skip }, () => fencesAlertsSosSuite(second))
 describe('rules on PostgreSQL', { skip }, () => rulesSuite(third))
