@@ -1,31 +1,11 @@
 import Type from 'typebox'
+import { Acl, type AclRule, aclRules } from './acl.ts'
 import { Id, Org } from './ids.ts'
 
 export const ROLES = ['device', 'driver', 'user', 'dispatcher', 'admin', 'service'] as const
 export type Role = (typeof ROLES)[number]
 /** A schema of its own type: TypeBox cannot derive a union from a list made at run time. */
 const RoleName = Type.Unsafe<Role>(Type.Union(ROLES.map(role => Type.Literal(role))))
-
-const AclAction = Type.Union([Type.Literal('publish'), Type.Literal('subscribe'), Type.Literal('all')])
-
-/** The list form: first match wins. */
-export const AclRule = Type.Object({
-  permission: Type.Union([Type.Literal('allow'), Type.Literal('deny')]),
-  action: AclAction,
-  topic: Type.String({ minLength: 1, maxLength: 512 }),
-})
-export type AclRule = Type.Static<typeof AclRule>
-
-/** The object form: allow lists per action. */
-const TopicList = Type.Array(Type.String({ minLength: 1, maxLength: 512 }))
-export const AclLists = Type.Object({
-  pub: Type.Optional(TopicList),
-  sub: Type.Optional(TopicList),
-  all: Type.Optional(TopicList),
-})
-
-export const Acl = Type.Union([Type.Array(AclRule), AclLists])
-export type Acl = Type.Static<typeof Acl>
 
 /** The claims of a Trackwire token, RFC 7519 §4 with our own `org`, `role`, `devices`, `groups`, `acl`. */
 export const Claims = Type.Object({
@@ -50,7 +30,7 @@ export interface Principal {
   /** Device ids this principal may watch beside what its role grants. */
   readonly devices: ReadonlySet<string>
   readonly groups: readonly string[]
-  /** Both claim forms brought into the list form, placeholders not yet filled in. */
+  /** Both claim forms brought into the list form; `fillAcl` fills its placeholders in. */
   readonly acl: readonly AclRule[]
   readonly expiresAtMs: number
   readonly jti: string | undefined
@@ -68,12 +48,4 @@ export function principalOf(claims: Claims): Principal {
     expiresAtMs: claims.exp * 1_000,
     jti: claims.jti,
   }
-}
-
-function aclRules(acl: Acl | undefined): AclRule[] {
-  if (acl === undefined) return []
-  if (Array.isArray(acl)) return acl
-  const allow = (action: AclRule['action'], topics: string[] = []): AclRule[] =>
-    topics.map(topic => ({ permission: 'allow', action, topic }))
-  return [...allow('publish', acl.pub), ...allow('subscribe', acl.sub), ...allow('all', acl.all)]
 }

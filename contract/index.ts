@@ -1,5 +1,7 @@
 /** The wire: topics, payloads, rights, errors. Leaf; runs in the browser too. */
-export { type Action, type Decision, decideFilter, decideTopic, maySeeDevice, visibleDevices } from './access.ts'
+export { type Decision, decideFilter, decideTopic, maySeeDevice, visibleDevices } from './access.ts'
+export { type Considered, type Explained, explainDecision } from './access-explanation.ts'
+export { type Acl, type AclNames, AclRule, type Action, fillAcl, type Manner, type Qos } from './acl.ts'
 export { asyncApiDocument } from './asyncapi.ts'
 export {
   CHANNEL_NAMES,
@@ -10,7 +12,7 @@ export {
   type Rights,
   type Scope,
 } from './channels.ts'
-export { type Acl, type AclRule, Claims, type Principal, principalOf, ROLES, type Role } from './claims.ts'
+export { Claims, type Principal, principalOf, ROLES, type Role } from './claims.ts'
 export { Command } from './command.ts'
 export { DEVICE_EVENT_KINDS, DeviceEvent, DeviceEventKind } from './device-event.ts'
 export { DeviceStatus } from './device-status.ts'

@@ -26,7 +26,7 @@ function validatorOf(schema: TSchema): Validator {
 export function checkSchema<S extends TSchema>(schema: S, value: unknown): Static<S> {
   const validator = validatorOf(schema)
   if (validator.Check(value)) return value as Static<S>
-  const faults = [...validator.Errors(value)]
+  const faults = insideUnions([...validator.Errors(value)])
   // `additionalProperties` and `boolean` come as a pair; the one with the path names the key.
   const fault = faults.find(({ keyword }) => keyword !== 'anyOf') ?? faults[0]
   const path = fault?.instancePath || '/'
@@ -37,8 +37,17 @@ export function checkSchema<S extends TSchema>(schema: S, value: unknown): Stati
   throw new TrackwireError('payload_invalid', `${path} ${message}`, { details: { path } })
 }
 
+type Fault = ReturnType<Validator['Errors']>[number]
+
+/** Where something inside a value is at fault, the value itself is only of another type in another branch of a union. */
+function insideUnions(faults: readonly Fault[]): readonly Fault[] {
+  const isElsewhere = ({ keyword, instancePath }: Fault) =>
+    keyword === 'type' && faults.some(other => other.instancePath.startsWith(`${instancePath}/`))
+  return faults.filter(fault => !isElsewhere(fault))
+}
+
 /** "must be trigger or cancel": what a value may be that can only be one of some constants; '' when it can be anything else. */
-function constantsOf(faults: readonly ReturnType<Validator['Errors']>[number][], path: string): string {
+function constantsOf(faults: readonly Fault[], path: string): string {
   const allowed = new Set<string>()
   for (const fault of faults) {
     if ((fault.instancePath || '/') !== path || fault.keyword === 'anyOf') continue

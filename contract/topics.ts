@@ -10,31 +10,41 @@ export interface ParsedTopic {
 }
 
 interface Level {
+  readonly at: number
   readonly literal?: string
   readonly param?: string
-  readonly choices?: readonly string[]
+  readonly choices?: ReadonlySet<string>
 }
 
 interface Template {
   readonly name: ChannelName
   readonly levels: readonly Level[]
+  /** The literal levels first: almost every template that is not meant is told by them. */
+  readonly inOrderOfCost: readonly Level[]
 }
 
-function readLevel(text: string): Level {
-  if (!text.startsWith('{')) return { literal: text }
+function readLevel(text: string, at: number): Level {
+  if (!text.startsWith('{')) return { at, literal: text }
   const [param, choices] = text.slice(1, -1).split(':')
-  return choices === undefined ? { param: param! } : { param: param!, choices: choices.split('|') }
+  return choices === undefined ? { at, param: param! } : { at, param: param!, choices: new Set(choices.split('|')) }
 }
 
-const TEMPLATES: readonly Template[] = CHANNEL_NAMES.map(name => ({
-  name,
-  levels: (CHANNELS[name] as Channel).template.split('/').map(readLevel),
-}))
+function readTemplate(name: ChannelName): Template {
+  const levels = (CHANNELS[name] as Channel).template.split('/').map(readLevel)
+  const literals = levels.filter(({ literal }) => literal !== undefined)
+  return { name, levels, inOrderOfCost: [...literals, ...levels.filter(level => !literals.includes(level))] }
+}
+
+const TEMPLATES: readonly Template[] = CHANNEL_NAMES.map(readTemplate)
 const BY_NAME = new Map(TEMPLATES.map(template => [template.name, template]))
+/** The templates of so many levels. */
+const BY_LENGTH = new Map(
+  TEMPLATES.map(({ levels: { length } }) => [length, TEMPLATES.filter(({ levels }) => levels.length === length)]),
+)
 
 function fits(level: Level, text: string): boolean {
   if (level.literal !== undefined) return level.literal === text
-  if (level.choices !== undefined) return level.choices.includes(text)
+  if (level.choices !== undefined) return level.choices.has(text)
   return (level.param === 'org' ? ORG_PATTERN : ID_PATTERN).test(text)
 }
 
@@ -62,14 +72,21 @@ export function buildFilter(channel: ChannelName, params: TopicParams = {}): str
 /** Which channel a topic name belongs to, or null. A topic belongs to one channel at the most (a test holds the table to it). */
 export function parseTopic(topic: string): ParsedTopic | null {
   const texts = topic.split('/')
-  for (const { name, levels } of TEMPLATES) {
-    if (levels.length !== texts.length) continue
-    if (!levels.every((level, i) => fits(level, texts[i]!))) continue
-    const params: Record<string, string> = {}
-    for (const [i, level] of levels.entries()) if (level.param !== undefined) params[level.param] = texts[i]!
-    return { channel: name, params }
+  for (const template of BY_LENGTH.get(texts.length) ?? []) {
+    if (fitsAll(template, texts)) return { channel: template.name, params: paramsOf(template, texts) }
   }
   return null
+}
+
+function fitsAll({ inOrderOfCost }: Template, texts: readonly string[]): boolean {
+  for (const level of inOrderOfCost) if (!fits(level, texts[level.at]!)) return false
+  return true
+}
+
+function paramsOf({ levels }: Template, texts: readonly string[]): TopicParams {
+  const params: Record<string, string> = {}
+  for (const { param, at } of levels) if (param !== undefined) params[param] = texts[at]!
+  return params
 }
 
 /**

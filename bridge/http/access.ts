@@ -4,6 +4,7 @@ import {
   buildTopic,
   type ChannelName,
   decideTopic,
+  fillAcl,
   type Principal,
   ROLES,
   type Role,
@@ -40,7 +41,9 @@ export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
     if (request.is404) return
     const access = request.routeOptions.config.access ?? []
     if (access === 'public') return
-    const principal = fillAcl(await tokens.verify(bearerToken(request)))
+    const verified = await tokens.verify(bearerToken(request))
+    // Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`.
+    const principal = fillAcl(verified, { clientId: verified.sub, username: verified.sub })
     if (!access.includes(principal.role)) {
       throw new TrackwireError(
         'forbidden',
@@ -60,18 +63,6 @@ function bearerToken(request: FastifyRequest): string {
   const match = /^Bearer +([^\s]+) *$/i.exec(header)
   if (match === null) throw new TrackwireError('token_invalid', 'the Authorization header is not "Bearer <token>"')
   return match[1]!
-}
-
-const ACL_PLACEHOLDER = /\$\{(?:clientid|username)\}/g
-
-/** Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`. */
-function fillAcl(principal: Principal): Principal {
-  if (principal.acl.length === 0) return principal
-  const acl = principal.acl.map(rule => ({
-    ...rule,
-    topic: rule.topic.replace(ACL_PLACEHOLDER, () => principal.sub),
-  }))
-  return { ...principal, acl }
 }
 
 /** The principal of a route that is not public. */

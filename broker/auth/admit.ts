@@ -4,12 +4,12 @@ import {
   CHANNELS,
   decideTopic,
   decodePayload,
+  fillAcl,
   type Principal,
   parseTopic,
   TrackwireError,
 } from '../../contract/index.ts'
 import { namespacedClientId } from '../client-namespace.ts'
-import { fillAcl } from './fill-acl.ts'
 
 export type VerifyToken = (token: string) => Promise<Principal>
 
@@ -88,7 +88,7 @@ async function checkToken({ password, username }: ConnectPacket, verifyToken: Ve
 
 function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principal): void {
   const parsed = parseTopic(will.topic)
-  const decision = decideTopic(principal, 'publish', will.topic, parsed)
+  const decision = decideTopic(principal, 'publish', will.topic, { qos: will.qos, retain: will.retain }, parsed)
   if (!decision.allowed || parsed === null) {
     throw new ConnectRefused(
       CONNACK.notAuthorized,

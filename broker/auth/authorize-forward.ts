@@ -59,7 +59,7 @@ function mayReceive(connection: Connection, topic: string): boolean {
   const { receivable } = connection
   let allowed = receivable.get(topic)
   if (allowed === undefined) {
-    allowed = decideTopic(connection.principal, 'subscribe', topic).allowed
+    allowed = decideTopic(connection.principal, 'subscribe', topic, { qos: connection.grantedQos.of(topic) }).allowed
     if (receivable.size >= REMEMBERED_TOPICS) receivable.clear()
     receivable.set(topic, allowed)
   }

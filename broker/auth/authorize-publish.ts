@@ -55,7 +55,8 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     const parsed = parseTopic(packet.topic)
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
     path.metrics.received.inc({ channel: parsed.channel })
-    const decision = decideTopic(sender.principal, 'publish', packet.topic, parsed)
+    const { topic, qos, retain } = packet
+    const decision = decideTopic(sender.principal, 'publish', topic, { qos, retain }, parsed)
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
     const payload = decodePayload(parsed.channel, asBytes(packet.payload))
     const receivedAt = path.now()

@@ -43,10 +43,11 @@ export function authorizeSubscribe(options: {
         `a connection holds at most ${MAX_SUBSCRIPTIONS} subscriptions; use a wildcard`,
       )
     }
-    const decision = decideFilter(connection.principal, filter)
+    const decision = decideFilter(connection.principal, filter, { qos: subscription.qos })
     if (!decision.allowed) return refuse('subscribe_forbidden', `not allowed: ${decision.reason}`)
     granting.add(filter)
     connection.grantedQos.grant(filter, subscription.qos)
+    connection.receivable.clear()
     grant(subscription)
     done(null, subscription)
   }
