@@ -128,21 +128,41 @@ export function isFilter(filter: string): boolean {
 /** Whether the topic name matches the filter. [MQTT-4.7.1-2], [MQTT-4.7.2-1] */
 export function matchesFilter(filter: string, topic: string): boolean {
   if (topic.startsWith('$') && /^[#+]/.test(filter)) return false
-  return coversLevels(filter.split('/'), topic.split('/'))
+  return coversFilter(filter, topic)
 }
 
-/** Whether every topic that `filter` matches is matched by `pattern` too. */
+/**
+ * Whether every topic that `filter` matches is matched by `pattern` too. Walks both texts level by level and makes no others:
+ * an `acl` claim asks it for each of its rules.
+ */
 export function coversFilter(pattern: string, filter: string): boolean {
-  return coversLevels(pattern.split('/'), filter.split('/'))
+  let at = 0
+  let from = 0
+  while (at <= pattern.length) {
+    const end = endOfLevel(pattern, at)
+    if (isLevel(pattern, at, end, '#')) return true
+    // `a/#` matches `a` too [MQTT-4.7.1-2], so a level may be missing only under a trailing `#`, handled above.
+    if (from > filter.length) return false
+    const to = endOfLevel(filter, from)
+    if (isLevel(filter, from, to, '#')) return false
+    if (!isLevel(pattern, at, end, '+') && !isSameLevel(pattern, at, end, filter, from, to)) return false
+    at = end + 1
+    from = to + 1
+  }
+  return from > filter.length
 }
 
-function coversLevels(pattern: readonly string[], levels: readonly string[]): boolean {
-  for (const [i, wanted] of pattern.entries()) {
-    if (wanted === '#') return true
-    const level = levels[i]
-    // `a/#` matches `a` too [MQTT-4.7.1-2], so a level may be missing only under a trailing `#`, handled above.
-    if (level === undefined || level === '#') return false
-    if (wanted !== '+' && wanted !== level) return false
-  }
-  return pattern.length === levels.length
+function endOfLevel(text: string, from: number): number {
+  const end = text.indexOf('/', from)
+  return end === -1 ? text.length : end
+}
+
+function isLevel(text: string, from: number, end: number, wildcard: '+' | '#'): boolean {
+  return end === from + 1 && text[from] === wildcard
+}
+
+function isSameLevel(a: string, fromA: number, endA: number, b: string, fromB: number, endB: number): boolean {
+  if (endA - fromA !== endB - fromB) return false
+  for (let i = 0; i < endA - fromA; i++) if (a.charCodeAt(fromA + i) !== b.charCodeAt(fromB + i)) return false
+  return true
 }
