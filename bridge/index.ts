@@ -8,6 +8,7 @@ export {
   type Session,
   setPassword,
 } from './auth/accounts.ts'
+export { type AccessAnswer, explainAccess, explainAccessOf } from './auth/explain-access.ts'
 export { openSigningKeys, rotateSigningKey, type SigningKeys } from './auth/signing-keys.ts'
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'

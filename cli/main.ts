@@ -49,6 +49,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/explain.ts')).explainCommand,
   },
   {
+    name: 'access',
+    summary: 'why somebody may publish or subscribe a topic, or may not',
+    load: async () => (await import('./commands/access.ts')).accessCommand,
+  },
+  {
     name: 'migrate',
     summary: 'bring the database up to this version',
     load: async () => (await import('./commands/migrate.ts')).migrateCommand,

@@ -37,7 +37,7 @@ interface Question {
 export function explainDecision(principal: Principal, action: Action, topic: string, asked: Manner = {}): Explained {
   const isWildcard = action === 'subscribe' && /[+#]/.test(topic)
   const decide = (manner: Manner) =>
-    isWildcard ? decideFilter(principal, topic, manner) : decideTopic(principal, action, topic, manner)
+    isWildcard ? decideFilter(principal, topic, manner) : decideTopic(principal, action, topic, undefined, manner)
   const manner = { ...asked, qos: asked.qos ?? EVERY_QOS.find(qos => decide({ ...asked, qos }).allowed) ?? 0 }
   const decision = decide(manner)
   const may = decision.allowed ? 'may' : 'may not'
@@ -99,7 +99,9 @@ function ofRole(principal: Principal, { action, topic, manner, isWildcard }: Que
   const scope = (CHANNELS[channel] as Channel)[action][role]
   const verb = action === 'publish' ? 'publishes' : 'reads'
   if (scope === undefined) return `The role ${role} never ${verb} ${channel}.`
-  const falls = decideTopic(principal, action, topic, manner).allowed ? 'this is one of them' : 'this is none of them'
+  const falls = decideTopic(principal, action, topic, undefined, manner).allowed
+    ? 'this is one of them'
+    : 'this is none of them'
   return `The role ${role} ${verb} ${channel} ${WHOSE[scope]}, and ${falls}.`
 }
 

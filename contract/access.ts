@@ -52,8 +52,8 @@ export function decideTopic(
   principal: Principal,
   action: Action,
   topic: string,
-  manner: Manner = {},
   parsed: ParsedTopic | null = parseTopic(topic),
+  manner: Manner = {},
 ): Decision {
   const barrier = topicBarrier(principal, action, parsed)
   if (barrier !== null || parsed === null) return deny(barrier ?? NO_CHANNEL)

@@ -16,6 +16,7 @@ import { readJsonBodies } from './json-body.ts'
 import { describeApi } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
 import { recordRequests, requestIdOf } from './request-log.ts'
+import { adminAccessRoutes } from './routes/admin-access.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -92,6 +93,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   await describeApi(app, options.version)
   const api = app as unknown as Api
   authRoutes(api, options)
+  adminAccessRoutes(api, options)
   trackingRoutes(api, options)
   deviceRoutes(api, options)
   clockRoutes(api, options)

@@ -88,7 +88,7 @@ async function checkToken({ password, username }: ConnectPacket, verifyToken: Ve
 
 function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principal): void {
   const parsed = parseTopic(will.topic)
-  const decision = decideTopic(principal, 'publish', will.topic, { qos: will.qos, retain: will.retain }, parsed)
+  const decision = decideTopic(principal, 'publish', will.topic, parsed, { qos: will.qos, retain: will.retain })
   if (!decision.allowed || parsed === null) {
     throw new ConnectRefused(
       CONNACK.notAuthorized,

@@ -59,7 +59,8 @@ function mayReceive(connection: Connection, topic: string): boolean {
   const { receivable } = connection
   let allowed = receivable.get(topic)
   if (allowed === undefined) {
-    allowed = decideTopic(connection.principal, 'subscribe', topic, { qos: connection.grantedQos.of(topic) }).allowed
+    const qos = connection.grantedQos.of(topic)
+    allowed = decideTopic(connection.principal, 'subscribe', topic, undefined, { qos }).allowed
     if (receivable.size >= REMEMBERED_TOPICS) receivable.clear()
     receivable.set(topic, allowed)
   }

@@ -56,7 +56,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
     path.metrics.received.inc({ channel: parsed.channel })
     const { topic, qos, retain } = packet
-    const decision = decideTopic(sender.principal, 'publish', topic, { qos, retain }, parsed)
+    const decision = decideTopic(sender.principal, 'publish', topic, parsed, { qos, retain })
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
     const payload = decodePayload(parsed.channel, asBytes(packet.payload))
     const receivedAt = path.now()

@@ -24,12 +24,12 @@ import {
 
 const MANY = { numRuns: 2_000 }
 const mayRead = (principal: Principal, topic: string, manner: Manner = {}) =>
-  decideTopic(principal, 'subscribe', topic, manner).allowed
+  decideTopic(principal, 'subscribe', topic, undefined, manner).allowed
 
 test('nothing outside the organisation is ever allowed, whatever is claimed', () => {
   fc.assert(
     fc.property(anyone, anyAction, anyTopic, anyFilter, anyManner, (principal, action, topic, filter, manner) => {
-      if (decideTopic(principal, action, topic, manner).allowed)
+      if (decideTopic(principal, action, topic, undefined, manner).allowed)
         assert.ok(topic.startsWith('demo/') || (action === 'publish' && topic === '$auth/token'), topic)
       if (decideFilter(principal, filter, manner).allowed) assert.ok(filter.startsWith('demo/'), filter)
     }),
@@ -57,8 +57,8 @@ test('no text of any kind makes a decision throw, and the same question has the 
     fc.property(anyone, anyAction, text, text, anyManner, (principal, action, topic, ruleTopic, manner) => {
       const rule: AclRule = { permission: 'allow', action: 'all', topic: ruleTopic }
       const bold = { ...principal, acl: [rule, ...principal.acl] }
-      const decision = decideTopic(bold, action, topic, manner)
-      assert.deepEqual(decideTopic(bold, action, topic, manner), decision)
+      const decision = decideTopic(bold, action, topic, undefined, manner)
+      assert.deepEqual(decideTopic(bold, action, topic, undefined, manner), decision)
       if (decision.allowed) assert.ok(parseTopic(topic) !== null)
       const held = decideFilter(bold, topic, manner)
       assert.deepEqual(decideFilter(bold, topic, manner), held)
@@ -87,14 +87,16 @@ test('the first rule that matches decides, written once more in plain words', ()
         const bare = { ...principal, acl: [] }
         const pinned = { ...principal, acl: [{ permission: 'allow', action: 'all', topic } as const] }
         // What is out of everybody's reach stays there.
-        if (!decideTopic(pinned, action, topic, manner).allowed) {
-          assert.equal(decideTopic(principal, action, topic, manner).allowed, false)
+        if (!decideTopic(pinned, action, topic, undefined, manner).allowed) {
+          assert.equal(decideTopic(principal, action, topic, undefined, manner).allowed, false)
           return
         }
         const first = principal.acl.find(rule => plain(rule, action, topic, manner))
         const expected =
-          first === undefined ? decideTopic(bare, action, topic, manner).allowed : first.permission === 'allow'
-        assert.equal(decideTopic(principal, action, topic, manner).allowed, expected)
+          first === undefined
+            ? decideTopic(bare, action, topic, undefined, manner).allowed
+            : first.permission === 'allow'
+        assert.equal(decideTopic(principal, action, topic, undefined, manner).allowed, expected)
       },
     ),
     MANY,
@@ -112,8 +114,8 @@ test('a deny rule in front never allows more, of topics and of filters', () => {
       anyManner,
       (principal, rule, action, topic, filter, manner) => {
         const narrowed = { ...principal, acl: [{ ...rule, permission: 'deny' as const }, ...principal.acl] }
-        if (decideTopic(narrowed, action, topic, manner).allowed)
-          assert.ok(decideTopic(principal, action, topic, manner).allowed)
+        if (decideTopic(narrowed, action, topic, undefined, manner).allowed)
+          assert.ok(decideTopic(principal, action, topic, undefined, manner).allowed)
         if (decideFilter(narrowed, filter, manner).allowed) assert.ok(decideFilter(principal, filter, manner).allowed)
       },
     ),
@@ -136,8 +138,8 @@ test('fewer granted devices never allow more', () => {
   fc.assert(
     fc.property(anyone, anyAction, anyTopic, anyFilter, anyManner, (principal, action, topic, filter, manner) => {
       const poorer = { ...principal, devices: new Set<string>() }
-      if (decideTopic(poorer, action, topic, manner).allowed)
-        assert.ok(decideTopic(principal, action, topic, manner).allowed)
+      if (decideTopic(poorer, action, topic, undefined, manner).allowed)
+        assert.ok(decideTopic(principal, action, topic, undefined, manner).allowed)
       if (decideFilter(poorer, filter, manner).allowed) assert.ok(decideFilter(principal, filter, manner).allowed)
     }),
     MANY,
@@ -187,7 +189,7 @@ test('an explanation says what is decided, and one of its steps decides', () => 
       const isWildcard = action === 'subscribe' && /[+#]/.test(topic)
       const { allowed } = isWildcard
         ? decideFilter(principal, topic, manner)
-        : decideTopic(principal, action, topic, manner)
+        : decideTopic(principal, action, topic, undefined, manner)
       assert.equal(explained.allowed, allowed)
       const decided = explained.considered.map(step => step.decided)
       assert.deepEqual(decided, [...Array(decided.length - 1).fill(false), true])

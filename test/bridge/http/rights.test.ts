@@ -32,6 +32,8 @@ describe('rights', () => {
   const sos = { action: 'cancel', id: 'never-sent', timestamp: 1_700_000_000_000 }
   const routes: readonly [method: string, url: string, roles: readonly Role[], body?: unknown][] = [
     ['POST', '/api/v1/auth/socket-token', EVERYONE],
+    ['GET', '/api/v1/admin/access?principal=truck-1&action=publish&topic=x', ['admin']],
+    ['POST', '/api/v1/admin/access', ['admin'], { token: 'none', action: 'publish', topic: 'x' }],
     ['POST', '/api/tracking/location', SENDERS, fix],
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
     ['GET', '/api/v1/devices', EVERYONE],
