@@ -348,6 +348,16 @@ const ROWS: readonly Row[] = [
     topic: 'demo/devices/+/location',
     may: false,
   },
+  ...(['demo/devices/#', 'demo/devices/x/#', 'demo/#'] as const).map(
+    (topic): Row => ({
+      name: 'a + of a rule is not the # of a filter',
+      acl: { sub: ['demo/devices/+', 'demo/devices/x/+', 'demo/+', 'demo/+/+'] },
+      role: 'device',
+      action: 'subscribe',
+      topic,
+      may: false,
+    }),
+  ),
   {
     name: 'a deny of # leaves the renewal of the token, whose topic begins with $',
     acl: [deny('all', '#')],
