@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PROTOCOLS } from '../../../bridge/trackers/registry.ts'
+import { readFrames, readTrackerFrames } from '../../support/tracker-frames.ts'
+
+const DATA = process.env.TRACKWIRE_TEST_DATA
+
+/** The files of the data that hold a protocol's frames, where they are not called like the protocol. */
+const FILES: Readonly<Record<string, readonly string[]>> = {}
+
+/** Every frame that we read in another way than the reference, by its test, with the reason. */
+const DISAGREEMENTS: Readonly<Record<string, string>> = {}
+
+/** Of the frames for which the reference has positions, so many have to agree in all of them. */
+const AGREEMENT = 0.99
+
+for (const protocol of PROTOCOLS.values()) {
+  test(`${protocol.name}: real frames are read as the reference reads them`, {
+    skip: DATA === undefined && 'the data are not here; set TRACKWIRE_TEST_DATA',
+  }, t => {
+    const files = FILES[protocol.name] ?? [protocol.name]
+    const readings = readFrames(
+      protocol,
+      files.flatMap(file => readTrackerFrames(DATA!, file)),
+    )
+    assert.ok(readings.length > 0, `no frames in ${files.join(', ')}`)
+    const wrong = readings.filter(({ differences }) => differences.length > 0)
+    for (const { frame, differences, fault } of wrong) {
+      const reason = DISAGREEMENTS[frame.test]
+      t.diagnostic(`${frame.test}: ${differences.slice(0, 3).join('; ')}${fault ? ` (${fault})` : ''} — ${reason}`)
+    }
+    const unexplained = wrong.filter(({ frame }) => DISAGREEMENTS[frame.test] === undefined)
+    assert.deepEqual(
+      unexplained.map(({ frame, differences }) => `${frame.test}: ${differences[0]}`),
+      [],
+      'disagreements that nobody explains',
+    )
+    const located = readings.filter(reading => reading.located)
+    const agreeing = located.filter(({ differences }) => differences.length === 0)
+    t.diagnostic(`${agreeing.length} of ${located.length} frames with positions agree`)
+    assert.ok(agreeing.length / located.length >= AGREEMENT)
+  })
+}

@@ -1,0 +1,98 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Protocol } from '../../bridge/trackers/protocol.ts'
+import type { Report } from '../../bridge/trackers/report.ts'
+
+/** A position as another decoder reads it; the frame's line in the data. */
+interface ReferencePosition {
+  readonly no_fix?: true
+  readonly time_ms?: number | null
+  readonly valid?: boolean
+  readonly lat?: number
+  readonly lon?: number
+  readonly speed_mps?: number
+  readonly course?: number
+  readonly attributes?: Readonly<Record<string, unknown>>
+}
+
+/** A real frame with what it means: `expected` was asserted by people, `reference` is another decoder's reading. */
+export interface TrackerFrame {
+  readonly test: string
+  readonly frame_hex?: string
+  readonly frame_text?: string
+  readonly expected: {
+    readonly time?: number | string
+    readonly lat?: number
+    readonly lon?: number
+    readonly attribute?: Readonly<Record<string, unknown>>
+  } | null
+  readonly reference: { readonly id: string | null; readonly positions: readonly ReferencePosition[] | null }
+  readonly reference_disagrees?: true
+}
+
+export interface FrameReading {
+  readonly frame: TrackerFrame
+  readonly reports: readonly Report[]
+  readonly identity: string | undefined
+  readonly fault: string | undefined
+  /** What differs from the reference, a clause each; empty when all agrees. */
+  readonly differences: readonly string[]
+  /** Whether the reference has a position for it. */
+  readonly located: boolean
+}
+
+const COORDINATE_TOLERANCE = 1.1e-5
+const SPEED_TOLERANCE = 0.06
+const COURSE_TOLERANCE = 0.51
+
+export function readTrackerFrames(dataDirectory: string, file: string): TrackerFrame[] {
+  const path = join(dataDirectory, 'protocols', `${file}.jsonl`)
+  if (!existsSync(path)) return []
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as TrackerFrame)
+}
+
+export function bytesOf({ frame_hex, frame_text }: TrackerFrame): Buffer {
+  return frame_hex === undefined ? Buffer.from(frame_text ?? '', 'latin1') : Buffer.from(frame_hex, 'hex')
+}
+
+/** Decodes the frames as they were taken: those of one method came over one connection, in order. */
+export function readFrames(
+  protocol: Protocol<unknown>,
+  frames: readonly TrackerFrame[],
+  receivedAt = Date.now(),
+): FrameReading[] {
+  const memories = new Map<string, unknown>()
+  return frames.map(frame => {
+    const connection = frame.test.split('#')[0]!
+    const memory = memories.has(connection) ? memories.get(connection) : protocol.initial
+    const { reports, identity, fault, memory: next } = protocol.decode(bytesOf(frame), memory, { receivedAt })
+    memories.set(connection, next)
+    const wanted = (frame.reference.positions ?? []).filter(({ lat }) => lat !== undefined)
+    const got = reports.filter(({ position }) => position !== null)
+    const differences =
+      got.length === wanted.length
+        ? wanted.flatMap((position, i) => differencesOf(position, got[i]!, i))
+        : [`${got.length} positions, the reference has ${wanted.length}`]
+    return { frame, reports, identity, fault, differences, located: wanted.length > 0 }
+  })
+}
+
+function differencesOf(wanted: ReferencePosition, { timestamp, position }: Report, index: number): string[] {
+  const { lat, lng, speed = 0, heading = 0, valid } = position!
+  const found: string[] = []
+  const differs = (what: string, ours: unknown, theirs: unknown) =>
+    found.push(`position ${index}: ${what} is ${ours}, the reference has ${theirs}`)
+  if (Math.abs(lat - wanted.lat!) > COORDINATE_TOLERANCE) differs('latitude', lat, wanted.lat)
+  if (Math.abs(lng - wanted.lon!) > COORDINATE_TOLERANCE) differs('longitude', lng, wanted.lon)
+  // The reference leaves the time out where the frame has no full date.
+  if (typeof wanted.time_ms === 'number' && timestamp !== wanted.time_ms) differs('time', timestamp, wanted.time_ms)
+  if (wanted.speed_mps !== undefined && Math.abs(speed - wanted.speed_mps) > SPEED_TOLERANCE)
+    differs('speed', speed, wanted.speed_mps)
+  const turn = Math.abs(heading - (wanted.course ?? 0)) % 360
+  if (Math.min(turn, 360 - turn) > COURSE_TOLERANCE) differs('course', heading, wanted.course)
+  if (wanted.valid !== undefined && valid !== wanted.valid) differs('validity', valid, wanted.valid)
+  return found
+}
