@@ -45,6 +45,9 @@ const COORDINATE_TOLERANCE = 1.1e-5
 const SPEED_TOLERANCE = 0.06
 const COURSE_TOLERANCE = 0.51
 
+/** The files of the data that hold a protocol's frames, where they are not called like the protocol. */
+export const FRAME_FILES: Readonly<Record<string, readonly string[]>> = {}
+
 export function readTrackerFrames(dataDirectory: string, file: string): TrackerFrame[] {
   const path = join(dataDirectory, 'protocols', `${file}.jsonl`)
   if (!existsSync(path)) return []

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PROTOCOLS } from '../../../bridge/trackers/registry.ts'
-import { readFrames, readTrackerFrames } from '../../support/tracker-frames.ts'
+import { FRAME_FILES, readFrames, readTrackerFrames } from '../../support/tracker-frames.ts'
 
 const DATA = process.env.TRACKWIRE_TEST_DATA
-
-/** The files of the data that hold a protocol's frames, where they are not called like the protocol. */
-const FILES: Readonly<Record<string, readonly string[]>> = {}
 
 /** Every frame that we read in another way than the reference, by its test, with the reason. */
 const DISAGREEMENTS: Readonly<Record<string, string>> = {}
@@ -18,7 +15,7 @@ for (const protocol of PROTOCOLS.values()) {
   test(`${protocol.name}: real frames are read as the reference reads them`, {
     skip: DATA === undefined && 'the data are not here; set TRACKWIRE_TEST_DATA',
   }, t => {
-    const files = FILES[protocol.name] ?? [protocol.name]
+    const files = FRAME_FILES[protocol.name] ?? [protocol.name]
     const readings = readFrames(
       protocol,
       files.flatMap(file => readTrackerFrames(DATA!, file)),

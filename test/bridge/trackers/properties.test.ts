@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { FrameStream, NotThisProtocol } from '../../../bridge/trackers/frame-stream.ts'
+import type { Cut, Protocol } from '../../../bridge/trackers/protocol.ts'
+import { PROTOCOLS } from '../../../bridge/trackers/registry.ts'
+import { bytesOf, FRAME_FILES, readTrackerFrames } from '../../support/tracker-frames.ts'
+
+const DATA = process.env.TRACKWIRE_TEST_DATA
+const RECEIVED_AT = Date.UTC(2026, 0, 15, 12)
+
+/** Real frames where the data are here, so that mutations reach deep into a decoder; a few bytes otherwise. */
+function samplesOf(protocol: Protocol<unknown>): Buffer[] {
+  if (DATA === undefined) return [Buffer.from([0]), Buffer.from('$'), Buffer.from('*'), Buffer.from('xx')]
+  const files = FRAME_FILES[protocol.name] ?? [protocol.name]
+  return files.flatMap(file => readTrackerFrames(DATA, file)).map(bytesOf)
+}
+
+/** Bytes changed, cut out, doubled and put in. */
+function mutated(samples: readonly Buffer[]): fc.Arbitrary<Buffer> {
+  const change = fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    cut: fc.nat(8),
+    put: fc.uint8Array({ maxLength: 8 }),
+  })
+  return fc
+    .tuple(fc.constantFrom(...samples), fc.array(change, { minLength: 1, maxLength: 6 }))
+    .map(([sample, changes]) =>
+      changes.reduce((bytes, { at, cut, put }) => {
+        const index = Math.floor(at * bytes.length)
+        return Buffer.concat([bytes.subarray(0, index), put, bytes.subarray(index + cut)])
+      }, sample),
+    )
+}
+
+for (const protocol of PROTOCOLS.values()) {
+  const samples = samplesOf(protocol)
+  const anyBytes = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 300 }).map(bytes => Buffer.from(bytes)),
+    mutated(samples).filter(bytes => bytes.length > 0),
+  )
+
+  test(`${protocol.name}: a cut lies within the bytes and gets on, whatever they are`, () => {
+    fc.assert(
+      fc.property(anyBytes, bytes => {
+        const cut: Cut = protocol.cut(bytes)
+        if (cut.kind === 'frame')
+          assert.ok(cut.start >= 0 && cut.end > cut.start && cut.end <= bytes.length, JSON.stringify(cut))
+        if (cut.kind === 'rubbish') assert.ok(cut.length > 0 && cut.length <= bytes.length, JSON.stringify(cut))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test(`${protocol.name}: decoding and answering never fail, and what is decoded is in range`, () => {
+    fc.assert(
+      fc.property(anyBytes, bytes => {
+        const decoded = protocol.decode(bytes, protocol.initial, { receivedAt: RECEIVED_AT })
+        protocol.acknowledge(bytes, decoded)
+        for (const { timestamp, position, attributes } of decoded.reports) {
+          assert.ok(timestamp === null || Number.isSafeInteger(timestamp), `time ${timestamp}`)
+          for (const value of Object.values(attributes)) assert.ok(typeof value !== 'number' || Number.isFinite(value))
+          if (position === null) continue
+          const { lat, lng, heading = 0, speed = 0, altitude = 0 } = position
+          assert.ok([lat, lng, altitude].every(Number.isFinite), 'numbers')
+          assert.ok(heading >= 0 && heading <= 360, `heading ${heading}`)
+          assert.ok(speed >= 0 && Number.isFinite(speed), `speed ${speed}`)
+        }
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test(`${protocol.name}: frames are cut the same in whatever pieces they arrive`, () => {
+    const stream = fc
+      .array(fc.constantFrom(...samples), { minLength: 1, maxLength: 4 })
+      .map(list => Buffer.concat(list))
+    fc.assert(
+      fc.property(
+        stream,
+        fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 1, maxLength: 20 }),
+        (bytes, sizes) => {
+          assert.deepEqual(framesIn(protocol, bytes, sizes), framesIn(protocol, bytes, [bytes.length]))
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  test(`${protocol.name}: a connection that sends rubbish is given up, and holds no more than a frame`, () => {
+    const rubbish = Buffer.alloc(1_000, 0x5a)
+    const stream = new FrameStream(protocol)
+    assert.throws(() => {
+      for (let i = 0; i < 2 + (protocol.maxFrameBytes + 4_096) / rubbish.length; i++) stream.push(rubbish)
+    }, NotThisProtocol)
+  })
+}
+
+/** The frames of a stream that arrives in pieces of these sizes, over and over; 'given up' when it is. */
+function framesIn(protocol: Protocol<unknown>, bytes: Buffer, sizes: readonly number[]): string[] {
+  const stream = new FrameStream(protocol)
+  const frames: string[] = []
+  try {
+    for (let at = 0, i = 0; at < bytes.length; at += sizes[i % sizes.length]!, i++)
+      for (const frame of stream.push(bytes.subarray(at, at + sizes[i % sizes.length]!)))
+        frames.push(frame.toString('hex'))
+  } catch (error) {
+    if (!(error instanceof NotThisProtocol)) throw error
+    frames.push('given up')
+  }
+  return frames
+}
