@@ -1,8 +1,11 @@
+import { gps103 } from './gps103/index.ts'
 import { gt06 } from './gt06/index.ts'
+import { h02 } from './h02/index.ts'
 import type { Protocol } from './protocol.ts'
 import { teltonika } from './teltonika/index.ts'
+import { tk103 } from './tk103/index.ts'
 
 /** Every protocol that a listener can be started for, by its name in `TRACKWIRE_TRACKERS`. */
 export const PROTOCOLS: ReadonlyMap<string, Protocol<unknown>> = new Map(
-  [gt06, teltonika].map(protocol => [protocol.name, protocol as Protocol<unknown>]),
+  [gps103, gt06, h02, teltonika, tk103].map(protocol => [protocol.name, protocol as Protocol<unknown>]),
 )

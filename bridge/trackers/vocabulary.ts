@@ -47,4 +47,6 @@ export interface KnownAttributes {
 }
 
 export type AttributeValue = string | number | boolean
-export type Attributes = KnownAttributes & Readonly<Record<string, AttributeValue | undefined>>
+export type Attributes = {
+  readonly [Name in keyof KnownAttributes]: KnownAttributes[Name] | undefined
+} & Readonly<Record<string, AttributeValue | undefined>>
