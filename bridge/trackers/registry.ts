@@ -1,11 +1,18 @@
 import { gps103 } from './gps103/index.ts'
 import { gt06 } from './gt06/index.ts'
 import { h02 } from './h02/index.ts'
+import { jt808 } from './jt808/index.ts'
+import { meitrack } from './meitrack/index.ts'
 import type { Protocol } from './protocol.ts'
+import { suntech } from './suntech/index.ts'
 import { teltonika } from './teltonika/index.ts'
 import { tk103 } from './tk103/index.ts'
+import { wialon } from './wialon/index.ts'
 
 /** Every protocol that a listener can be started for, by its name in `TRACKWIRE_TRACKERS`. */
 export const PROTOCOLS: ReadonlyMap<string, Protocol<unknown>> = new Map(
-  [gps103, gt06, h02, teltonika, tk103].map(protocol => [protocol.name, protocol as Protocol<unknown>]),
+  [gps103, gt06, h02, jt808, meitrack, suntech, teltonika, tk103, wialon].map(protocol => [
+    protocol.name,
+    protocol as Protocol<unknown>,
+  ]),
 )

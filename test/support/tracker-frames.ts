@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { escapeJt808 } from '../../bridge/trackers/jt808/frames.ts'
 import type { Protocol } from '../../bridge/trackers/protocol.ts'
 import type { Report } from '../../bridge/trackers/report.ts'
 
@@ -57,8 +58,11 @@ export function readTrackerFrames(dataDirectory: string, file: string): TrackerF
     .map(line => JSON.parse(line) as TrackerFrame)
 }
 
-export function bytesOf({ frame_hex, frame_text }: TrackerFrame): Buffer {
-  return frame_hex === undefined ? Buffer.from(frame_text ?? '', 'latin1') : Buffer.from(frame_hex, 'hex')
+/** A frame as it goes over the wire: text in UTF-8, of which Latin-1 files hold the bytes; escapes put back where the data have them taken out. */
+export function bytesOf({ frame_hex, frame_text, test }: TrackerFrame): Buffer {
+  const bytes = frame_hex === undefined ? Buffer.from(frame_text ?? '', 'utf8') : Buffer.from(frame_hex, 'hex')
+  if (!test.startsWith('Jt808') || bytes[0] !== 0x7e) return bytes
+  return Buffer.concat([bytes.subarray(0, 1), escapeJt808(bytes.subarray(1, -1)), bytes.subarray(-1)])
 }
 
 /** Decodes the frames as they were taken: those of one method came over one connection, in order. */

@@ -6,7 +6,10 @@ import { FRAME_FILES, readFrames, readTrackerFrames } from '../../support/tracke
 const DATA = process.env.TRACKWIRE_TEST_DATA
 
 /** Every frame that we read in another way than the reference, by its test, with the reason. */
-const DISAGREEMENTS: Readonly<Record<string, string>> = {}
+const DISAGREEMENTS: Readonly<Record<string, string>> = {
+  'SuntechProtocolDecoderTest.testDecode#11':
+    'a BSA message has the place where a beacon was heard; the reference does not read this kind',
+}
 
 /** Of the frames for which the reference has positions, so many have to agree in all of them. */
 const AGREEMENT = 0.99

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { FrameStream } from '../../../bridge/trackers/frame-stream.ts'
+import { unescapeJt808 } from '../../../bridge/trackers/jt808/frames.ts'
 import { PROTOCOLS } from '../../../bridge/trackers/registry.ts'
 
 const DATA = process.env.TRACKWIRE_TEST_DATA
@@ -31,7 +32,9 @@ test('the first frame of real streams is the one that the reference cuts', {
     if (protocol === undefined || DISAGREEMENTS[title] !== undefined) continue
     await t.test(title, () => {
       const [first] = new FrameStream(protocol).push(Buffer.from(stream_hex, 'hex'))
-      assert.equal(first?.toString('hex') ?? null, expected.first_frame_hex)
+      // The reference takes the escapes of JT/T 808 out while it cuts.
+      const frame = first !== undefined && name === 'jt808' ? unescapeJt808(first) : first
+      assert.equal(frame?.toString('hex') ?? null, expected.first_frame_hex)
     })
   }
 })
