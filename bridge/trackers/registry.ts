@@ -1,3 +1,4 @@
+import { gl200 } from './gl200/index.ts'
 import { gps103 } from './gps103/index.ts'
 import { gt06 } from './gt06/index.ts'
 import { h02 } from './h02/index.ts'
@@ -11,7 +12,7 @@ import { wialon } from './wialon/index.ts'
 
 /** Every protocol that a listener can be started for, by its name in `TRACKWIRE_TRACKERS`. */
 export const PROTOCOLS: ReadonlyMap<string, Protocol<unknown>> = new Map(
-  [gps103, gt06, h02, jt808, meitrack, suntech, teltonika, tk103, wialon].map(protocol => [
+  [gl200, gps103, gt06, h02, jt808, meitrack, suntech, teltonika, tk103, wialon].map(protocol => [
     protocol.name,
     protocol as Protocol<unknown>,
   ]),

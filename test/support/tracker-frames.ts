@@ -18,6 +18,7 @@ interface ReferencePosition {
 
 /** A real frame with what it means: `expected` was asserted by people, `reference` is another decoder's reading. */
 export interface TrackerFrame {
+  readonly protocol: string
   readonly test: string
   readonly frame_hex?: string
   readonly frame_text?: string
@@ -56,6 +57,26 @@ export function readTrackerFrames(dataDirectory: string, file: string): TrackerF
     .split('\n')
     .filter(line => line !== '')
     .map(line => JSON.parse(line) as TrackerFrame)
+    .filter(frame => frame.reference?.positions !== undefined && !UNREAD.has(frame.protocol))
+}
+
+/** Forms of a protocol that we do not read. */
+const UNREAD = new Set(['gl200binary'])
+
+/**
+ * Some lines of the data have the reference of another frame. Where a frame writes its numbers as the reference does (Queclink's
+ * text), that shows: the id, a latitude, a time or a speed of the reference stands nowhere in it, or its kind is another.
+ */
+export function isMisfiled({ protocol, frame_text, reference: { id, positions } }: TrackerFrame): boolean {
+  if (protocol !== 'gl200text' || frame_text === undefined) return false
+  const located = (positions ?? []).filter(({ lat }) => lat !== undefined)
+  const wanted = located.flatMap(({ lat, time_ms, speed_mps, attributes }) => [
+    `GT${attributes?.type},`,
+    lat!.toFixed(6),
+    ...(typeof time_ms === 'number' ? [new Date(time_ms).toISOString().slice(0, 19).replace(/\D/g, '')] : []),
+    ...(speed_mps === undefined ? [] : [(speed_mps * 3.6).toFixed(1)]),
+  ])
+  return [...(id === null ? [] : [id]), ...wanted].some(text => !frame_text.includes(text))
 }
 
 /** A frame as it goes over the wire: text in UTF-8, of which Latin-1 files hold the bytes; escapes put back where the data have them taken out. */

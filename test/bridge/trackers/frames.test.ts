@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PROTOCOLS } from '../../../bridge/trackers/registry.ts'
-import { FRAME_FILES, readFrames, readTrackerFrames } from '../../support/tracker-frames.ts'
+import { FRAME_FILES, isMisfiled, readFrames, readTrackerFrames } from '../../support/tracker-frames.ts'
 
 const DATA = process.env.TRACKWIRE_TEST_DATA
 
 /** Every frame that we read in another way than the reference, by its test, with the reason. */
 const DISAGREEMENTS: Readonly<Record<string, string>> = {
+  'Gl200TextProtocolDecoderTest.testDecode#18':
+    'a CAN report with a position behind an ADAS field, which the reference does not get to',
+  'Gl200TextProtocolDecoderTest.testDecode#157':
+    'the frame lost its last character; the reference gives it up, its position is whole',
   'SuntechProtocolDecoderTest.testDecode#11':
     'a BSA message has the place where a beacon was heard; the reference does not read this kind',
 }
@@ -19,9 +23,12 @@ for (const protocol of PROTOCOLS.values()) {
     skip: DATA === undefined && 'the data are not here; set TRACKWIRE_TEST_DATA',
   }, t => {
     const files = FRAME_FILES[protocol.name] ?? [protocol.name]
+    const frames = files.flatMap(file => readTrackerFrames(DATA!, file))
+    const misfiled = frames.filter(isMisfiled)
+    if (misfiled.length > 0) t.diagnostic(`${misfiled.length} frames have the reference of another one`)
     const readings = readFrames(
       protocol,
-      files.flatMap(file => readTrackerFrames(DATA!, file)),
+      frames.filter(frame => !isMisfiled(frame)),
     )
     assert.ok(readings.length > 0, `no frames in ${files.join(', ')}`)
     const wrong = readings.filter(({ differences }) => differences.length > 0)
