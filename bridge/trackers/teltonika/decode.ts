@@ -1,4 +1,5 @@
 import { ByteReader, FrameTooShort } from '../byte-reader.ts'
+import { isPlace } from '../minutes.ts'
 import type { DecodeContext, Decoded } from '../protocol.ts'
 import { type Alarm, kilometersPerHourToMetersPerSecond, type Report } from '../report.ts'
 import type { Attributes } from '../vocabulary.ts'
@@ -103,7 +104,7 @@ export interface AvlForm {
 }
 
 function readAvl(reader: ByteReader, form: AvlForm): Report {
-  const timestamp = Number(reader.uint64())
+  const time = Number(reader.uint64())
   const priority = reader.uint(1)
   const lng = reader.int(4) / 1e7
   const lat = reader.int(4) / 1e7
@@ -118,16 +119,17 @@ function readAvl(reader: ByteReader, form: AvlForm): Report {
   // Models with the wide form write the measured speed there, another than in the record's own field.
   const measured = form.wide ? elements.attributes.io24 : undefined
   const alarms: Alarm[] = priority === PANIC ? ['sos', ...elements.alarms] : elements.alarms
+  const place = {
+    lat,
+    lng,
+    valid: satellites > 0,
+    altitude,
+    heading: heading % 360,
+    speed: measured === undefined ? speed : kilometersPerHourToMetersPerSecond(Number(measured)),
+  }
   return {
-    timestamp,
-    position: {
-      lat,
-      lng,
-      valid: satellites > 0,
-      altitude,
-      heading: heading % 360,
-      speed: measured === undefined ? speed : kilometersPerHourToMetersPerSecond(Number(measured)),
-    },
+    timestamp: Number.isSafeInteger(time) ? time : null,
+    position: isPlace(lat, lng) ? place : null,
     alarms: [...new Set(alarms)],
     attributes: { satellites, event, ...elements.attributes },
   }

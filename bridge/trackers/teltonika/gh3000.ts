@@ -1,4 +1,5 @@
 import type { ByteReader } from '../byte-reader.ts'
+import { isPlace } from '../minutes.ts'
 import { kilometersPerHourToMetersPerSecond, type Report } from '../report.ts'
 import type { AttributeValue } from '../vocabulary.ts'
 
@@ -24,10 +25,10 @@ export function readGh3000(reader: ByteReader): Report {
     if (fields & 0x20) reader.skip(4)
     if (fields & 0x40) attributes.rssi = reader.uint(1)
     if (fields & 0x80) attributes.operator = reader.uint(4)
-    if (lat !== null) {
+    if (isPlace(lat, lng)) {
       position = {
-        lat,
-        lng,
+        lat: lat!,
+        lng: lng!,
         valid: attributes.satellites === undefined || Number(attributes.satellites) > 0,
         ...(altitude === undefined ? {} : { altitude }),
         ...(heading === undefined ? {} : { heading }),

@@ -102,8 +102,11 @@ function positionsIn(protocol: Protocol<unknown>, bytes: Buffer, sizes: readonly
   const found: unknown[] = []
   let memory = protocol.initial
   try {
-    for (let at = 0, i = 0; at < bytes.length; at += sizes[i % sizes.length]!, i++) {
-      for (const frame of stream.push(bytes.subarray(at, at + sizes[i % sizes.length]!))) {
+    for (let at = 0, i = 0, end = 0; at < bytes.length; at = end, i++) {
+      // A carriage return that is the last byte so far ends a message of Suntech; one inside a message has more behind it.
+      end = at + sizes[i % sizes.length]!
+      while (bytes[end - 1] === 0x0d) end += 1
+      for (const frame of stream.push(bytes.subarray(at, end))) {
         const decoded = protocol.decode(frame, memory, { receivedAt: RECEIVED_AT })
         memory = decoded.memory
         found.push(...decoded.reports.flatMap(({ timestamp, position }) => (position ? [{ timestamp, position }] : [])))
