@@ -48,7 +48,7 @@ const SPEED_TOLERANCE = 0.06
 const COURSE_TOLERANCE = 0.51
 
 /** The files of the data that hold a protocol's frames, where they are not called like the protocol. */
-export const FRAME_FILES: Readonly<Record<string, readonly string[]>> = {}
+export const FRAME_FILES: Readonly<Record<string, readonly string[]>> = { nmea: ['nmea-t55'] }
 
 export function readTrackerFrames(dataDirectory: string, file: string): TrackerFrame[] {
   const path = join(dataDirectory, 'protocols', `${file}.jsonl`)
@@ -86,7 +86,7 @@ export function bytesOf({ frame_hex, frame_text, test }: TrackerFrame): Buffer {
   return Buffer.concat([bytes.subarray(0, 1), escapeJt808(bytes.subarray(1, -1)), bytes.subarray(-1)])
 }
 
-/** Decodes the frames as they were taken: those of one method came over one connection, in order. */
+/** Decodes the frames as they were taken: those of one method came over one connection, in order; lines of NMEA are each of another device. */
 export function readFrames(
   protocol: Protocol<unknown>,
   frames: readonly TrackerFrame[],
@@ -94,7 +94,7 @@ export function readFrames(
 ): FrameReading[] {
   const memories = new Map<string, unknown>()
   return frames.map(frame => {
-    const connection = frame.test.split('#')[0]!
+    const connection = protocol.name === 'nmea' ? frame.test : frame.test.split('#')[0]!
     const memory = memories.has(connection) ? memories.get(connection) : protocol.initial
     const { reports, identity, fault, memory: next } = protocol.decode(bytesOf(frame), memory, { receivedAt })
     memories.set(connection, next)
@@ -116,7 +116,8 @@ function differencesOf(wanted: ReferencePosition, { timestamp, position }: Repor
   if (Math.abs(lat - wanted.lat!) > COORDINATE_TOLERANCE) differs('latitude', lat, wanted.lat)
   if (Math.abs(lng - wanted.lon!) > COORDINATE_TOLERANCE) differs('longitude', lng, wanted.lon)
   // The reference leaves the time out where the frame has no full date.
-  if (typeof wanted.time_ms === 'number' && timestamp !== wanted.time_ms) differs('time', timestamp, wanted.time_ms)
+  const isOff = timestamp === null || Math.floor(timestamp / 1_000) !== Math.floor((wanted.time_ms ?? 0) / 1_000)
+  if (typeof wanted.time_ms === 'number' && isOff) differs('time', timestamp, wanted.time_ms)
   if (wanted.speed_mps !== undefined && Math.abs(speed - wanted.speed_mps) > SPEED_TOLERANCE)
     differs('speed', speed, wanted.speed_mps)
   const turn = Math.abs(heading - (wanted.course ?? 0)) % 360

@@ -103,9 +103,9 @@ function positionsIn(protocol: Protocol<unknown>, bytes: Buffer, sizes: readonly
   let memory = protocol.initial
   try {
     for (let at = 0, i = 0, end = 0; at < bytes.length; at = end, i++) {
-      // A carriage return that is the last byte so far ends a message of Suntech; one inside a message has more behind it.
+      // A line end that is the last so far ends a message of Suntech; one inside a message has more behind it.
       end = at + sizes[i % sizes.length]!
-      while (bytes[end - 1] === 0x0d) end += 1
+      while (bytes[end - 1] === 0x0d || bytes[end - 1] === 0x0a) end += 1
       for (const frame of stream.push(bytes.subarray(at, end))) {
         const decoded = protocol.decode(frame, memory, { receivedAt: RECEIVED_AT })
         memory = decoded.memory
