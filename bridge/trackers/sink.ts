@@ -1,0 +1,30 @@
+import type { Report } from './report.ts'
+
+/** Who a tracker is on the platform. */
+export interface TrackerDevice {
+  readonly org: string
+  readonly deviceId: string
+}
+
+/** Where a tracker's bytes came from. */
+export interface Origin {
+  readonly protocol: string
+  readonly transport: 'tcp' | 'udp'
+  /** IP address and port of the peer. */
+  readonly peer: string
+  readonly receivedAt: number
+}
+
+/** What the listeners need of the platform. */
+export interface TrackerSink {
+  /** The device of an IMEI or serial number; null for one that nobody registered. */
+  identify(identity: string): Promise<TrackerDevice | null>
+  /** A device that nobody knows said this. */
+  unknown(identity: string, reports: readonly Report[], origin: Origin): void
+  /** Resolves after the commit; rejects when nothing was stored: then nothing is acknowledged. */
+  store(device: TrackerDevice, reports: readonly Report[], origin: Origin): Promise<void>
+  /** The device's first connection began, or its last one ended. */
+  session(device: TrackerDevice, connected: boolean, origin: Origin): void
+  /** One identity is active on two connections at once. */
+  clash(device: TrackerDevice, peers: readonly [string, string]): void
+}

@@ -1,0 +1,164 @@
+import type { Logger } from 'pino'
+import { FrameStream, NotThisProtocol } from './frame-stream.ts'
+import type { TrackerMetrics } from './metrics.ts'
+import type { Protocol, TrackerCommand } from './protocol.ts'
+import type { Sessions } from './sessions.ts'
+import type { Origin, TrackerDevice, TrackerSink } from './sink.ts'
+
+/** Frames that may wait for the one before them; beyond it, nothing more is read. */
+const MAX_WAITING = 64
+
+/** The peer of a connection: what its bytes are answered with, and how it is held back. */
+export interface Peer {
+  readonly address: string
+  send(bytes: Buffer): void
+  pause(): void
+  resume(): void
+  close(): void
+}
+
+export interface ConnectionContext {
+  readonly sink: TrackerSink
+  readonly sessions: Sessions
+  readonly metrics: TrackerMetrics
+  readonly logger: Logger
+  readonly now: () => number
+}
+
+/** One tracker's conversation: frames are decoded, stored and acknowledged one after the other, in the order in which they came. */
+export class TrackerConnection {
+  readonly #protocol: Protocol<unknown>
+  readonly #transport: 'tcp' | 'udp'
+  readonly #peer: Peer
+  readonly #context: ConnectionContext
+  readonly #stream: FrameStream
+  #memory: unknown
+  #identity: string | null = null
+  #device: TrackerDevice | null = null
+  #waiting = 0
+  #paused = false
+  #closed = false
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(protocol: Protocol<unknown>, transport: 'tcp' | 'udp', peer: Peer, context: ConnectionContext) {
+    this.#protocol = protocol
+    this.#transport = transport
+    this.#peer = peer
+    this.#context = context
+    this.#stream = new FrameStream(protocol)
+    this.#memory = protocol.initial
+  }
+
+  get device(): TrackerDevice | null {
+    return this.#device
+  }
+
+  get address(): string {
+    return this.#peer.address
+  }
+
+  /** Bytes of a stream, in any pieces. */
+  receive(chunk: Buffer): void {
+    try {
+      for (const frame of this.#stream.push(chunk)) this.#queue(frame)
+    } catch (error) {
+      if (!(error instanceof NotThisProtocol)) throw error
+      this.#context.metrics.closed.inc({ protocol: this.#protocol.name, reason: 'not-this-protocol' })
+      this.#context.logger.info({ peer: this.#peer.address, protocol: this.#protocol.name }, `${error.message}: closed`)
+      this.#peer.close()
+    }
+  }
+
+  /** A datagram: its frames are whole. */
+  receiveDatagram(bytes: Buffer): void {
+    const cut = this.#protocol.cut(bytes)
+    // A datagram of a protocol that cuts its stream otherwise (Teltonika's has a head of its own) is one frame.
+    if (cut.kind !== 'frame') return this.#queue(bytes)
+    for (const frame of new FrameStream(this.#protocol).push(bytes)) this.#queue(frame)
+  }
+
+  /** False when the protocol does not know the command. */
+  send(command: TrackerCommand): boolean {
+    const bytes = this.#protocol.encode?.(command, this.#memory) ?? null
+    if (bytes === null || this.#closed) return false
+    this.#peer.send(bytes)
+    return true
+  }
+
+  /** Resolves when what was received is stored and answered. */
+  idle(): Promise<void> {
+    return this.#work
+  }
+
+  end(): void {
+    if (this.#closed) return
+    this.#closed = true
+    void this.#work.then(() => this.#leave())
+  }
+
+  #queue(frame: Buffer): void {
+    this.#waiting += 1
+    if (this.#waiting >= MAX_WAITING && !this.#paused) {
+      this.#paused = true
+      this.#peer.pause()
+    }
+    const receivedAt = this.#context.now()
+    this.#work = this.#work.then(() => this.#handle(frame, receivedAt)).finally(() => this.#done())
+  }
+
+  #done(): void {
+    this.#waiting -= 1
+    if (!this.#paused || this.#waiting > MAX_WAITING / 2) return
+    this.#paused = false
+    this.#peer.resume()
+  }
+
+  async #handle(frame: Buffer, receivedAt: number): Promise<void> {
+    const { metrics, logger, sink } = this.#context
+    const { name } = this.#protocol
+    const decoded = this.#protocol.decode(frame, this.#memory, { receivedAt })
+    this.#memory = decoded.memory
+    metrics.frames.inc({ protocol: name })
+    if (decoded.fault !== undefined) {
+      metrics.faults.inc({ protocol: name })
+      logger.debug({ peer: this.#peer.address, protocol: name, frame: frame.toString('hex', 0, 64) }, decoded.fault)
+    }
+    const origin: Origin = { protocol: name, transport: this.#transport, peer: this.#peer.address, receivedAt }
+    try {
+      if (decoded.identity !== undefined) await this.#becomes(decoded.identity, origin)
+      if (decoded.reports.length > 0) await this.#keep(decoded.reports, origin)
+    } catch (error) {
+      // Nothing was stored: without an acknowledgement the device sends it again.
+      logger.warn({ err: error, peer: this.#peer.address, protocol: name }, 'a tracker frame could not be stored')
+      this.#peer.close()
+      return
+    }
+    if (this.#device === null && this.#identity !== null) return sink.unknown(this.#identity, decoded.reports, origin)
+    const answer = this.#protocol.acknowledge(frame, decoded)
+    if (answer !== null && !this.#closed) this.#peer.send(answer)
+  }
+
+  async #keep(reports: Parameters<TrackerSink['store']>[1], origin: Origin): Promise<void> {
+    if (this.#device !== null) {
+      this.#context.sessions.heard(this.#device, this)
+      return this.#context.sink.store(this.#device, reports, origin)
+    }
+    this.#context.metrics.unidentified.inc({ protocol: this.#protocol.name })
+  }
+
+  async #becomes(identity: string, origin: Origin): Promise<void> {
+    if (identity === this.#identity && this.#device !== null) return
+    const device = await this.#context.sink.identify(identity)
+    this.#identity = identity
+    if (device?.deviceId === this.#device?.deviceId && device?.org === this.#device?.org) return
+    this.#leave()
+    this.#device = device
+    if (device !== null) this.#context.sessions.enter(device, this, origin)
+  }
+
+  #leave(): void {
+    if (this.#device === null) return
+    this.#context.sessions.leave(this.#device, this)
+    this.#device = null
+  }
+}
