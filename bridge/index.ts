@@ -47,3 +47,15 @@ export { registerDevice, registerDeviceIn } from './store/devices.ts'
 export { migrate } from './store/migrate.ts'
 export { type OpenDatabaseOptions, openDatabase } from './store/open-database.ts'
 export type { OutgoingMessage } from './store/outbox.ts'
+export { organisationsOfDevice } from './store/queries/identities.ts'
+export {
+  locationUpdatesOf,
+  PROTOCOLS,
+  sosOf,
+  startTrackers,
+  type TrackerDevice,
+  type TrackerListener,
+  type TrackerSink,
+  type Trackers,
+  telemetryOf,
+} from './trackers/index.ts'

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { PROTOCOLS } from '../bridge/index.ts'
 import {
   BadSetting,
   choice,
@@ -11,8 +12,11 @@ import {
   port,
   type Setting,
   text,
+  trackerListeners,
   url,
 } from './settings.ts'
+
+const TRACKER_NAMES = [...PROTOCOLS.keys()]
 
 /**
  * Every setting of the platform: its environment variable, its default, what it means. One table makes the checks, the
@@ -30,6 +34,16 @@ export const SETTINGS = {
   allowedOrigins: list('TRACKWIRE_ALLOWED_ORIGINS', '', 'other origins for CORS and WebSocket, comma separated'),
   limits: choice('TRACKWIRE_LIMITS', 'on', 'limits of the contract; off for benchmarks', ['on', 'off']),
   retentionRawDays: integer('TRACKWIRE_RETENTION_RAW_DAYS', '30', 'days raw fixes are kept; 0 = for ever', 0, 36_500),
+  trackers: trackerListeners(
+    'TRACKWIRE_TRACKERS',
+    `tracker listeners, like gt06:5023,teltonika:5027; ${TRACKER_NAMES.join(', ')}`,
+    TRACKER_NAMES,
+  ),
+  trackerNetworks: list(
+    'TRACKWIRE_TRACKERS_ALLOW',
+    '',
+    'addresses and networks (CIDR) that trackers may come from; none = all',
+  ),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),
   ),
@@ -50,7 +64,6 @@ export const SETTINGS = {
 /** Settings of the contract that this version does not serve: a clear refusal beats silence. */
 const NOT_SERVED: readonly Setting<undefined>[] = [
   notServed('REDIS_URL', 'several nodes are not served yet; unset it to run one node'),
-  notServed('TRACKWIRE_TRACKERS', 'native tracker protocols are not served yet; unset it'),
   notServed('TRACKWIRE_JWKS_URL', 'outside identity providers are not served yet; unset it to use own keys'),
   notServed('TRACKWIRE_JWT_ISSUER', 'outside identity providers are not served yet; unset it'),
   notServed('TRACKWIRE_JWT_AUDIENCE', 'outside identity providers are not served yet; unset it'),

@@ -116,3 +116,29 @@ export function notServed(name: string, remedy: string): Setting<undefined> {
     },
   }
 }
+
+/** `gt06:5023,teltonika:5027`: listeners of native tracker protocols; 0 = any free port. */
+export function trackerListeners(
+  name: string,
+  description: string,
+  known: readonly string[],
+): Setting<readonly { readonly protocol: string; readonly port: number }[]> {
+  return {
+    name,
+    default: '',
+    description,
+    parse: value =>
+      value
+        .split(',')
+        .map(item => item.trim())
+        .filter(item => item !== '')
+        .map(item => {
+          const [, protocol, port] = /^([a-z0-9]+):(\d{1,5})$/.exec(item) ?? []
+          if (port === undefined || Number(port) > 65_535) {
+            throw new BadSetting(`"${item}" is not PROTOCOL:PORT; write it like gt06:5023,teltonika:5027`)
+          }
+          if (!known.includes(protocol!)) throw new BadSetting(`"${protocol}" is not one of ${known.join(', ')}`)
+          return { protocol: protocol!, port: Number(port) }
+        }),
+  }
+}

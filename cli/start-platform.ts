@@ -15,14 +15,18 @@ import {
   openDatabase,
   openSigningKeys,
   type PartHealth,
+  PROTOCOLS,
   startIngest,
+  startTrackers,
   type Tokens,
+  type Trackers,
 } from '../bridge/index.ts'
 import { type Broker, startBroker } from '../broker/index.ts'
 import { compileAll } from '../contract/index.ts'
 import { brokerHandlers } from './broker-handlers.ts'
 import type { Config } from './config.ts'
 import { Releasers } from './releasers.ts'
+import { trackerSink } from './tracker-sink.ts'
 import { VERSION } from './version.ts'
 
 export interface Platform {
@@ -73,10 +77,11 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
   // Listed before they are made, since the order in which they are made is another: a start that fails half-way closes what there is.
-  const made: { app?: FastifyInstance; broker?: Broker; ingest?: Ingest } = {}
+  const made: { app?: FastifyInstance; broker?: Broker; ingest?: Ingest; trackers?: Trackers } = {}
   releasers.add('http', () => closeHttp(made.app))
   releasers.add('broker', () => made.broker?.close())
   releasers.add('ingest', () => made.ingest?.close())
+  releasers.add('trackers', () => made.trackers?.close())
   releasers.add('listeners', () => made.broker?.stopAccepting())
 
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: config.retentionRawDays })
@@ -117,6 +122,14 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     listeners.push({ name: 'MQTT over WebSocket', address: `${config.tls ? 'wss' : 'ws'}://${authority}/mqtt` })
     listeners.push({ name: 'HTTP API and dashboard', address: httpUrl })
     await folder.setHttpAddress(httpUrl)
+  }
+  if (config.trackers.length > 0) {
+    const sink = trackerSink({ db, ingest, broker: () => broker, logger })
+    const { trackers: wanted, trackerNetworks: allowedNetworks } = config
+    made.trackers = await startTrackers({ host, listeners: wanted, allowedNetworks, sink, logger, registry })
+    for (const [i, address] of made.trackers.addresses.entries()) {
+      listeners.push({ name: PROTOCOLS.get(wanted[i]!.protocol)!.title, address })
+    }
   }
   const mqttUrl = listeners.find(({ address }) => address.startsWith('mqtt'))?.address
   return {

@@ -1,0 +1,72 @@
+import type { Logger } from 'pino'
+import {
+  type Database,
+  type Ingest,
+  locationUpdatesOf,
+  organisationsOfDevice,
+  sosOf,
+  type TrackerSink,
+  telemetryOf,
+} from '../bridge/index.ts'
+import type { Broker } from '../broker/index.ts'
+import { buildTopic, type DeviceStatus, isId } from '../contract/index.ts'
+
+/** Connects the listeners of native protocols with the ingest pipeline: a tracker is the device whose id is its IMEI. */
+export function trackerSink(options: {
+  db: Database
+  ingest: Ingest
+  broker: () => Broker
+  logger: Logger
+  now?: () => number
+}): TrackerSink {
+  const { db, ingest, broker, logger, now = Date.now } = options
+
+  function say(device: { org: string; deviceId: string }, status: DeviceStatus): void {
+    const payload = JSON.stringify({ since: now(), ...status })
+    void broker()
+      .publish({ topic: buildTopic('status', device), payload, qos: 1, retain: true })
+      .catch(error => logger.debug({ err: error }, 'a status was not published'))
+  }
+
+  return {
+    async identify(identity) {
+      if (!isId(identity)) return null
+      const orgs = await organisationsOfDevice(db, identity)
+      if (orgs.length > 1)
+        logger.warn({ identity }, 'two organisations have a device of this number: it is taken for neither')
+      return orgs.length === 1 ? { org: orgs[0]!, deviceId: identity } : null
+    },
+
+    unknown(identity, _reports, { protocol, peer }) {
+      logger.info({ identity, protocol, peer }, 'a tracker that nobody registered; add a device of this id to take it')
+    },
+
+    async store(device, reports, { protocol, transport, receivedAt }) {
+      // A cry for help before all else that came with it.
+      for (const report of reports) {
+        const request = sosOf(report, protocol, receivedAt)
+        if (request !== null) {
+          await ingest.sos({ ...device, request, receivedAt, registers: false, principal: device.deviceId })
+        }
+      }
+      const fixes = locationUpdatesOf(reports, receivedAt)
+      if (fixes.length > 0) {
+        const results = await ingest.fixes({ ...device, fixes, receivedAt, registers: false, forward: true })
+        for (const result of results) {
+          if (result.status === 'refused') logger.debug({ ...device, code: result.code }, result.message)
+        }
+      }
+      const telemetry = telemetryOf(reports.filter(({ position }) => position === null))
+      if (telemetry !== null) say(device, { state: 'online', connection: `${protocol}/${transport}`, ...telemetry })
+    },
+
+    session(device, connected, { protocol, transport }) {
+      ingest.deviceSession({ ...device, connected })
+      say(device, connected ? { state: 'online', connection: `${protocol}/${transport}` } : { state: 'offline' })
+    },
+
+    clash(device, peers) {
+      logger.warn({ ...device, peers }, 'one number on two connections at once: two trackers, or a copied one')
+    },
+  }
+}
