@@ -35,6 +35,12 @@ export function brokerMetrics(registry: Registry, connections: Connections) {
       labelNames: ['reason'],
       registers: [registry],
     }),
+    protocolErrors: new Counter({
+      name: 'trackwire_mqtt_protocol_errors_total',
+      help: 'Connections closed because of bytes that MQTT does not allow, by reason',
+      labelNames: ['reason'],
+      registers: [registry],
+    }),
     slowConsumers: new Counter({
       name: 'trackwire_mqtt_slow_consumer_total',
       help: 'Messages dropped (QoS 0) and connections closed because the consumer did not read',

@@ -5,6 +5,7 @@ import AsyncLevelPersistence, {
 } from 'aedes-persistence-level/asyncPersistence.js'
 import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
+import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -95,8 +96,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async removeSubscriptions(client: { id: string }, filters: string[]): Promise<void> {
-    for (const filter of filters) this.#subscriptions.remove(client.id, filter)
-    await super.removeSubscriptions(client, filters)
+    // The trees below take no deeper ones; none is held.
+    const holdable = filters.filter(filter => filter.split('/').length <= MAX_FILTER_LEVELS)
+    for (const filter of holdable) this.#subscriptions.remove(client.id, filter)
+    await super.removeSubscriptions(client, holdable)
   }
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {

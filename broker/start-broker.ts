@@ -18,7 +18,7 @@ import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
 import { guardPackets } from './guard/guard-packets.ts'
-import { PACKET_OVERHEAD_BYTES } from './guard/packet-scanner.ts'
+import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { handleQueuedPackets, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
 import type { Listener } from './listeners/listener.ts'
@@ -76,7 +76,6 @@ const HEARTBEAT_MS = 15_000
 const MAX_CLIENT_ID_31 = 65_535
 /** Packets of one read that may wait for CONNACK; a read is 64 KiB at the most, so this is no limit in practice. */
 const CONNECT_QUEUE = 65_536
-const MAX_TOPIC_LEVELS = 16
 
 /** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
@@ -104,11 +103,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     drainTimeout: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,
     queueLimit: CONNECT_QUEUE,
     maxClientsIdLength: MAX_CLIENT_ID_31,
-    maxTopicLevels: MAX_TOPIC_LEVELS,
     preConnect: (client, packet, done) => {
       if (packet.protocolVersion === 5) {
         metrics.connectRefused.inc({ reason: 'protocol_version' })
-        return refuseProtocol5(client, () => done(new Error('MQTT 5 is not served yet'), false))
+        return refuseProtocol5(client, packet, () => done(new Error('MQTT 5 is not served yet'), false))
       }
       // Nothing more is read of a stranger; Aedes resumes after CONNACK.
       readingOf(client).pause()
@@ -268,7 +266,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     dropNoLatecomers(client)
     deliverAtGrantedQos(client, () => connections.of(client)?.grantedQos)
     repeatedFilters.watch(client)
-    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
+    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, ({ reason, message }) => {
+      metrics.protocolErrors.inc({ reason })
+      logger.info({ reason, client: client.id, peer: peerOf(client) }, `connection closed: ${message}`)
+    })
   }
   const stopAccepting = () => {
     for (const listener of listeners.splice(0)) listener.stop()

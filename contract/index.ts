@@ -49,6 +49,7 @@ export {
 export {
   checkCry,
   checkFix,
+  checkPayloadSize,
   checkSchema,
   checkStorable,
   compileAll,

@@ -14,8 +14,8 @@ import type { SigningKeys } from './signing-keys.ts'
 /** Asymmetric only: neither `none` nor an HMAC keyed with our public key can pass. RFC 8725 §3.1 */
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA']
 const CLOCK_LEEWAY_SECONDS = 30
-/** Node refuses larger HTTP headers anyway; nothing that large is parsed. */
-const MAX_TOKEN_CHARACTERS = 16_384
+/** So that one fits into the 16 KiB of a CONNECT beside a will, and of HTTP headers beside others; nothing larger is parsed. */
+const MAX_TOKEN_CHARACTERS = 8_192
 /** One ES256 verification costs about 0.1 ms of CPU; a request or a reconnect with a known token costs a hash. */
 const CACHED_TOKENS = 10_000
 

@@ -58,17 +58,20 @@ export async function admit(packet: ConnectPacket, verifyToken: VerifyToken): Pr
   return { principal, ownClientId, username: packet.username }
 }
 
-function checkClientId({ clientId = '', clean }: ConnectPacket): string {
-  // [MQTT-3.1.3-8]
-  if (clientId === '' && !clean) {
-    throw new ConnectRefused(CONNACK.identifierRejected, 'client_id', 'an empty client id asks for a clean session')
-  }
-  // [MQTT-1.5.3-1], [MQTT-1.5.3-2]: the parser has replaced what was not UTF-8 with U+FFFD.
-  if (clientId.length > MAX_CLIENT_ID_LENGTH || /[\0\uFFFD]/.test(clientId)) {
+function checkClientId({ clientId = '', clean, protocolVersion }: ConnectPacket): string {
+  // [MQTT-3.1.3-8]; MQTT 3.1 asks for at least one character.
+  if (clientId === '' && (!clean || protocolVersion === 3)) {
     throw new ConnectRefused(
       CONNACK.identifierRejected,
       'client_id',
-      `the client id is not UTF-8 or over ${MAX_CLIENT_ID_LENGTH} characters`,
+      'an empty client id asks for MQTT 3.1.1 and a clean session',
+    )
+  }
+  if (clientId.length > MAX_CLIENT_ID_LENGTH) {
+    throw new ConnectRefused(
+      CONNACK.identifierRejected,
+      'client_id',
+      `the client id is over ${MAX_CLIENT_ID_LENGTH} characters`,
     )
   }
   return clientId
@@ -115,10 +118,18 @@ function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principa
   ;(will as { sender?: WillSender }).sender = sender
 }
 
-/** MQTT 5 is refused in its own format, so that its clients say why: CONNACK, reason code 0x84, no properties. MQTT 5 §3.2.2.2 */
-const CONNACK_UNSUPPORTED_V5 = Buffer.from([0x20, 0x03, 0x00, 0x84, 0x00])
+const REASON_V5 = Buffer.from('MQTT 5 is not served yet, connect with 3.1.1')
+/** MQTT 5 is refused in its own format: CONNACK, reason code 0x84, no properties or the reason as a string. MQTT 5 §3.2.2 */
+const CONNACK_V5 = Buffer.from([0x20, 0x03, 0x00, 0x84, 0x00])
+const CONNACK_V5_WITH_REASON = Buffer.from([
+  ...[0x20, 6 + REASON_V5.length, 0x00, 0x84],
+  ...[3 + REASON_V5.length, 0x1f, 0x00, REASON_V5.length],
+  ...REASON_V5,
+])
 
 /** Calls `done` when the answer has left. */
-export function refuseProtocol5(client: Client, done: () => void): void {
-  client.conn.write(CONNACK_UNSUPPORTED_V5, () => done())
+export function refuseProtocol5(client: Client, { properties }: ConnectPacket, done: () => void): void {
+  // The reason string is left out where the client takes no packet that long. [MQTT-3.2.2-19] of MQTT 5
+  const fits = CONNACK_V5_WITH_REASON.length <= (properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY)
+  client.conn.write(fits ? CONNACK_V5_WITH_REASON : CONNACK_V5, () => done())
 }

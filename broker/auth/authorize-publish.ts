@@ -5,6 +5,7 @@ import {
   type Channel,
   type ChannelName,
   checkFix,
+  checkPayloadSize,
   type DeviceStatus,
   decideTopic,
   decodePayload,
@@ -14,6 +15,7 @@ import {
   TrackwireError,
 } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
+import { skippedOf } from '../guard/guard-packets.ts'
 import type { Handlers, Inbound, Refusal } from '../handlers.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
@@ -58,6 +60,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     const { topic, qos, retain } = packet
     const decision = decideTopic(sender.principal, 'publish', topic, parsed, { qos, retain })
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
+    checkPayloadSize(skippedOf(packet))
     const payload = decodePayload(parsed.channel, asBytes(packet.payload))
     const receivedAt = path.now()
     const message = { topic: packet.topic, params: parsed.params, payload, principal: sender.principal, receivedAt }
@@ -176,8 +179,6 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
   }
 
   return (client, packet, done) => {
-    // [MQTT-1.5.3-1], [MQTT-1.5.3-2], [MQTT-3.3.2-2]: not well-formed UTF-8, NUL or a wildcard in a topic name.
-    if (/[\0\uFFFD#+]/.test(packet.topic)) return done(new Error('protocol violation: malformed topic name'))
     const sender = senderOf(client, packet, path.connections)
     if (sender === null) {
       // The will of an earlier process that nobody can answer for: an error here would keep all other wills from going out.
