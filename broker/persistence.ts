@@ -13,6 +13,7 @@ import { WriteQueue } from './write-queue.ts'
 /** Whether a connection that stands or is being set up under this client id has a will of its own. */
 type HasWill = (clientId: string) => boolean
 
+const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
 
 /**
@@ -25,6 +26,8 @@ const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
  * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
  *   does not end the connection.
  * - What is published while a session is resumed comes after what is queued for it: Aedes sends it in between.
+ * - What was sent before, and not acknowledged, is sent again with DUP. [MQTT-3.3.1-1]
+ * - Of a QoS 2 message that waits for PUBREL only its packet identifier is kept, and one that is repeated at once is known too.
  * - A connection that is taken over does not delete the stored will of its successor, and no failing deletion of a will
  *   ends the process: Aedes does not look at the result.
  */
@@ -37,6 +40,8 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #hasWill: HasWill
   readonly #order = new ResumeOrder()
+  /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
+  readonly #arriving = new WeakMap<object, Set<number>>()
 
   constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill) {
     super(new WriteQueue(db))
@@ -129,7 +134,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override outgoingStream(client: { id: string }): Readable {
-    return Readable.from(this.#order.queued(client, super.outgoingStream(client)))
+    return Readable.from(this.#order.queued(client, sentAgain(super.outgoingStream(client))))
   }
 
   override outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
@@ -142,8 +147,35 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     })
   }
 
+  /** Kept to know it again when it is repeated [MQTT-4.3.3-2]: its payload is of no more use. */
+  override incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void> {
+    const storing = super.incomingStorePacket(client, { ...packet, payload: NOTHING })
+    return storing.finally(() => this.#arriving.get(client)?.delete(packet.messageId as number))
+  }
+
+  /** Fails for a message that is new. One that is repeated before the first was stored is not. */
+  override async incomingGetPacket(client: { id: string }, packet: StoredPacket): Promise<unknown> {
+    const messageId = packet.messageId as number
+    try {
+      return await super.incomingGetPacket(client, packet)
+    } catch (error) {
+      const arriving = this.#arriving.get(client) ?? new Set()
+      if (arriving.has(messageId)) return packet
+      if (packet.cmd === 'publish') this.#arriving.set(client, arriving.add(messageId))
+      throw error
+    }
+  }
+
   #finish<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work)
     return work.finally(() => this.#underWay.delete(work))
+  }
+}
+
+/** A message that was given a packet identifier was handed to an earlier connection. */
+async function* sentAgain(packets: AsyncIterable<StoredPacket>): AsyncGenerator<StoredPacket> {
+  for await (const packet of packets) {
+    if (packet.cmd === 'publish' && typeof packet.messageId === 'number') packet.dup = true
+    yield packet
   }
 }

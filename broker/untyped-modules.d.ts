@@ -43,6 +43,8 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     outgoingEnqueue(subscription: { clientId: string }, packet: StoredPacket): Promise<void>
     outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown>
     outgoingStream(client: { id: string }): Readable
+    incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void>
+    incomingGetPacket(client: { id: string }, packet: StoredPacket): Promise<unknown>
     outgoingUpdate(client: { id: string }, packet: unknown): Promise<void>
     destroy(): Promise<void>
   }

@@ -65,6 +65,8 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     const receivedAt = path.now()
     const message = { topic: packet.topic, params: parsed.params, payload, principal: sender.principal, receivedAt }
     const verdict = work(sender, packet, parsed, message)
+    // DUP is between the sender and us. [MQTT-3.3.1-3]
+    packet.dup = false
     // Whether a topic is retained is the table's to say, never the client's.
     packet.retain = (CHANNELS[parsed.channel] as Channel).retain
     return verdict
