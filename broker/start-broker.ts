@@ -5,13 +5,29 @@ import type { Client } from 'aedes'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { decideFilter, fillAcl, MAX_PAYLOAD_BYTES, TrackwireError } from '../contract/index.ts'
-import { type Admission, admit, CONNACK, ConnectRefused, refuseProtocol5, type VerifyToken } from './auth/admit.ts'
+import { MAX_PAYLOAD_BYTES, type Principal, TrackwireError } from '../contract/index.ts'
+import { deleteAbandonedSessions, SESSION_LIFETIME_MS } from './abandoned-sessions.ts'
+import {
+  type Admission,
+  admit,
+  CONNACK,
+  ConnectRefused,
+  principalOnEntry,
+  refuseProtocol5,
+  type VerifyToken,
+} from './auth/admit.ts'
 import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
+import { endConnections } from './auth/end-connection.ts'
+import { currentPrincipal, LiveRights } from './auth/live-rights.ts'
+import { Newcomers } from './auth/newly-readable.ts'
+import { ParsedTopics, Reader } from './auth/reader.ts'
+import { renewTokens } from './auth/renew-token.ts'
+import { AS_ISSUED, type Rights } from './auth/rights.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
-import { type Connection, Connections, type Transport } from './connections.ts'
+import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { type Connection, Connections, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { deliverAtGrantedQos, GrantedQos } from './delivery/granted-qos.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
@@ -29,6 +45,7 @@ import { createNotices } from './notices.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
+import { type SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { TrackwireAedes } from './trackwire-aedes.ts'
 
 export interface BrokerOptions {
@@ -40,7 +57,11 @@ export interface BrokerOptions {
   readonly registry: Registry
   /** Contract §7; off for benchmarks. What protects the process itself stays on. */
   readonly limits: boolean
-  readonly now?: () => number
+  /** What the database says of principals now; without it the token speaks for itself. */
+  readonly rights?: Rights
+  readonly clock?: Clock
+  /** How long a session waits for its client to come back. */
+  readonly sessionLifetimeMs?: number
   /** How long a socket may take to send CONNECT. */
   readonly connectTimeoutMs?: number
   /** How long a subscriber may leave its socket full before it is disconnected. */
@@ -76,21 +97,35 @@ const HEARTBEAT_MS = 15_000
 const MAX_CLIENT_ID_31 = 65_535
 /** Packets of one read that may wait for CONNACK; a read is 64 KiB at the most, so this is no limit in practice. */
 const CONNECT_QUEUE = 65_536
+const EXPIRED = { code: 'token_expired', message: 'the token has expired; connect again with a new one' } as const
 
 /** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { logger, limits, now = Date.now } = options
+  const { logger, limits, rights = AS_ISSUED, clock = SYSTEM_CLOCK } = options
+  const { now } = clock
   const connections = new Connections()
   const metrics = brokerMetrics(options.registry, connections)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
   const admissions = new WeakMap<Client, Admission | ConnectRefused>()
   /** Clients that are authenticated, but not yet in Aedes' table. */
   const pending = new Map<string, Client>()
-  const transports = new WeakMap<Duplex, Transport>()
+  const origins = new WeakMap<Duplex, Origin>()
+  const topics = new ParsedTopics()
   const streams = new Set<Duplex>()
+  let connectionIds = 0
   const repeatedFilters = new RepeatedFilters()
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
-  const persistence = new BrokerPersistence(db, hasWill)
+  const sessions = new StoredSessions({
+    readerOf: readerOfOwner,
+    store: (id, owner) => persistence.saveSession(id, owner),
+  })
+  const persistence = new BrokerPersistence({
+    db,
+    hasWill,
+    sessions,
+    mayReceive: (client, topic) => connections.of(client as Client)?.reader.mayReceive(topic) ?? true,
+    now,
+  })
 
   const bus = new Bus()
   const aedes = new TrackwireAedes({
@@ -118,20 +153,20 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         })
     },
     authenticate: (client, _username, _password, done) => {
-      const admission = admissions.get(client)
-      if (admission === undefined || admission instanceof ConnectRefused) {
-        metrics.connectRefused.inc({ reason: admission?.reason ?? 'unknown' })
-        logger.info({ reason: admission?.reason, peer: peerOf(client) }, `connection refused: ${admission?.message}`)
-        return done(
-          Object.assign(admission ?? new Error('not admitted'), {
-            returnCode: admission?.returnCode ?? CONNACK.notAuthorized,
-          }),
-          false,
-        )
-      }
       // Gone meanwhile: its 'close' will not come a second time.
       if (client.conn.destroyed) return done(null, false)
-      enter(client, admission)
+      try {
+        const admission = admissions.get(client)
+        if (admission === undefined) throw new ConnectRefused(CONNACK.notAuthorized, 'unknown', 'not admitted')
+        if (admission instanceof ConnectRefused) throw admission
+        enter(client, admission, principalOnEntry(admission, rights))
+      } catch (error) {
+        const refused = error instanceof ConnectRefused ? error : unavailable(error as Error)
+        metrics.connectRefused.inc({ reason: refused.reason })
+        logger.info({ reason: refused.reason, peer: origins.get(client.conn)?.address }, `connection refused: ${refused.message}`)
+        // Aedes reads the return code from the error.
+        return done(refused as ConnectRefused & { returnCode: 2 }, false)
+      }
       done(null, true)
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
@@ -140,7 +175,23 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   })
   const publish = publishThrough(aedes)
   const tell = createNotices(publish, metrics)
-  const expiry = new TokenExpiry(tell, now)
+  const end = endConnections(tell, metrics)
+  const expiry = new TokenExpiry({
+    tell,
+    end: connection => end(connection, EXPIRED),
+    clock,
+  })
+  const live = new LiveRights({
+    rights,
+    connections,
+    sessions,
+    topics,
+    newcomers: new Newcomers(filter => persistence.retainedUnder(filter)),
+    tell,
+    end,
+    drop: dropSubscriptions,
+    logger,
+  })
   const status = new DeviceStatusPublisher({
     publish,
     connections,
@@ -158,7 +209,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const publishPath = authorizePublish({
     connections,
     handlers: options.handlers,
-    renewToken,
+    renewToken: renewTokens({ verifyToken: options.verifyToken, rights, live, expiry, connections }),
     tell,
     metrics,
     logger,
@@ -177,14 +228,35 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     persistence.removeSubscriptions(client, filters).catch(error => logger.error({ err: error }, 'session not stored'))
   }
 
-  function enter(client: Client, admission: Admission): void {
+  function dropSubscriptions({ client }: Connection, filters: readonly string[]): void {
+    forgetFilter(client, ...filters)
+    client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: filters } as never, () => {})
+  }
+
+  function readerOfOwner(owner: SessionOwner): Reader | null {
+    try {
+      return new Reader(currentPrincipal(rights, owner), topics)
+    } catch (error) {
+      if (error instanceof TrackwireError) return null
+      throw error
+    }
+  }
+
+  function enter(client: Client, { issued, ownClientId, username }: Admission, principal: Principal): void {
+    connectionIds += 1
     const connection: Connection = {
+      id: connectionIds,
       client,
-      ...admission,
-      transport: transports.get(client.conn) ?? 'tcp',
+      issued,
+      principal,
+      reader: new Reader(principal, topics),
+      isCut: false,
+      renewing: undefined,
+      ownClientId,
+      username,
+      ...origins.get(client.conn)!,
       connectedAtMs: now(),
       forbiddenAtMs: [],
-      receivable: new Map(),
       granting: new Set(),
       grantedQos: new GrantedQos(),
       answers: new OrderedAnswers(readingOf(client)),
@@ -193,10 +265,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       willSpoke: false,
     }
     connections.add(connection)
+    if (!client.clean) sessions.begin(connection)
     pending.set(client.id, client)
     expiry.watch(connection)
     client.conn.once('close', () => {
       connections.remove(connection)
+      sessions.end(connection, now())
       settled(client)
       expiry.forget(connection)
       // After Aedes has published the will, which speaks first.
@@ -209,36 +283,22 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (pending.get(client.id) === client) pending.delete(client.id)
   }
 
-  async function renewToken(connection: Connection, token: string): Promise<void> {
-    const renewed = await options.verifyToken(token.trim())
-    if (renewed.org !== connection.principal.org || renewed.sub !== connection.principal.sub) {
-      throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
-    }
-    connection.principal = fillAcl(renewed, { clientId: connection.ownClientId, username: connection.username })
-    connection.receivable.clear()
-    expiry.watch(connection)
-    const held = Object.keys((connection.client as unknown as { subscriptions: object }).subscriptions)
-    const lost = held.filter(filter => !decideFilter(connection.principal, filter).allowed)
-    if (lost.length > 0) {
-      forgetFilter(connection.client, ...lost)
-      connection.client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: lost } as never, () => {})
-    }
-    for (const topic of lost)
-      tell(renewed, { code: 'subscribe_forbidden', message: 'the renewed token does not allow it', topic })
-  }
-
   aedes.on('connackSent', ({ returnCode }, client) => {
     const connection = connections.of(client)
     if (returnCode !== 0 || connection === undefined) return
     logger.debug({ client: client.id, transport: connection.transport }, 'connected')
     // First of all, so that what the device says of itself comes after it.
     status.connected(connection)
+    // What the session held is in Aedes' table now; rights may have changed since it was looked at.
+    connection.granting.clear()
+    live.subscribed(connection)
     handleQueuedPackets(client)
   })
   aedes.on('subscribe', (subscriptions, client) => {
-    const granting = connections.of(client)?.granting
-    for (const { topic } of subscriptions) granting?.delete(topic)
+    const connection = connections.of(client)
+    for (const { topic } of subscriptions) connection?.granting.delete(topic)
     repeatedFilters.answer(client, subscriptions)
+    if (connection !== undefined) live.subscribed(connection)
   })
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) connections.of(client)?.grantedQos.revoke(filter)
@@ -248,7 +308,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     logger.debug({ client: client.id, reason: error.message }, 'connection ended'),
   )
   aedes.on('connectionError', (client, error) =>
-    logger.debug({ peer: peerOf(client), reason: error.message }, 'connection ended before it was admitted'),
+    logger.debug({ peer: origins.get(client.conn)?.address, reason: error.message }, 'connection ended before it was admitted'),
   )
   ;(aedes as unknown as { on(event: 'error', listener: (error: Error) => void): unknown }).on('error', error =>
     logger.error({ err: error }, 'broker error'),
@@ -256,10 +316,17 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   await aedes.listen()
   status.settleAfterRestart(persistence)
+  const stopDeletingSessions = deleteAbandonedSessions({
+    sessions,
+    persistence,
+    clock,
+    lifetimeMs: options.sessionLifetimeMs ?? SESSION_LIFETIME_MS,
+    logger,
+  })
 
   const listeners: Listener[] = []
-  const accept = (stream: Duplex, transport: Transport) => {
-    transports.set(stream, transport)
+  const accept = (stream: Duplex, origin: Origin) => {
+    origins.set(stream, origin)
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
@@ -299,7 +366,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     close() {
       closing ??= (async () => {
         stopAccepting()
+        live.close()
         expiry.close()
+        stopDeletingSessions()
         status.close()
         await new Promise<void>(resolve => aedes.close(resolve))
         // Those that never got as far as CONNECT are in no table of Aedes.
@@ -314,8 +383,4 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
 function unavailable(error: Error): ConnectRefused {
   return new ConnectRefused(CONNACK.serverUnavailable, 'internal', error.message)
-}
-
-function peerOf(client: Client): string | undefined {
-  return (client.conn as { remoteAddress?: string }).remoteAddress
 }

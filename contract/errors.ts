@@ -48,6 +48,19 @@ export const ERRORS = {
     meaning: 'The token is malformed, of an unknown key, or wrongly signed.',
   },
   token_expired: { status: 401, retry: false, meaning: 'The token has expired; get a new one.' },
+  token_expiring: {
+    status: 202,
+    retry: false,
+    meaning: 'The token of the connection expires soon; publish a new one to $auth/token and the connection lives on.',
+  },
+  token_revoked: { status: 401, retry: false, meaning: 'The token was revoked; log in again.' },
+  principal_banned: { status: 403, retry: false, meaning: 'The account or device is banned from its organisation.' },
+  kicked: { status: 403, retry: false, meaning: 'An administrator ended the connection; it may come back.' },
+  identity_clash: {
+    status: 409,
+    retry: false,
+    meaning: 'Two clients use the identity of one device at the same time; give each device a token of its own.',
+  },
   credentials_wrong: { status: 401, retry: false, meaning: 'User name or password is wrong.' },
   too_many_attempts: {
     status: 429,

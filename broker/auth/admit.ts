@@ -4,12 +4,13 @@ import {
   CHANNELS,
   decideTopic,
   decodePayload,
-  fillAcl,
   type Principal,
   parseTopic,
   TrackwireError,
 } from '../../contract/index.ts'
 import { namespacedClientId } from '../client-namespace.ts'
+import { currentPrincipal } from './live-rights.ts'
+import type { Rights } from './rights.ts'
 
 export type VerifyToken = (token: string) => Promise<Principal>
 
@@ -28,10 +29,12 @@ export class ConnectRefused extends Error {
   }
 }
 
+/** Whose token a CONNECT brought; what it may do is asked when it enters. */
 export interface Admission {
-  readonly principal: Principal
+  readonly issued: Principal
   readonly ownClientId: string
   readonly username: string | undefined
+  readonly will: ConnectPacket['will']
 }
 
 /** Who the sender of a will was, kept with it: it may be published after a restart. */
@@ -46,16 +49,32 @@ export interface WillSender {
 const MAX_CLIENT_ID_LENGTH = 256
 
 /**
- * The checks of a CONNECT, in order: client id, token, will. The client id in the packet becomes the namespaced one.
+ * The first checks of a CONNECT: client id, token. The client id in the packet becomes the namespaced one.
  * @throws ConnectRefused
  */
 export async function admit(packet: ConnectPacket, verifyToken: VerifyToken): Promise<Admission> {
   const ownClientId = checkClientId(packet)
-  const verified = await checkToken(packet, verifyToken)
-  const principal = fillAcl(verified, { clientId: ownClientId, username: packet.username })
-  if (packet.will) checkWill(packet.will, principal)
-  ;(packet as { clientId: string }).clientId = namespacedClientId(principal, ownClientId)
-  return { principal, ownClientId, username: packet.username }
+  const issued = await checkToken(packet, verifyToken)
+  ;(packet as { clientId: string }).clientId = namespacedClientId(issued, ownClientId)
+  return { issued, ownClientId, username: packet.username, will: packet.will }
+}
+
+/**
+ * The checks that hold for one moment, made in the same turn in which the connection enters: what its principal may do now, and its
+ * will.
+ * @throws ConnectRefused
+ */
+export function principalOnEntry(admission: Admission, rights: Rights): Principal {
+  let principal: Principal
+  try {
+    principal = currentPrincipal(rights, admission)
+  } catch (error) {
+    if (!(error instanceof TrackwireError)) throw error
+    const returnCode = error.code === 'principal_banned' ? CONNACK.notAuthorized : CONNACK.badCredentials
+    throw new ConnectRefused(returnCode, error.code, error.message)
+  }
+  if (admission.will) checkWill(admission.will, principal)
+  return principal
 }
 
 function checkClientId({ clientId = '', clean, protocolVersion }: ConnectPacket): string {

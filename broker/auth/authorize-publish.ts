@@ -187,6 +187,8 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       swallow(packet)
       return done(null)
     }
+    // Not answered: its connection is about to end, and what it sent is not acknowledged.
+    if (sender.connection?.isCut && !sender.isWill) return
     const inTurn = packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take() : undefined
     const answer = (error: Error | null) => (inTurn ? inTurn(() => done(error)) : done(error))
     const finish = (verdict: Verdict) => {

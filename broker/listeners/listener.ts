@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
-import type { Transport } from '../connections.ts'
+import type { Origin } from '../connections.ts'
 
 /** Hands an accepted byte stream to the broker. */
-export type Accept = (stream: Duplex, transport: Transport) => void
+export type Accept = (stream: Duplex, origin: Origin) => void
 
 export interface Listener {
   /** Where it really listens, e.g. `mqtt://127.0.0.1:1883`. */
