@@ -164,6 +164,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return [...this.#retained.values()].filter(packet => matchesFilter(filter, packet.topic))
   }
 
+  get retainedCount(): number {
+    return this.#retained.size
+  }
+
   /** Lets a subscription be stored; Aedes hands in the same object with its SUBSCRIBE. */
   grant(subscription: object): void {
     this.#granted.add(subscription)

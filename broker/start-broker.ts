@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
@@ -27,6 +28,7 @@ import { renewTokens } from './auth/renew-token.ts'
 import { AS_ISSUED, type Rights } from './auth/rights.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { ConnectionDesk } from './connection-desk.ts'
 import { type Connection, Connections, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { deliverAtGrantedQos, GrantedQos } from './delivery/granted-qos.ts'
@@ -37,7 +39,8 @@ import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { handleQueuedPackets, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
-import type { Listener } from './listeners/listener.ts'
+import { IdentityClashes, type IdentityClashSettings } from './identity-clash.ts'
+import type { Accept, Listener } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
@@ -60,6 +63,8 @@ export interface BrokerOptions {
   /** What the database says of principals now; without it the token speaks for itself. */
   readonly rights?: Rights
   readonly clock?: Clock
+  /** When two clients under the identity of one device are told from one that reconnects. */
+  readonly identityClash?: Partial<IdentityClashSettings>
   /** How long a session waits for its client to come back. */
   readonly sessionLifetimeMs?: number
   /** How long a socket may take to send CONNECT. */
@@ -83,7 +88,20 @@ export interface Broker {
   /** Stops accepting connections; those that stand live on. */
   stopAccepting(): void
   readonly connectionCount: number
+  /** Who is connected, and how an administrator ends it. */
+  readonly connections: ConnectionDesk
+  /** Figures of the moment. */
+  state(): BrokerState
   close(): Promise<void>
+}
+
+export interface BrokerState {
+  readonly connections: number
+  /** Sessions that outlive their connections, connected or not. */
+  readonly sessions: number
+  /** Filters that connections hold. */
+  readonly subscriptions: number
+  readonly retained: number
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -163,7 +181,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       } catch (error) {
         const refused = error instanceof ConnectRefused ? error : unavailable(error as Error)
         metrics.connectRefused.inc({ reason: refused.reason })
-        logger.info({ reason: refused.reason, peer: origins.get(client.conn)?.address }, `connection refused: ${refused.message}`)
+        logger.info(
+          { reason: refused.reason, peer: origins.get(client.conn)?.address },
+          `connection refused: ${refused.message}`,
+        )
         // Aedes reads the return code from the error.
         return done(refused as ConnectRefused & { returnCode: 2 }, false)
       }
@@ -206,8 +227,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     grant: subscription => persistence.grant(subscription),
     drop: forgetFilter,
   })
+  const clashes = new IdentityClashes({
+    connections,
+    tell,
+    raise: options.handlers.identityClash,
+    now,
+    settings: options.identityClash,
+  })
   const publishPath = authorizePublish({
     connections,
+    clashes,
     handlers: options.handlers,
     renewToken: renewTokens({ verifyToken: options.verifyToken, rights, live, expiry, connections }),
     tell,
@@ -264,6 +293,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       handedBytes: 0,
       willSpoke: false,
     }
+    clashes.entered(connection)
     connections.add(connection)
     if (!client.clean) sessions.begin(connection)
     pending.set(client.id, client)
@@ -271,6 +301,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     client.conn.once('close', () => {
       connections.remove(connection)
       sessions.end(connection, now())
+      clashes.left(connection)
       settled(client)
       expiry.forget(connection)
       // After Aedes has published the will, which speaks first.
@@ -308,7 +339,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     logger.debug({ client: client.id, reason: error.message }, 'connection ended'),
   )
   aedes.on('connectionError', (client, error) =>
-    logger.debug({ peer: origins.get(client.conn)?.address, reason: error.message }, 'connection ended before it was admitted'),
+    logger.debug(
+      { peer: origins.get(client.conn)?.address, reason: error.message },
+      'connection ended before it was admitted',
+    ),
   )
   ;(aedes as unknown as { on(event: 'error', listener: (error: Error) => void): unknown }).on('error', error =>
     logger.error({ err: error }, 'broker error'),
@@ -325,8 +359,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   })
 
   const listeners: Listener[] = []
-  const accept = (stream: Duplex, origin: Origin) => {
-    origins.set(stream, origin)
+  const accept: Accept = (stream, transport, request) => {
+    origins.set(stream, { transport, address: (request?.socket ?? (stream as Socket)).remoteAddress })
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
@@ -363,6 +397,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     get connectionCount() {
       return connections.size
     },
+    connections: new ConnectionDesk({ connections, end, startedAtMs: now() }),
+    state: () => ({
+      connections: connections.size,
+      sessions: sessions.size,
+      subscriptions: bus.subscriptions,
+      retained: persistence.retainedCount,
+    }),
     close() {
       closing ??= (async () => {
         stopAccepting()

@@ -81,7 +81,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
 
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: config.retentionRawDays })
   made.ingest = ingest
-  const handlers = brokerHandlers(ingest)
+  const handlers = brokerHandlers(ingest, logger)
   const broker = await startBroker({ dataDirectory, verifyToken: tokens.verify, handlers, logger, registry, limits })
   made.broker = broker
   const app = await createHttpApp({
@@ -99,8 +99,9 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     mqttPort: () => mqttPortOf(listeners),
     health: async () => ({
       database: await databaseHealth(db, logger),
-      broker: { ok: true, connections: broker.connectionCount },
+      broker: { ok: true, ...broker.state() },
     }),
+    connections: broker.connections,
     version: VERSION,
   })
   made.app = app

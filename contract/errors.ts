@@ -53,8 +53,13 @@ export const ERRORS = {
     retry: false,
     meaning: 'The token of the connection expires soon; publish a new one to $auth/token and the connection lives on.',
   },
-  token_revoked: { status: 401, retry: false, meaning: 'The token was revoked; log in again.' },
-  principal_banned: { status: 403, retry: false, meaning: 'The account or device is banned from its organisation.' },
+  token_revoked: {
+    status: 401,
+    retry: false,
+    meaning: 'The token was revoked, by a logout, a new password or an administrator; get a new one.',
+  },
+  principal_banned: { status: 403, retry: false, meaning: 'An administrator has banned this user or device.' },
+  connection_unknown: { status: 404, retry: false, meaning: 'No connection of that id stands.' },
   kicked: { status: 403, retry: false, meaning: 'An administrator ended the connection; it may come back.' },
   identity_clash: {
     status: 409,

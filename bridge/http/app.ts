@@ -22,6 +22,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
+import { type ConnectionDesk, connectionRoutes } from './routes/connections.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { errorReferenceRoutes } from './routes/error-reference.ts'
 import { explainRoutes } from './routes/explain.ts'
@@ -51,6 +52,8 @@ export interface HttpAppOptions {
   readonly logger: Logger
   readonly registry: Registry
   readonly health: HealthCheck
+  /** Who is connected over MQTT. */
+  readonly connections: ConnectionDesk
   /** Of the platform, as told by `/health`, `/api/v1/config` and the OpenAPI document. */
   readonly version: string
   /** Origins besides our own whose pages may call the API, like `https://app.example`. */
@@ -108,6 +111,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
   auditRoutes(api, options)
+  connectionRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)

@@ -9,6 +9,7 @@ import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitDueConnectivity } from './commit-connectivity.ts'
 import { commitDevice } from './commit-device.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
+import { commitIdentityClash } from './commit-identity-clash.ts'
 import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from './commit-incidents.ts'
 import { commitProximityDeletion, commitProximityRule } from './commit-proximity.ts'
 import { commitRules } from './commit-rules.ts'
@@ -205,6 +206,9 @@ class RunningIngest implements Ingest {
 
   deviceSession: Ingest['deviceSession'] = ({ org, deviceId, connected }) =>
     this.#pipeline.connectivity().session({ org, deviceId }, connected)
+
+  identityClash: Ingest['identityClash'] = clash =>
+    this.#committer.change(() => commitIdentityClash(this.#pipeline, clash))
 
   proximityRules: Ingest['proximityRules'] = org => this.#pipeline.proximity().rulesOf(org)
 

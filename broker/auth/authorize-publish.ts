@@ -17,6 +17,7 @@ import {
 import type { Connection, Connections } from '../connections.ts'
 import { skippedOf } from '../guard/guard-packets.ts'
 import type { Handlers, Inbound, Refusal } from '../handlers.ts'
+import type { IdentityClashes } from '../identity-clash.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { swallow } from '../trackwire-aedes.ts'
@@ -26,6 +27,7 @@ type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
 
 export interface PublishPath {
   readonly connections: Connections
+  readonly clashes: IdentityClashes
   readonly handlers: Handlers
   readonly renewToken: (connection: Connection, token: string) => Promise<void>
   readonly tell: Tell
@@ -65,6 +67,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     const receivedAt = path.now()
     const message = { topic: packet.topic, params: parsed.params, payload, principal: sender.principal, receivedAt }
     const verdict = work(sender, packet, parsed, message)
+    if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
     // DUP is between the sender and us. [MQTT-3.3.1-3]
     packet.dup = false
     // Whether a topic is retained is the table's to say, never the client's.

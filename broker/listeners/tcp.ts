@@ -19,7 +19,7 @@ export async function listenTcp(options: TcpOptions, accept: Accept): Promise<Li
     socket.setNoDelay(true)
     // MQTT allows keep alive 0: let the kernel find out that such a peer is gone.
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS)
-    accept(socket, { transport: tls ? 'tls' : 'tcp', address: socket.remoteAddress })
+    accept(socket, tls ? 'tls' : 'tcp')
   }
   const server: Server = tls
     ? createTlsServer({ ...tls, minVersion: 'TLSv1.2', handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS }, onSocket)

@@ -39,9 +39,8 @@ export function listenWebSocket(options: WebSocketOptions, accept: Accept): List
     if (!originAllowed(request, allowedOrigins)) {
       return refuse(socket, 403, 'origin not allowed; add it to TRACKWIRE_ALLOWED_ORIGINS')
     }
-    const address = request.socket.remoteAddress
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      accept(new WebSocketStream(webSocket), { transport: 'websocket', address }),
+      accept(new WebSocketStream(webSocket), 'websocket', request),
     )
   }
 

@@ -103,6 +103,7 @@ async function start(
     logger,
     registry,
     health: async () => ({ database: { ok: true }, broker: { ok: true, connections: 3 } }),
+    connections: NOBODY_CONNECTED,
     version: '0.0.0-test',
     allowedOrigins: ['https://app.example'],
     ...options,
@@ -137,6 +138,12 @@ async function start(
       return { status: response.statusCode, headers: response.headers, body: isJson ? response.json() : response.body }
     },
   }
+}
+
+const NOBODY_CONNECTED: HttpAppOptions['connections'] = {
+  list: () => [],
+  disconnect: () => false,
+  disconnectPrincipal: () => 0,
 }
 
 export const ADMIN: Caller = { role: 'admin' }
