@@ -131,9 +131,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
 
   /** A clean session ends the one that was stored. [MQTT-3.1.2-6] */
   override async cleanSubscriptions(client: { id: string }): Promise<void> {
-    const wasStored = this.#sessions.delete(client.id)
-    await super.cleanSubscriptions(client)
-    if (wasStored) await this.#writes.del(sessionKey(client.id))
+    // Aedes takes what is queued out one by one, and leaves the rest when the client goes meanwhile.
+    if (this.#sessions.delete(client.id)) await this.deleteSession(client.id)
+    else await super.cleanSubscriptions(client)
   }
 
   override async subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]> {
