@@ -50,15 +50,16 @@ export class ConnectionDesk {
     return found
   }
 
+  find(org: string, id: string): ConnectionView | undefined {
+    const connection = this.#find(org, id)
+    return connection && this.#view(connection)
+  }
+
   /** Ends one connection. @returns whether it stood */
   disconnect(org: string, id: string): boolean {
-    const number = this.#numberOf(id)
-    for (const connection of this.#connections.all()) {
-      if (connection.id !== number || connection.principal.org !== org) continue
-      this.#end(connection, KICKED)
-      return true
-    }
-    return false
+    const connection = this.#find(org, id)
+    if (connection !== undefined) this.#end(connection, KICKED)
+    return connection !== undefined
   }
 
   /** Ends every connection of one principal. @returns how many stood */
@@ -66,6 +67,14 @@ export class ConnectionDesk {
     const held = [...this.#connections.ofPrincipal({ org, sub })]
     for (const connection of held) this.#end(connection, KICKED)
     return held.length
+  }
+
+  #find(org: string, id: string): Connection | undefined {
+    const number = this.#numberOf(id)
+    for (const connection of this.#connections.all()) {
+      if (connection.id === number && connection.principal.org === org) return connection
+    }
+    return undefined
   }
 
   #numberOf(id: string): number | undefined {

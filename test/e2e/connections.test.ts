@@ -111,6 +111,16 @@ test('a connection is ended, told why, and its will is published; a kick ends al
   await closed
   await deskEar.hear<{ code?: string }>('why', ({ payload }) => payload?.code === 'kicked')
   assert.equal(ear.heard.length, 0)
+  const audit = await platform.request('/api/v1/admin/audit?action=connection', BOSS)
+  assert.deepEqual(
+    ((await audit.json()) as { items: { action: string; target: string; actor: string }[] }).items.map(
+      ({ action, target, actor }) => [action, target, actor],
+    ),
+    [
+      ['connection.kick', 'desk', 'boss'],
+      ['connection.end', 'truck-0', 'boss'],
+    ],
+  )
   assert.deepEqual((await list(platform)).items, [])
 })
 

@@ -1,6 +1,9 @@
 import Type from 'typebox'
 import { Id, ROLES, TrackwireError } from '../../../contract/index.ts'
+import { recordAudit } from '../../store/audit.ts'
+import type { Database } from '../../store/database.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -33,6 +36,7 @@ type ConnectionView = Readonly<Omit<Type.Static<typeof Connection>, 'role' | 'su
 export interface ConnectionDesk {
   /** The oldest first. */
   list(org: string, page: { readonly after?: string | undefined; readonly limit: number }): ConnectionView[]
+  find(org: string, id: string): ConnectionView | undefined
   /** Whether it stood. */
   disconnect(org: string, id: string): boolean
   /** How many stood. */
@@ -40,7 +44,7 @@ export interface ConnectionDesk {
 }
 
 /** Who is connected to the broker, and how an administrator ends it. */
-export function connectionRoutes(app: Api, { connections }: { connections: ConnectionDesk }): void {
+export function connectionRoutes(app: Api, { connections, db }: { connections: ConnectionDesk; db: Database }): void {
   app.get(
     '/api/v1/admin/connections',
     {
@@ -86,9 +90,16 @@ export function connectionRoutes(app: Api, { connections }: { connections: Conne
     },
     async (request, reply) => {
       const { connectionId } = request.params
-      if (!connections.disconnect(principalOf(request).org, connectionId)) {
+      const { org } = principalOf(request)
+      const found = connections.find(org, connectionId)
+      if (found === undefined) {
         throw new TrackwireError('connection_unknown', `no connection ${connectionId} stands in the organisation`)
       }
+      const { sub, clientId, transport, address } = found
+      // First: an end that nobody wrote down is worse than one written down that the client was quicker than.
+      const about = { connectionId, clientId, transport, address }
+      await recordAudit(db, actOf(request, 'connection.end', sub, about), Date.now())
+      connections.disconnect(org, connectionId)
       return reply.code(204).send()
     },
   )
@@ -113,8 +124,10 @@ export function connectionRoutes(app: Api, { connections }: { connections: Conne
         },
       },
     },
-    async request => ({
-      disconnected: connections.disconnectPrincipal(principalOf(request).org, request.body.sub),
-    }),
+    async request => {
+      const { sub } = request.body
+      await recordAudit(db, actOf(request, 'connection.kick', sub), Date.now())
+      return { disconnected: connections.disconnectPrincipal(principalOf(request).org, sub) }
+    },
   )
 }

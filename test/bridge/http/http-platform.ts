@@ -142,6 +142,7 @@ async function start(
 
 const NOBODY_CONNECTED: HttpAppOptions['connections'] = {
   list: () => [],
+  find: () => undefined,
   disconnect: () => false,
   disconnectPrincipal: () => 0,
 }
