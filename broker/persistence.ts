@@ -188,7 +188,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
-    return this.#subscriptions.matching(topic).filter(({ clientId }) => this.#sessions.mayQueue(clientId, topic))
+    return this.#subscriptions
+      .matching(topic)
+      .filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
   }
 
   /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */

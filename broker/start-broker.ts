@@ -141,7 +141,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     db,
     hasWill,
     sessions,
-    mayReceive: (client, topic) => connections.of(client as Client)?.reader.mayReceive(topic) ?? true,
+    mayReceive: (client, topic) => {
+      const connection = connections.of(client as Client)
+      return connection?.reader.mayReceive(topic, connection.grantedQos.of(topic)) ?? true
+    },
     now,
   })
 

@@ -1,4 +1,4 @@
-import type { Principal } from '../contract/index.ts'
+import type { Principal, Qos } from '../contract/index.ts'
 import type { Reader } from './auth/reader.ts'
 import { ownerOf } from './client-namespace.ts'
 import type { Connection } from './connections.ts'
@@ -103,9 +103,9 @@ export class StoredSessions {
     return session.isStored
   }
 
-  /** Whether a message of this topic waits for the session. */
-  mayQueue(id: string, topic: string): boolean {
-    return this.#sessions.get(id)?.reader?.mayReceive(topic) ?? false
+  /** Whether a message of this topic waits for a subscription of the session. */
+  mayQueue(id: string, topic: string, qos: Qos): boolean {
+    return this.#sessions.get(id)?.reader?.mayReceive(topic, qos) ?? false
   }
 
   /** What its principal may receive is asked anew; while it is connected, its connection knows. */

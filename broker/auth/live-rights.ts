@@ -1,10 +1,9 @@
 import type { Logger } from 'pino'
-import { decideFilter, type Principal, TrackwireError } from '../../contract/index.ts'
+import { decideFilter, fillAcl, type Principal, type Qos, TrackwireError } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
 import type { Tell } from '../notices.ts'
 import type { StoredSession, StoredSessions } from '../stored-sessions.ts'
 import type { EndConnection } from './end-connection.ts'
-import { fillAcl } from './fill-acl.ts'
 import type { Newcomers } from './newly-readable.ts'
 import { type ParsedTopics, Reader } from './reader.ts'
 import type { Rights, RightsChange } from './rights.ts'
@@ -14,7 +13,7 @@ import { sameRights } from './same-rights.ts'
 const SLICE_MS = 5
 
 interface Held {
-  readonly subscriptions: Record<string, unknown>
+  readonly subscriptions: Record<string, { readonly qos: Qos }>
 }
 
 export interface LiveRightsOptions {
@@ -91,11 +90,13 @@ export class LiveRights {
   /** Drops what may not be held any more. */
   #prune(connection: Connection): void {
     const { drop, tell } = this.#options
-    const held = Object.keys((connection.client as unknown as Held).subscriptions)
-    const lost = held.filter(filter => !decideFilter(connection.principal, filter).allowed)
+    const { principal } = connection
+    const held = Object.entries((connection.client as unknown as Held).subscriptions)
+    const lost = held.filter(([filter, { qos }]) => !decideFilter(principal, filter, { qos }).allowed)
     if (lost.length === 0) return
-    drop(connection, lost)
-    for (const topic of lost) {
+    const filters = lost.map(([filter]) => filter)
+    drop(connection, filters)
+    for (const topic of filters) {
       const message = 'what you may see has changed, and does not allow it any more'
       tell(connection.principal, { code: 'subscribe_forbidden', message, topic })
     }

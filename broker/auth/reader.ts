@@ -1,4 +1,4 @@
-import { decideTopic, type ParsedTopic, type Principal, parseTopic } from '../../contract/index.ts'
+import { decideTopic, type ParsedTopic, type Principal, parseTopic, type Qos } from '../../contract/index.ts'
 
 const REMEMBERED_TOPICS = 50_000
 /** Per reader: the rules of an `acl` claim are tried one after the other, so their answers are worth remembering. */
@@ -29,26 +29,28 @@ export class Reader {
   readonly principal: Principal
   readonly #topics: ParsedTopics
   /** Roles and granted devices are decided faster than they are remembered, and need no memory per device. */
-  readonly #answers: Map<string, boolean> | undefined
+  readonly #answers: readonly Map<string, boolean>[] | undefined
 
   constructor(principal: Principal, topics: ParsedTopics) {
     this.principal = principal
     this.#topics = topics
-    this.#answers = principal.acl.length > 0 ? new Map() : undefined
+    this.#answers = principal.acl.length > 0 ? [new Map(), new Map(), new Map()] : undefined
   }
 
-  mayReceive(topic: string): boolean {
-    if (this.#answers === undefined) return this.#decide(topic)
-    let answer = this.#answers.get(topic)
+  /** @param qos of the subscription: a rule of an `acl` claim may ask for it */
+  mayReceive(topic: string, qos: Qos): boolean {
+    const answers = this.#answers?.[qos]
+    if (answers === undefined) return this.#decide(topic, qos)
+    let answer = answers.get(topic)
     if (answer === undefined) {
-      answer = this.#decide(topic)
-      if (this.#answers.size >= REMEMBERED_ANSWERS) this.#answers.clear()
-      this.#answers.set(topic, answer)
+      answer = this.#decide(topic, qos)
+      if (answers.size >= REMEMBERED_ANSWERS) answers.clear()
+      answers.set(topic, answer)
     }
     return answer
   }
 
-  #decide(topic: string): boolean {
-    return decideTopic(this.principal, 'subscribe', topic, this.#topics.of(topic)).allowed
+  #decide(topic: string, qos: Qos): boolean {
+    return decideTopic(this.principal, 'subscribe', topic, this.#topics.of(topic), { qos }).allowed
   }
 }
