@@ -372,7 +372,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     repeatedFilters.watch(client)
     guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, ({ reason, message }) => {
       metrics.protocolErrors.inc({ reason })
-      logger.info({ reason, client: client.id, peer: origins.get(client.conn)?.address }, `connection closed: ${message}`)
+      logger.info(
+        { reason, client: client.id, peer: origins.get(client.conn)?.address },
+        `connection closed: ${message}`,
+      )
     })
   }
   const stopAccepting = () => {
