@@ -1,4 +1,16 @@
 /** The broker: Aedes behind our own listeners, rights, bus and store. */
 export type { Handler, Handlers, Inbound, Refusal } from './handlers.ts'
+export { AddressRanges } from './limits/addresses.ts'
+export { type AddressLimit, DEFAULT_LIMITS, type LimitSettings, NO_LIMITS } from './limits/limit-settings.ts'
+export { type Limits, openLimits } from './limits/limits.ts'
+export {
+  type BucketState,
+  createRateLimits,
+  type Rate,
+  type RateClass,
+  type RateLimits,
+  type Rates,
+  ratesOf,
+} from './limits/rate-limits.ts'
 export type { OutgoingMessage, Publish } from './publish.ts'
 export { type Broker, type BrokerOptions, type ListenOptions, startBroker } from './start-broker.ts'

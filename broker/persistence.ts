@@ -7,6 +7,7 @@ import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
+import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -15,6 +16,7 @@ type HasWill = (clientId: string) => boolean
 
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
+const QUEUES = ['outgoing:', 'outgoing-id:', 'incoming:']
 
 /**
  * Sessions, queued and retained messages in LevelDB: aedes-persistence-level, with these changes.
@@ -42,11 +44,17 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #order = new ResumeOrder()
   /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
   readonly #arriving = new WeakMap<object, Set<number>>()
+  readonly #writes: WriteQueue
+  readonly limits: SessionLimits
 
-  constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill) {
-    super(new WriteQueue(db))
+  constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill, limits: SessionLimitOptions) {
+    const writes = new WriteQueue(db)
+    super(writes)
     this.#db = db
+    this.#writes = writes
     this.#hasWill = hasWill
+    const queued = (id: string) => super.outgoingStream({ id })
+    this.limits = new SessionLimits({ db, writes, queued, dropSession: id => this.#dropSession(id) }, limits)
   }
 
   override async setup(broker: unknown): Promise<void> {
@@ -54,9 +62,11 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     for await (const packet of super.createRetainedStream('#') as AsyncIterable<StoredPacket>) {
       this.#retained.set(packet.topic, packet)
     }
-    for (const id of await this.#storedClients()) {
+    const clients = await this.#storedClients()
+    for (const id of clients) {
       for (const subscription of await this.subscriptionsByClient({ id })) this.#subscriptions.add(id, subscription)
     }
+    await this.limits.load(clients)
     await super.setup(broker)
   }
 
@@ -97,7 +107,23 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   override async addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void> {
     const granted = subscriptions.filter(subscription => this.#granted.delete(subscription))
     for (const subscription of granted) this.#subscriptions.add(client.id, subscription)
-    if (granted.length > 0) await super.addSubscriptions(client, granted)
+    if (granted.length === 0) return
+    await super.addSubscriptions(client, granted)
+    await this.#finish(this.limits.stored(client.id))
+  }
+
+  override async cleanSubscriptions(client: { id: string }): Promise<void> {
+    await super.cleanSubscriptions(client)
+    await this.limits.ended(client.id)
+  }
+
+  /** Forgets a session with all that waits for it. */
+  async #dropSession(id: string): Promise<void> {
+    await this.cleanSubscriptions({ id })
+    for (const prefix of QUEUES) {
+      const key = `${prefix}${encodeURIComponent(id)}`
+      await this.#writes.clear({ gte: `${key}:`, lt: `${key};` })
+    }
   }
 
   override async removeSubscriptions(client: { id: string }, filters: string[]): Promise<void> {
@@ -114,6 +140,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
   override outgoingEnqueue(subscription: { clientId: string; qos: number }, packet: StoredPacket): Promise<void> {
     const qos = Math.min(packet.qos, subscription.qos)
+    this.limits.enqueued(subscription.clientId, packet)
     return super.outgoingEnqueue(subscription, qos === packet.qos ? packet : Object.assign({}, packet, { qos }))
   }
 
@@ -125,7 +152,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown> {
-    return this.#finish(super.outgoingClearMessageId(client, packet))
+    const cleared = await this.#finish(super.outgoingClearMessageId(client, packet))
+    if (cleared !== undefined) this.limits.cleared(client.id, cleared as StoredPacket)
+    return cleared
   }
 
   override async destroy(): Promise<void> {

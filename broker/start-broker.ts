@@ -21,7 +21,11 @@ import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { handleQueuedPackets, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
-import type { Listener } from './listeners/listener.ts'
+import { tooManyConnections } from './limits/connections-per-principal.ts'
+import { DEFAULT_LIMITS, NO_LIMITS } from './limits/limit-settings.ts'
+import { type Limits, openLimits } from './limits/limits.ts'
+import { PublishLimits } from './limits/publish-limits.ts'
+import type { Accept, Listener } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
@@ -38,8 +42,8 @@ export interface BrokerOptions {
   readonly handlers: Handlers
   readonly logger: Logger
   readonly registry: Registry
-  /** Contract §7; off for benchmarks. What protects the process itself stays on. */
-  readonly limits: boolean
+  /** Contract §7: those shared with HTTP; `true` = the defaults; `false` = none but what protects the process itself. */
+  readonly limits: Limits | boolean
   readonly now?: () => number
   /** How long a socket may take to send CONNECT. */
   readonly connectTimeoutMs?: number
@@ -79,9 +83,10 @@ const CONNECT_QUEUE = 65_536
 
 /** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { logger, limits, now = Date.now } = options
+  const { logger, registry, now = Date.now } = options
+  const limits = limitsOf(options)
   const connections = new Connections()
-  const metrics = brokerMetrics(options.registry, connections)
+  const metrics = brokerMetrics(registry, connections)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
   const admissions = new WeakMap<Client, Admission | ConnectRefused>()
   /** Clients that are authenticated, but not yet in Aedes' table. */
@@ -90,7 +95,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const streams = new Set<Duplex>()
   const repeatedFilters = new RepeatedFilters()
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
-  const persistence = new BrokerPersistence(db, hasWill)
+  const persistence = new BrokerPersistence(db, hasWill, {
+    ...limits,
+    logger,
+    tell: (principal, notice) => tell(principal, notice),
+    isConnected: clientId => clientOf(clientId) !== undefined,
+  })
 
   const bus = new Bus()
   const aedes = new TrackwireAedes({
@@ -118,7 +128,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         })
     },
     authenticate: (client, _username, _password, done) => {
-      const admission = admissions.get(client)
+      const admission = withinConnections(client, admissions.get(client))
       if (admission === undefined || admission instanceof ConnectRefused) {
         metrics.connectRefused.inc({ reason: admission?.reason ?? 'unknown' })
         logger.info({ reason: admission?.reason, peer: peerOf(client) }, `connection refused: ${admission?.message}`)
@@ -151,12 +161,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const subscribePath = authorizeSubscribe({
     connections,
     tell,
-    limits,
+    maxSubscriptions: limits.settings.subscriptionsPerConnection,
     grant: subscription => persistence.grant(subscription),
     drop: forgetFilter,
   })
+  const publishLimits = new PublishLimits({
+    ...limits,
+    messagesPerSecond: limits.settings.messagesPerSecond,
+    tell,
+    logger,
+  })
   const publishPath = authorizePublish({
     connections,
+    limits: publishLimits,
     handlers: options.handlers,
     renewToken,
     tell,
@@ -165,11 +182,27 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     now,
   })
 
-  function hasWill(clientId: string): boolean {
-    // The one being set up comes first: it is the successor of the one in Aedes' table.
+  /** The one being set up comes first: it is the successor of the one in Aedes' table. */
+  function clientOf(clientId: string): Client | undefined {
     const { clients } = aedes as unknown as { clients: Record<string, Client> }
-    const client = (pending.get(clientId) ?? clients[clientId]) as { closed: boolean; will: object | null } | undefined
+    return pending.get(clientId) ?? clients[clientId]
+  }
+
+  function hasWill(clientId: string): boolean {
+    const client = clientOf(clientId) as { closed: boolean; will: object | null } | undefined
     return client !== undefined && !client.closed && client.will !== null
+  }
+
+  /** The newest of too many is refused: whoever is connected stays. */
+  function withinConnections(client: Client, admission: Admission | ConnectRefused | undefined) {
+    if (admission === undefined || admission instanceof ConnectRefused) return admission
+    const { connectionsPerPrincipal } = limits.settings
+    const held = connections.ofPrincipal(admission.principal)
+    const refusal = tooManyConnections(held, client.id, connectionsPerPrincipal)
+    if (refusal === null) return admission
+    limits.metrics.connectionsRefused.inc({ reason: 'principal', transport: transports.get(client.conn) ?? 'tcp' })
+    tell(admission.principal, refusal)
+    return new ConnectRefused(CONNACK.serverUnavailable, refusal.code, refusal.message)
   }
 
   function forgetFilter(client: Client, ...filters: string[]): void {
@@ -194,9 +227,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     }
     connections.add(connection)
     pending.set(client.id, client)
+    limits.connections.admitted(client.conn)
     expiry.watch(connection)
     client.conn.once('close', () => {
       connections.remove(connection)
+      publishLimits.forget(connection)
+      if (!client.clean) persistence.limits.left(client.id)
       settled(client)
       expiry.forget(connection)
       // After Aedes has published the will, which speaks first.
@@ -233,6 +269,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     logger.debug({ client: client.id, transport: connection.transport }, 'connected')
     // First of all, so that what the device says of itself comes after it.
     status.connected(connection)
+    if (!client.clean) persistence.limits.returned(client.id).catch(error => logger.error({ err: error }, 'not told'))
     handleQueuedPackets(client)
   })
   aedes.on('subscribe', (subscriptions, client) => {
@@ -258,8 +295,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   status.settleAfterRestart(persistence)
 
   const listeners: Listener[] = []
-  const accept = (stream: Duplex, transport: Transport) => {
+  const accept: Accept = (stream, transport, request) => {
     transports.set(stream, transport)
+    limits.connections.begin(stream, request)
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
@@ -282,13 +320,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       const addresses: string[] = []
       for (const options of [tcp, tls]) {
         if (options === undefined) continue
-        const listener = await listenTcp(options, accept)
+        const listener = await listenTcp(options, limits.connections, accept)
         listeners.push(listener)
         addresses.push(listener.address)
       }
       if (webSocket) {
         const maxFrameBytes = 2 * (MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
-        listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, accept))
+        listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, limits.connections, accept))
       }
       return addresses
     },
@@ -299,6 +337,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     close() {
       closing ??= (async () => {
         stopAccepting()
+        publishLimits.close()
         expiry.close()
         status.close()
         await new Promise<void>(resolve => aedes.close(resolve))
@@ -310,6 +349,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return closing
     },
   }
+}
+
+function limitsOf({ limits, registry, logger }: BrokerOptions): Limits {
+  if (typeof limits === 'object') return limits
+  return openLimits({ settings: limits ? DEFAULT_LIMITS : NO_LIMITS, registry, logger })
 }
 
 function unavailable(error: Error): ConnectRefused {

@@ -39,6 +39,32 @@ export const ERRORS = {
   topic_invalid: { status: 400, retry: false, meaning: 'The topic or filter is not well-formed.' },
   publish_forbidden: { status: 403, retry: false, meaning: 'The token does not allow publishing to this topic.' },
   subscribe_forbidden: { status: 403, retry: false, meaning: 'The token does not allow this subscription.' },
+  rate_limited: {
+    status: 429,
+    retry: true,
+    meaning:
+      'More was sent than the limit allows; Retry-After (HTTP) or retryAfterMs (errors topic) says how long to wait.',
+  },
+  connection_limit: {
+    status: 429,
+    retry: true,
+    meaning: 'The principal holds as many connections as it may; close one of them, or use fewer client ids.',
+  },
+  connections_exhausted: {
+    status: 503,
+    retry: true,
+    meaning: 'The platform holds as many connections as it can, or the address opens too many; try again later.',
+  },
+  session_dropped: {
+    status: 429,
+    retry: false,
+    meaning: 'The principal had more stored sessions than it may; the one that was away for longest is gone.',
+  },
+  queue_overflow: {
+    status: 429,
+    retry: false,
+    meaning: 'More waited for the stored session than it may hold; the oldest positions went first, alerts last.',
+  },
   subscription_limit: { status: 429, retry: false, meaning: 'The connection holds as many subscriptions as it may.' },
   forbidden: { status: 403, retry: false, meaning: 'The token does not allow this request.' },
   token_missing: { status: 401, retry: false, meaning: 'No token was sent.' },

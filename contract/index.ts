@@ -8,6 +8,7 @@ export {
   CHANNELS,
   type Channel,
   type ChannelName,
+  type MessageClass,
   type PayloadOf,
   type Rights,
   type Scope,
@@ -58,6 +59,7 @@ export {
   MAX_PAYLOAD_BYTES,
 } from './payloads.ts'
 export { ProximityRule } from './proximity.ts'
+export { type BucketOwner, bucketOwner } from './rate-class.ts'
 export { errorPage, topicPage } from './reference-pages.ts'
 export {
   IdleSettings,

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import type { ConnectionLimits } from '../limits/connection-limits.ts'
 import type { Accept, Listener } from './listener.ts'
 
 export interface TcpOptions {
@@ -13,7 +14,7 @@ const KEEP_ALIVE_PROBE_MS = 60_000
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000
 
 /** MQTT over TCP, or over TLS 1.2/1.3 when a certificate is given. Rejects when the port is taken. */
-export async function listenTcp(options: TcpOptions, accept: Accept): Promise<Listener> {
+export async function listenTcp(options: TcpOptions, limits: ConnectionLimits, accept: Accept): Promise<Listener> {
   const { host, port, tls } = options
   const onSocket = (socket: Socket) => {
     socket.setNoDelay(true)
@@ -24,6 +25,7 @@ export async function listenTcp(options: TcpOptions, accept: Accept): Promise<Li
   const server: Server = tls
     ? createTlsServer({ ...tls, minVersion: 'TLSv1.2', handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS }, onSocket)
     : createServer(onSocket)
+  limits.guard(server, tls ? 'tls' : 'tcp')
   // A failed TLS handshake is the peer's fault; nothing of ours is broken by it.
   server.on('tlsClientError', () => {})
   await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import type { ConnectionLimits } from '../limits/connection-limits.ts'
+import { refuseUpgrade } from '../limits/refuse-connection.ts'
 import type { Accept, Listener } from './listener.ts'
 import { WebSocketStream } from './websocket-stream.ts'
 
@@ -18,7 +20,7 @@ const CLOSE_WITHIN_MS = 2_000
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
 
 /** MQTT over WebSocket, MQTT 3.1.1 §6. */
-export function listenWebSocket(options: WebSocketOptions, accept: Accept): Listener {
+export function listenWebSocket(options: WebSocketOptions, limits: ConnectionLimits, accept: Accept): Listener {
   const { server, path, allowedOrigins, maxFrameBytes } = options
   // Not written in the call: the types of ws do not know closeTimeout yet.
   const settings = {
@@ -39,9 +41,14 @@ export function listenWebSocket(options: WebSocketOptions, accept: Accept): List
     if (!originAllowed(request, allowedOrigins)) {
       return refuse(socket, 403, 'origin not allowed; add it to TRACKWIRE_ALLOWED_ORIGINS')
     }
-    sockets.handleUpgrade(request, socket, head, webSocket => accept(new WebSocketStream(webSocket), 'websocket'))
+    const tooMany = limits.ofUpgrade(request)
+    if (tooMany !== null) return refuseUpgrade(socket, tooMany)
+    sockets.handleUpgrade(request, socket, head, webSocket =>
+      accept(new WebSocketStream(webSocket), 'websocket', request),
+    )
   }
 
+  limits.guard(server, 'http')
   server.on('upgrade', onUpgrade)
   return {
     address: path,
