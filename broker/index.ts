@@ -1,7 +1,5 @@
 /** The broker: Aedes behind our own listeners, rights, bus and store. */
 export type { Handler, Handlers, Inbound, Refusal } from './handlers.ts'
-export { AddressRanges } from './limits/addresses.ts'
-export { type AddressLimit, DEFAULT_LIMITS, type LimitSettings, NO_LIMITS } from './limits/limit-settings.ts'
 export { type Limits, openLimits } from './limits/limits.ts'
 export {
   type BucketState,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { LIMIT_SETTINGS, unknownLimits } from './limit-settings.ts'
 import {
   BadSetting,
   choice,
@@ -28,7 +29,7 @@ export const SETTINGS = {
   httpPort: port('TRACKWIRE_HTTP_PORT', '8080', 'HTTP API, dashboard, MQTT over WebSocket at /mqtt; 0, off'),
   databaseUrl: optional(url('DATABASE_URL', '', 'PostgreSQL 13+; embedded when unset', ['postgres:', 'postgresql:'])),
   allowedOrigins: list('TRACKWIRE_ALLOWED_ORIGINS', '', 'other origins for CORS and WebSocket, comma separated'),
-  limits: choice('TRACKWIRE_LIMITS', 'on', 'limits of the contract; off for benchmarks', ['on', 'off']),
+  ...LIMIT_SETTINGS,
   retentionRawDays: integer('TRACKWIRE_RETENTION_RAW_DAYS', '30', 'days raw fixes are kept; 0 = for ever', 0, 36_500),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),
@@ -88,6 +89,7 @@ export function readConfig(environment: Environment): Config {
   for (const [key, setting] of Object.entries(SETTINGS))
     values[key] = readSetting(setting as Setting<unknown>, environment, problems)
   for (const setting of NOT_SERVED) readSetting(setting as Setting<unknown>, environment, problems)
+  problems.push(...unknownLimits(environment))
   const tls = readTls(values as Values, problems)
   problems.push(...contradictions(values as Values))
   if (problems.length > 0) throw new ConfigError(problems)

@@ -18,10 +18,11 @@ import {
   startIngest,
   type Tokens,
 } from '../bridge/index.ts'
-import { type Broker, startBroker } from '../broker/index.ts'
+import { type Broker, openLimits, startBroker } from '../broker/index.ts'
 import { compileAll } from '../contract/index.ts'
 import { brokerHandlers } from './broker-handlers.ts'
 import type { Config } from './config.ts'
+import { limitSettingsOf } from './limit-settings.ts'
 import { Releasers } from './releasers.ts'
 import { VERSION } from './version.ts'
 
@@ -55,7 +56,6 @@ export async function startPlatform(config: Config, logger: Logger): Promise<Pla
 
 async function start(config: Config, logger: Logger, releasers: Releasers): Promise<Platform> {
   const { dataDirectory, host } = config
-  const limits = config.limits === 'on'
   compileAll()
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   const folder = await acquireDataFolder(dataDirectory, { pid: process.pid })
@@ -63,6 +63,9 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  const { trustedProxies } = config
+  const limits = openLimits({ settings: limitSettingsOf(config), trustedProxies, registry, logger })
+  logger.info({ connectionsTotal: limits.settings.connectionsTotal }, 'connections that are held at the most')
   const keys = await openSigningKeys(dataDirectory)
   const tokens = createTokens(keys)
   const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
@@ -96,6 +99,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     ...(config.mapTileUrl ? { mapTileUrl: config.mapTileUrl } : {}),
     ...(config.tls ? { tls: config.tls } : {}),
     allowedOrigins: [...config.allowedOrigins],
+    limits: limits.requests,
+    trustedProxies,
     mqttPort: () => mqttPortOf(listeners),
     health: async () => ({
       database: await databaseHealth(db, logger),

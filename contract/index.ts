@@ -39,6 +39,7 @@ export {
   IncidentState,
   mayStorm,
 } from './incident.ts'
+export { type AddressLimit, DEFAULT_LIMITS, type LimitSettings, NO_LIMITS } from './limit-settings.ts'
 export {
   FUTURE_TOLERANCE_MS,
   GPS_EPOCH_MS,

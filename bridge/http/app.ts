@@ -13,6 +13,7 @@ import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
 import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
 import { readJsonBodies } from './json-body.ts'
+import { limitRequests, type RequestLimits } from './limit-requests.ts'
 import { describeApi } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
 import { recordRequests, requestIdOf } from './request-log.ts'
@@ -61,6 +62,10 @@ export interface HttpAppOptions {
   readonly mapTileUrl?: string | undefined
   /** Where MQTT over TCP listens, asked with each request because it is known later; null = it does not. */
   readonly mqttPort?: (() => number | null) | undefined
+  /** Left out, nothing is limited. */
+  readonly limits?: RequestLimits | undefined
+  /** Addresses and ranges of proxies whose `X-Forwarded-*` is believed; none by default. */
+  readonly trustedProxies?: readonly string[] | undefined
   /** PEM; HTTPS when given. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
 }
@@ -89,6 +94,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   allowOrigins(app, options.allowedOrigins)
   refuseWhenClosing(app)
   guardRoutes(app, options.tokens)
+  limitRequests(app, options.limits)
 
   await describeApi(app, options.version)
   const api = app as unknown as Api
@@ -125,12 +131,13 @@ function builtDashboard({ dashboardDirectory, logger }: HttpAppOptions): string 
   return undefined
 }
 
-function createServer({ logger, tls }: HttpAppOptions): FastifyInstance {
+function createServer({ logger, tls, trustedProxies = [] }: HttpAppOptions): FastifyInstance {
   const common = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_PAYLOAD_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     genReqId: requestIdOf,
     // Fastify's own answer while closing is no problem document; `refuseWhenClosing` gives ours.
     return503OnClosing: false,

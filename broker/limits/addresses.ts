@@ -14,16 +14,12 @@ export function isLoopback(address: string): boolean {
 export class AddressRanges {
   readonly #list = new BlockList()
 
-  /** @throws TypeError on what is neither an address nor a range */
+  /** @throws an error of Node's on what is neither */
   constructor(ranges: readonly string[]) {
     for (const range of ranges) {
-      const [address = '', prefix, ...rest] = range.split('/')
-      const family = isIP(address)
-      const bits = prefix === undefined ? (family === 4 ? 32 : 128) : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1
-      if (family === 0 || rest.length > 0 || bits < 0 || bits > (family === 4 ? 32 : 128)) {
-        throw new TypeError(`"${range}" is neither an address nor a range like 10.0.0.0/8`)
-      }
-      this.#list.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6')
+      const [address = '', bits] = range.split('/')
+      const isIPv4 = isIP(address) === 4
+      this.#list.addSubnet(address, Number(bits ?? (isIPv4 ? 32 : 128)), isIPv4 ? 'ipv4' : 'ipv6')
     }
   }
 

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { LimitSettings } from '../../contract/index.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { type LimitMetrics, limitMetrics } from './limit-metrics.ts'
-import type { LimitSettings } from './limit-settings.ts'
 import { createRateLimits, type RateLimits, ratesOf } from './rate-limits.ts'
 import { RequestLimits } from './request-limits.ts'
 

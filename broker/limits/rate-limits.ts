@@ -1,5 +1,4 @@
-import type { BucketOwner, MessageClass } from '../../contract/index.ts'
-import type { LimitSettings } from './limit-settings.ts'
+import type { BucketOwner, LimitSettings, MessageClass } from '../../contract/index.ts'
 
 /** `message` counts all messages of a principal together; `public` is counted by address, all others by principal. */
 export type RateClass = MessageClass | 'message' | 'http' | 'public'

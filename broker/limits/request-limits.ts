@@ -1,7 +1,6 @@
-import type { BucketOwner } from '../../contract/index.ts'
+import type { BucketOwner, LimitSettings } from '../../contract/index.ts'
 import { isLoopback, plainAddress } from './addresses.ts'
 import type { LimitMetrics } from './limit-metrics.ts'
-import type { LimitSettings } from './limit-settings.ts'
 import type { BucketState, RateLimits } from './rate-limits.ts'
 
 /** What became of one HTTP request, and how its bucket stands; null where there is no limit. */

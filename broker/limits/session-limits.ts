@@ -1,10 +1,10 @@
 import type { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
+import type { LimitSettings } from '../../contract/index.ts'
 import { ownerOf } from '../client-namespace.ts'
 import type { Tell } from '../notices.ts'
 import type { WriteQueue } from '../write-queue.ts'
 import type { LimitMetrics } from './limit-metrics.ts'
-import type { LimitSettings } from './limit-settings.ts'
 import { type QueuedMessage, SessionQueues } from './session-queues.ts'
 import { SessionsPerPrincipal } from './sessions-per-principal.ts'
 

@@ -11,7 +11,7 @@ const DRAIN_MS = 20_000
 export const SETTINGS_HELP = Object.values(SETTINGS)
   .map(
     ({ name, default: fallback, description }) =>
-      `  ${name.padEnd(29)} ${description}${fallback === '' ? '' : ` [${fallback}]`}`,
+      `  ${name.padEnd(43)} ${description}${fallback === '' ? '' : ` [${fallback}]`}`,
   )
   .join('\n')
 
@@ -45,7 +45,7 @@ export function warnOfUnknown({ environment }: CommandContext, logger: Logger): 
   for (const name of unknownVariables(environment))
     logger.warn({ variable: name }, `${name} is no setting of Trackwire; see trackwire serve --help`)
   for (const name of Object.keys(environment)) {
-    if (/^TRACKWIRE_(LIMITS_|RETENTION_HOURLY_DAYS$)/.test(name))
+    if (name === 'TRACKWIRE_RETENTION_HOURLY_DAYS')
       logger.warn({ variable: name }, `${name} has no effect in this version`)
   }
 }

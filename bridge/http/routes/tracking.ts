@@ -74,7 +74,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
   app.post(
     '/api/tracking/location',
     {
-      config: { access: ANYONE },
+      config: { access: ANYONE, rateClass: 'location' },
       schema: {
         operationId: 'postLocation',
         summary: 'Send one fix; 202 once it is stored',
@@ -106,7 +106,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
   app.post(
     '/api/tracking/batch',
     {
-      config: { access: ANYONE },
+      config: { access: ANYONE, rateClass: 'location' },
       schema: {
         operationId: 'postLocationBatch',
         summary: 'Send up to 1,000 fixes of one or several devices, in any order; 202 once they are stored',
