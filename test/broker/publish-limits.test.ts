@@ -58,9 +58,9 @@ test('QoS 0 over the limit is dropped and told with how long to wait', async t =
 test('notices are about one a second, with how many it was: none is unaccounted for', async t => {
   const running = await startTestBroker(t, { limits: testLimits({ messagesPerSecond: 10 }) })
   const device = await connected(t, running, DEVICE)
-  for (let i = 0; i < 500; i += 1) device.publish(LOCATION, fix(), 0)
+  for (let i = 0; i < 100; i += 1) device.publish(LOCATION, fix(), 0)
   const dropped = () => notices(device).reduce((sum, notice) => sum + Number(notice.dropped), 0)
-  await device.until('all 490 told', () => dropped() === 490)
+  await device.until('all 90 told', () => dropped() === 90)
   assert.ok(notices(device).length <= 5, `${notices(device).length} notices`)
 })
 
@@ -93,18 +93,17 @@ test('QoS 1 and 2 over the limit are put off, told, then handled in order and ac
 for (const transport of TRANSPORTS) {
   for (const qos of [0, 1] as const) {
     test(`${transport}, QoS ${qos}: an SOS of a device far over its limit arrives at once`, async t => {
-      const limits = testLimits({ messagesPerSecond: 10 })
+      const limits = testLimits({ messagesPerSecond: 100 })
       const running = await startBrokerOver(t, transport, { limits })
       if (running === undefined) return
       const device = await running.open()
       await enter(device, DEVICE)
-      for (let i = 0; i < 2_000; i += 1)
+      for (let i = 0; i < 1_000; i += 1)
         device.publish(LOCATION, fix(1_700_000_000_000 + i), qos === 0 && i % 2 ? 0 : 1)
       const id = device.publish(SOS, cry('sos-1'), qos)
-      await running.work.arrived(11)
       await device.until('the SOS', () => running.work.calls.some(({ channel }) => channel === 'sos'))
       // The clock stands still: nothing else was handled.
-      assert.equal(running.work.calls.length, 11)
+      assert.equal(running.work.calls.length, 101)
       await device.ping()
       // Its acknowledgement has its turn. [MQTT-4.6.0-2]
       assert.equal(acknowledged(device).includes(id), false)
