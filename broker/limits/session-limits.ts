@@ -79,6 +79,7 @@ export class SessionLimits {
     for (const oldest of this.#sessions.add(clientId, this.#options.now())) {
       await this.#store.dropSession(oldest)
       this.#options.metrics.sessionsDropped.inc()
+      this.#options.logger.info({ session: oldest }, 'a stored session made room for a newer one of its principal')
       const owner = ownerOf(oldest)
       if (owner === null) continue
       const { sessionsPerPrincipal } = this.#options.settings

@@ -66,13 +66,23 @@ export class SessionQueues {
     const queue = this.#of(clientId)
     queue.messages += 1
     queue.bytes += bytesOf(message)
+    this.#keepWithin(clientId, queue)
+  }
+
+  #keepWithin(clientId: string, queue: Queue): void {
     if (queue.isEmptying || (queue.messages <= this.#mostMessages && queue.bytes <= this.#mostBytes)) return
     queue.isEmptying = true
-    this.#empty(clientId, queue)
-      .catch(this.#failed)
-      .finally(() => {
+    this.#empty(clientId, queue).then(
+      () => {
         queue.isEmptying = false
-      })
+        // Of what came meanwhile.
+        this.#keepWithin(clientId, queue)
+      },
+      error => {
+        queue.isEmptying = false
+        this.#failed(error)
+      },
+    )
   }
 
   cleared(clientId: string, message: QueuedMessage): void {
@@ -107,7 +117,6 @@ export class SessionQueues {
   }
 
   async #empty(clientId: string, queue: Queue): Promise<void> {
-    const before = { messages: queue.messages, bytes: queue.bytes }
     const byKind: Record<MessageKind, QueuedMessage[]> = { position: [], notification: [], sos: [] }
     let messages = 0
     let bytes = 0
@@ -131,9 +140,12 @@ export class SessionQueues {
       }
       if (count > 0) this.#counted(kind, count)
     }
-    // What was counted is put right by what was found; what came and went meanwhile stays counted.
-    queue.messages += messages - before.messages
-    queue.bytes += bytes - before.bytes
+    // What came meanwhile, or was not written yet, is counted and was not found. But when there was nothing to give up, the count was off.
+    if (given.length === 0) Object.assign(queue, { messages, bytes })
+    for (const message of given) {
+      queue.messages -= 1
+      queue.bytes -= bytesOf(message)
+    }
     queue.dropped += given.length
     await this.#store.discard(clientId, given)
     await this.#store.remember(clientId, queue.dropped)
