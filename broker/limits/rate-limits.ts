@@ -33,6 +33,9 @@ export interface RateLimits {
 const CLASSES: readonly RateClass[] = ['message', 'location', 'chat', 'general', 'http', 'public']
 const MESSAGE = CLASSES.indexOf('message')
 const INDEX = Object.fromEntries(CLASSES.map((name, i) => [name, i])) as Record<RateClass, number>
+/** Times at which buckets are full again, by class; the last is when all are. Fractions, so that the engine keeps plain doubles. */
+const ALL_FULL: readonly number[] = Array.from({ length: CLASSES.length + 1 }, () => -0.5)
+const ALL = CLASSES.length
 /** Every message draws from `message` too: both grant, or none is taken from. */
 const ALSO_MESSAGE = new Set<RateClass>(['location', 'chat', 'general'])
 
@@ -72,7 +75,7 @@ class MemoryRateLimits implements RateLimits {
    * By owner, for each class: the time at which its bucket is full again. It is all there is to know of a bucket (the
    * "theoretical arrival time" of the generic cell rate algorithm), and filling it up costs nothing.
    */
-  readonly #fullAt = new Map<string, Float64Array>()
+  readonly #fullAt = new Map<string, number[]>()
   #sweepAt = FIRST_SWEEP
 
   constructor(rates: Rates, now: () => number, mostOwners: number) {
@@ -110,7 +113,7 @@ class MemoryRateLimits implements RateLimits {
     return this.#fullAt.size
   }
 
-  #wait(buckets: Float64Array, index: number, count: number, nowMs: number): number {
+  #wait(buckets: number[], index: number, count: number, nowMs: number): number {
     const rate = this.#rates[index]
     if (rate === null || rate === undefined) return 0
     const fillMs = (Math.min(count, rate.capacity) * rate.windowMs) / rate.capacity
@@ -119,19 +122,21 @@ class MemoryRateLimits implements RateLimits {
     return waitMs > EPSILON ? waitMs : 0
   }
 
-  #draw(buckets: Float64Array, index: number, count: number, nowMs: number): void {
+  #draw(buckets: number[], index: number, count: number, nowMs: number): void {
     const rate = this.#rates[index]
     if (rate === null || rate === undefined) return
     const fillMs = (Math.min(count, rate.capacity) * rate.windowMs) / rate.capacity
-    buckets[index] = Math.max(buckets[index]!, nowMs) + fillMs
+    const fullAt = Math.max(buckets[index]!, nowMs) + fillMs
+    buckets[index] = fullAt
+    if (fullAt > buckets[ALL]!) buckets[ALL] = fullAt
   }
 
-  #bucketsOf(owner: BucketOwner, nowMs: number): Float64Array {
+  #bucketsOf(owner: BucketOwner, nowMs: number): number[] {
     const key = keyOf(owner)
     let buckets = this.#fullAt.get(key)
     if (buckets === undefined) {
       if (this.#fullAt.size >= this.#sweepAt) this.#sweep(nowMs)
-      buckets = new Float64Array(CLASSES.length)
+      buckets = ALL_FULL.slice()
       this.#fullAt.set(key, buckets)
     }
     return buckets
@@ -139,7 +144,7 @@ class MemoryRateLimits implements RateLimits {
 
   /** Forgets owners whose buckets are all full: a new one is full too. Twice as many as are left may come before the next time. */
   #sweep(nowMs: number): void {
-    for (const [key, buckets] of this.#fullAt) if (buckets.every(fullAt => fullAt <= nowMs)) this.#fullAt.delete(key)
+    for (const [key, buckets] of this.#fullAt) if (buckets[ALL]! <= nowMs) this.#fullAt.delete(key)
     for (const key of this.#fullAt.keys()) {
       if (this.#fullAt.size < this.#mostOwners) break
       this.#fullAt.delete(key)
