@@ -5,7 +5,14 @@ import type { Client } from 'aedes'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { DEFAULT_LIMITS, decideFilter, fillAcl, MAX_PAYLOAD_BYTES, NO_LIMITS, TrackwireError } from '../contract/index.ts'
+import {
+  DEFAULT_LIMITS,
+  decideFilter,
+  fillAcl,
+  MAX_PAYLOAD_BYTES,
+  NO_LIMITS,
+  TrackwireError,
+} from '../contract/index.ts'
 import { type Admission, admit, CONNACK, ConnectRefused, refuseProtocol5, type VerifyToken } from './auth/admit.ts'
 import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
