@@ -1,5 +1,6 @@
 import type { Client } from 'aedes'
 import type { Principal } from '../contract/index.ts'
+import type { DeviceCertificate } from './auth/client-certificate.ts'
 import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
 
@@ -14,6 +15,10 @@ export interface Connection {
   readonly ownClientId: string
   readonly username: string | undefined
   readonly transport: Transport
+  /** Where it comes from, when the transport knows. */
+  readonly address: string | undefined
+  /** What it showed in the TLS handshake and was admitted by: the connection does not outlive it. */
+  readonly certificate: DeviceCertificate | undefined
   readonly connectedAtMs: number
   /** Times of this connection's forbidden publishes within the last minute. */
   forbiddenAtMs: number[]

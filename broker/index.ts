@@ -1,4 +1,5 @@
 /** The broker: Aedes behind our own listeners, rights, bus and store. */
+export type { CertificateDesk, DeviceCertificate } from './auth/client-certificate.ts'
 export type { Handler, Handlers, Inbound, Refusal } from './handlers.ts'
 export { type Limits, openLimits } from './limits/limits.ts'
 export {

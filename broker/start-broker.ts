@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import type { SecureContextOptions } from 'node:tls'
 import type { Client } from 'aedes'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
@@ -13,10 +14,19 @@ import {
   NO_LIMITS,
   TrackwireError,
 } from '../contract/index.ts'
-import { type Admission, admit, CONNACK, ConnectRefused, refuseProtocol5, type VerifyToken } from './auth/admit.ts'
+import {
+  type Admission,
+  admit,
+  CONNACK,
+  ConnectRefused,
+  refuseProtocol5,
+  upToCertificate,
+  type VerifyToken,
+} from './auth/admit.ts'
 import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
+import type { CertificateDesk } from './auth/client-certificate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Connection, Connections, type Transport } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
@@ -31,7 +41,7 @@ import type { Handlers } from './handlers.ts'
 import { tooManyConnections } from './limits/connections-per-principal.ts'
 import { type Limits, openLimits } from './limits/limits.ts'
 import { PublishLimits } from './limits/publish-limits.ts'
-import type { Accept, Listener } from './listeners/listener.ts'
+import type { Accept, Listener, Peer } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
@@ -45,6 +55,8 @@ export interface BrokerOptions {
   /** Sessions, queued and retained messages live in `<dataDirectory>/broker`. */
   readonly dataDirectory: string
   readonly verifyToken: VerifyToken
+  /** Which client certificates are let in beside what the CA says; left out, all that it signed. */
+  readonly certificates?: CertificateDesk | undefined
   readonly handlers: Handlers
   readonly logger: Logger
   readonly registry: Registry
@@ -69,6 +81,8 @@ export interface Broker {
   readonly publish: Publish
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
+  /** New TLS handshakes use this; connections that stand live on. */
+  renewTls(tls: SecureContextOptions): void
   /** Stops accepting connections; those that stand live on. */
   stopAccepting(): void
   readonly connectionCount: number
@@ -86,6 +100,10 @@ const HEARTBEAT_MS = 15_000
 const MAX_CLIENT_ID_31 = 65_535
 /** Packets of one read that may wait for CONNACK; a read is 64 KiB at the most, so this is no limit in practice. */
 const CONNECT_QUEUE = 65_536
+const CERTIFICATE_REVOKED = {
+  code: 'certificate_revoked',
+  message: 'the client certificate was revoked; this device needs another one',
+} as const
 
 /** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
@@ -98,6 +116,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   /** Clients that are authenticated, but not yet in Aedes' table. */
   const pending = new Map<string, Client>()
   const transports = new WeakMap<Duplex, Transport>()
+  const peers = new WeakMap<Duplex, Peer>()
   const streams = new Set<Duplex>()
   const repeatedFilters = new RepeatedFilters()
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
@@ -126,7 +145,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       }
       // Nothing more is read of a stranger; Aedes resumes after CONNACK.
       readingOf(client).pause()
-      admit(packet, options.verifyToken)
+      const { verifyToken, certificates } = options
+      admit(packet, { verifyToken, certificates, shown: peers.get(client.conn)?.certificate })
         .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
         .then(admission => {
           admissions.set(client, admission)
@@ -221,6 +241,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       client,
       ...admission,
       transport: transports.get(client.conn) ?? 'tcp',
+      address: peers.get(client.conn)?.address,
       connectedAtMs: now(),
       forbiddenAtMs: [],
       receivable: new Map(),
@@ -256,7 +277,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (renewed.org !== connection.principal.org || renewed.sub !== connection.principal.sub) {
       throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
     }
-    connection.principal = fillAcl(renewed, { clientId: connection.ownClientId, username: connection.username })
+    connection.principal = fillAcl(upToCertificate(renewed, connection.certificate), { clientId: connection.ownClientId, username: connection.username })
     connection.receivable.clear()
     expiry.watch(connection)
     const held = Object.keys((connection.client as unknown as { subscriptions: object }).subscriptions)
@@ -300,10 +321,17 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   await aedes.listen()
   status.settleAfterRestart(persistence)
 
+  const forgetRevoked = options.certificates?.onRevoked(revoked => {
+    for (const connection of connections.ofPrincipal({ org: revoked.org, sub: revoked.deviceId })) {
+      if (connection.certificate?.fingerprint === revoked.fingerprint) expiry.end(connection, CERTIFICATE_REVOKED)
+    }
+  })
+
   const listeners: Listener[] = []
-  const accept: Accept = (stream, transport, request) => {
+  const accept: Accept = (stream, transport, peer = {}) => {
     transports.set(stream, transport)
-    limits.connections.begin(stream, request)
+    peers.set(stream, peer)
+    limits.connections.begin(stream, peer.request)
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
@@ -314,6 +342,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       metrics.protocolErrors.inc({ reason })
       logger.info({ reason, client: client.id, peer: peerOf(client) }, `connection closed: ${message}`)
     })
+  }
+  const onHandshakeFailed = (error: Error, address: string | undefined) => {
+    metrics.connectRefused.inc({ reason: 'tls_handshake' })
+    logger.debug({ peer: address, reason: error.message }, 'TLS handshake failed')
   }
   const stopAccepting = () => {
     for (const listener of listeners.splice(0)) listener.stop()
@@ -326,7 +358,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       const addresses: string[] = []
       for (const options of [tcp, tls]) {
         if (options === undefined) continue
-        const listener = await listenTcp(options, limits.connections, accept)
+        const listener = await listenTcp({ onHandshakeFailed, ...options }, limits.connections, accept)
         listeners.push(listener)
         addresses.push(listener.address)
       }
@@ -336,6 +368,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       }
       return addresses
     },
+    renewTls(tls) {
+      for (const listener of listeners) listener.renewTls?.(tls)
+    },
     stopAccepting,
     get connectionCount() {
       return connections.size
@@ -344,6 +379,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       closing ??= (async () => {
         stopAccepting()
         publishLimits.close()
+        forgetRevoked?.()
         expiry.close()
         status.close()
         await new Promise<void>(resolve => aedes.close(resolve))

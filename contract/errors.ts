@@ -74,6 +74,16 @@ export const ERRORS = {
     meaning: 'The token is malformed, of an unknown key, or wrongly signed.',
   },
   token_expired: { status: 401, retry: false, meaning: 'The token has expired; get a new one.' },
+  certificate_revoked: { status: 401, retry: false, meaning: 'The client certificate was revoked.' },
+  certificate_expired: { status: 401, retry: false, meaning: 'The client certificate has expired.' },
+  claim_code_wrong: { status: 404, retry: false, meaning: 'There is no claim code like this.' },
+  claim_code_used: { status: 410, retry: false, meaning: 'The claim code was used or cancelled; ask for another one.' },
+  claim_code_expired: { status: 410, retry: false, meaning: 'The claim code has expired; ask for another one.' },
+  import_invalid: {
+    status: 422,
+    retry: false,
+    meaning: 'Lines of the import cannot be used; `errors` says which and why, and nothing was imported.',
+  },
   credentials_wrong: { status: 401, retry: false, meaning: 'User name or password is wrong.' },
   too_many_attempts: {
     status: 429,

@@ -68,7 +68,14 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
     checkPayloadSize(skippedOf(packet))
     const payload = decodePayload(parsed.channel, asBytes(packet.payload))
-    const message = { topic: packet.topic, params: parsed.params, payload, principal: sender.principal, receivedAt }
+    const message = {
+      topic: packet.topic,
+      params: parsed.params,
+      payload,
+      principal: sender.principal,
+      receivedAt,
+      address: sender.connection?.address,
+    }
     const verdict = work(sender, packet, parsed, message)
     // DUP is between the sender and us. [MQTT-3.3.1-3]
     packet.dup = false

@@ -9,7 +9,7 @@ import {
   TrackwireError,
 } from '../../../contract/index.ts'
 import type { FixResult, Ingest } from '../../ingest/ingest.ts'
-import { ANYONE, mayPublish, principalOf } from '../access.ts'
+import { ANYONE, mayPublish, originOf, principalOf } from '../access.ts'
 import { problems } from '../problem.ts'
 import { type Api, documented } from '../schema-checks.ts'
 
@@ -95,6 +95,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
         fixes: [request.body],
         receivedAt: Date.now(),
         registers: registers(principal, deviceId),
+        from: originOf(request),
         forward: true,
       })
       if (result === undefined) throw new TypeError('ingest answered one fix with no result')
@@ -137,6 +138,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
             fixes,
             receivedAt,
             registers: registers(principal, deviceId),
+            from: originOf(request),
           })
           for (const [i, result] of (await resultsOf(work, fixes.length)).entries()) {
             if ('code' in result) refused.push({ index: indexes[i]!, code: result.code, message: result.message })
