@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SecureContextOptions } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -8,6 +9,7 @@ import type { Accounts } from '../auth/accounts.ts'
 import type { SigningKeys } from '../auth/signing-keys.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Ingest } from '../ingest/ingest.ts'
+import type { Certificates } from '../provisioning/certificates.ts'
 import type { Database } from '../store/database.ts'
 import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
@@ -21,8 +23,11 @@ import { adminAccessRoutes } from './routes/admin-access.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
+import { claimRoutes } from './routes/claims.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
+import { deviceCertificateRoutes } from './routes/device-certificates.ts'
+import { deviceImportRoutes } from './routes/device-import.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { errorReferenceRoutes } from './routes/error-reference.ts'
 import { explainRoutes } from './routes/explain.ts'
@@ -36,6 +41,7 @@ import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
 import { sosRoutes } from './routes/sos.ts'
 import { trackingRoutes } from './routes/tracking.ts'
+import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
 import { setSecurityHeaders } from './security-headers.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
@@ -66,8 +72,12 @@ export interface HttpAppOptions {
   readonly limits?: RequestLimits | undefined
   /** Addresses and ranges of proxies whose `X-Forwarded-*` is believed; none by default. */
   readonly trustedProxies?: readonly string[] | undefined
-  /** PEM; HTTPS when given. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
+  /** The same of MQTT over TLS. */
+  readonly mqttsPort?: (() => number | null) | undefined
+  /** Client certificates of devices. */
+  readonly certificates: Certificates
+  /** HTTPS when given. */
+  readonly tls?: SecureContextOptions | undefined
 }
 
 /**
@@ -102,6 +112,10 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   adminAccessRoutes(api, options)
   trackingRoutes(api, options)
   deviceRoutes(api, options)
+  deviceImportRoutes(api, options)
+  claimRoutes(api, options)
+  unknownDeviceRoutes(api, options)
+  deviceCertificateRoutes(api, options)
   clockRoutes(api, options)
   fenceRoutes(api, options)
   ruleRoutes(api, options)

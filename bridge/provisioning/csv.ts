@@ -79,9 +79,3 @@ function readQuoted(text: string, from: number, line: number): { cell: string; e
     return { cell: raw.replaceAll('""', '"'), end: quote + 1, lines: (raw.match(/\r\n|\r|\n/g) ?? []).length }
   }
 }
-
-/** Quotes a cell where it has to be. A text that a spreadsheet would run as a formula is kept from that. */
-export function csvCell(value: string): string {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-}

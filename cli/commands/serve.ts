@@ -20,6 +20,7 @@ export const serveCommand: Command = {
 
 Runs the whole platform in one process until SIGINT or SIGTERM. The first signal drains: it stops accepting, commits what
 is in flight, announces it and closes; a second one stops at once. The addresses that really listen are printed.
+With TLS, changed certificate files are taken into use within seconds, at SIGHUP at once.
 
   --config FILE   read settings from FILE, lines of NAME=value
   --help          this text
@@ -35,6 +36,9 @@ Exit codes: 0 stopped in order, 1 failed, 2 a mistake in the call or the configu
     const logger = createLogger(config)
     warnOfUnknown(context, logger)
     const platform = await startPlatform(config, logger)
+    const { reloadTls } = platform
+    // Without TLS there is nothing to read again: SIGHUP ends the process, as when its terminal is closed.
+    if (reloadTls !== undefined) context.onHangup(() => void reloadTls())
     printAddresses(platform, context)
     await untilStopped(context.signal)
     return drain(platform, logger)

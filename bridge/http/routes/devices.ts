@@ -16,7 +16,7 @@ import { mustSeeDevice, readableDevices, unknownDevice } from '../visibility.ts'
 import { type Clock, clockView } from './clocks.ts'
 
 /** Until revoked, as the contract says; a token must have an end, so ten years. */
-const DEVICE_TOKEN_TTL_SECONDS = 10 * 365 * 86_400
+export const DEVICE_TOKEN_TTL_SECONDS = 10 * 365 * 86_400
 
 const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
 const Groups = Type.Array(Id, { maxItems: 100 })
@@ -70,7 +70,7 @@ function historyView(deviceId: string, row: FixRow): Type.Static<typeof HistoryF
   return { ...fixOf(deviceId, row), ...(clock && { clock }) }
 }
 
-function deviceView(row: DeviceRow): Type.Static<typeof Device> {
+export function deviceView(row: DeviceRow): Type.Static<typeof Device> {
   return {
     id: row.device_id,
     name: row.name,

@@ -62,3 +62,4 @@ create table device_certificates (
   revoked_by text,
   primary key (org, device_id, fingerprint)
 );
+create index device_certificates_revoked on device_certificates (revoked_at) where revoked_at is not null;
