@@ -27,6 +27,7 @@ import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
 import type { CertificateDesk } from './auth/client-certificate.ts'
+import { namesOnLists } from './auth/revocation-list.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Connection, Connections, type Transport } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
@@ -81,7 +82,7 @@ export interface Broker {
   readonly publish: Publish
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
-  /** New TLS handshakes use this; connections that stand live on. */
+  /** New TLS handshakes use this; connections that stand live on, but for those by certificates that the list names now. */
   renewTls(tls: SecureContextOptions): void
   /** Stops accepting connections; those that stand live on. */
   stopAccepting(): void
@@ -277,7 +278,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (renewed.org !== connection.principal.org || renewed.sub !== connection.principal.sub) {
       throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
     }
-    connection.principal = fillAcl(upToCertificate(renewed, connection.certificate), { clientId: connection.ownClientId, username: connection.username })
+    connection.principal = fillAcl(upToCertificate(renewed, connection.certificate), {
+      clientId: connection.ownClientId,
+      username: connection.username,
+    })
     connection.receivable.clear()
     expiry.watch(connection)
     const held = Object.keys((connection.client as unknown as { subscriptions: object }).subscriptions)
@@ -370,6 +374,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     renewTls(tls) {
       for (const listener of listeners) listener.renewTls?.(tls)
+      const revoked = namesOnLists([tls.crl ?? []].flat().join('\n'))
+      for (const connection of connections.all()) {
+        const { certificate } = connection
+        if (certificate !== undefined && revoked.has(certificate.listedAs)) expiry.end(connection, CERTIFICATE_REVOKED)
+      }
     },
     stopAccepting,
     get connectionCount() {

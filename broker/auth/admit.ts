@@ -10,7 +10,12 @@ import {
   TrackwireError,
 } from '../../contract/index.ts'
 import { namespacedClientId } from '../client-namespace.ts'
-import { type CertificateDesk, type DeviceCertificate, principalOfCertificate, type ShownCertificate } from './client-certificate.ts'
+import {
+  type CertificateDesk,
+  type DeviceCertificate,
+  principalOfCertificate,
+  type ShownCertificate,
+} from './client-certificate.ts'
 
 export type VerifyToken = (token: string) => Promise<Principal>
 

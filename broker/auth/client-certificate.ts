@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { isId, isOrg, type Principal, principalOf } from '../../contract/index.ts'
+import { listedName } from './revocation-list.ts'
 
 /** A client certificate that our CA vouches for and that names a device. */
 export interface DeviceCertificate {
@@ -11,6 +12,8 @@ export interface DeviceCertificate {
   readonly subject: string
   readonly issuer: string
   readonly serial: string
+  /** As a revocation list would name it. */
+  readonly listedAs: string
   readonly validFromMs: number
   readonly validToMs: number
 }
@@ -18,7 +21,11 @@ export interface DeviceCertificate {
 /** What a TLS client showed: a device, or something that is nobody's identity, and why. */
 export type ShownCertificate =
   | { readonly device: DeviceCertificate }
-  | { readonly device: null; readonly reason: 'certificate_untrusted' | 'certificate_unnamed'; readonly message: string }
+  | {
+      readonly device: null
+      readonly reason: 'certificate_untrusted' | 'certificate_unnamed'
+      readonly message: string
+    }
 
 /** Decides which certificates are let in beside what the CA says, and is told of those that come. */
 export interface CertificateDesk {
@@ -57,6 +64,7 @@ export function shownCertificate(socket: TLSSocket): ShownCertificate | undefine
       subject: oneLine(certificate.subject),
       issuer: oneLine(certificate.issuer),
       serial: certificate.serialNumber,
+      listedAs: listedName(certificate.raw),
       validFromMs: Date.parse(certificate.validFrom),
       validToMs: Date.parse(certificate.validTo),
     },

@@ -7,7 +7,10 @@ const CLOCK_LEEWAY_MS = 30_000
 const MAX_TIMEOUT_MS = 2_147_483_647
 
 const TOKEN_EXPIRED = { code: 'token_expired', message: 'the token has expired; connect again with a new one' }
-const CERTIFICATE_EXPIRED = { code: 'certificate_expired', message: 'the client certificate has expired; this device needs another one' }
+const CERTIFICATE_EXPIRED = {
+  code: 'certificate_expired',
+  message: 'the client certificate has expired; this device needs another one',
+}
 
 /** Ends a connection when its token expires. A will is published, since no DISCONNECT was sent. [MQTT-3.1.2-8] */
 export class TokenExpiry {

@@ -3,9 +3,9 @@ import { createServer, type Server, type Socket } from 'node:net'
 import {
   createServer as createTlsServer,
   type SecureContextOptions,
+  type TLSSocket,
   type TlsOptions,
   type Server as TlsServer,
-  type TLSSocket,
 } from 'node:tls'
 import { shownCertificate } from '../auth/client-certificate.ts'
 import type { ConnectionLimits } from '../limits/connection-limits.ts'
@@ -60,7 +60,9 @@ export async function listenTcp(options: TcpOptions, limits: ConnectionLimits, a
   return {
     address: `${tls ? 'mqtts' : 'mqtt'}://${host.includes(':') ? `[${host}]` : host}:${boundPort}`,
     stop: () => server.close(),
-    ...(tls && { renewTls: (renewed: SecureContextOptions) => (server as TlsServer).setSecureContext(hardened(renewed)) }),
+    ...(tls && {
+      renewTls: (renewed: SecureContextOptions) => (server as TlsServer).setSecureContext(hardened(renewed)),
+    }),
   }
 }
 

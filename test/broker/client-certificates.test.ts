@@ -213,12 +213,14 @@ test('without a certificate the TLS port is as before, and plain TCP asks for no
   await broker.connect(DEVICE)
 })
 
-test('a certificate on the list of revoked ones is not let in, and counts for new handshakes once the list is renewed', async t => {
+test('a certificate on the list of revoked ones is not let in once the list is renewed, and the connection that stands by it ends', async t => {
   const broker = await startTlsBroker(t, { crl: ca => ca.revocationList() })
   if (broker === undefined) return
   const pair = await broker.ca.issue(NAMED)
   const standing = await broker.open(pair)
   assert.equal(await answerOf(standing.raw), 0)
+  const other = await broker.open(await broker.ca.issue({ subject: '/O=demo/CN=truck-8' }))
+  assert.equal(await answerOf(other.raw), 0)
   await broker.ca.revoke(pair)
   const server = await broker.ca.issue({ subject: '/CN=localhost', san: 'IP:127.0.0.1' })
   broker.broker.renewTls({
@@ -227,6 +229,8 @@ test('a certificate on the list of revoked ones is not let in, and counts for ne
     ca: broker.ca.cert,
     crl: await broker.ca.revocationList(),
   })
+  await standing.raw.closed()
+  await other.raw.ping()
   const late = await broker.open(pair)
   assert.equal(await answerOf(late.raw), 5)
   assert.equal(
