@@ -46,7 +46,7 @@ export {
   readLock,
 } from './store/data-folder-lock.ts'
 export { type Database, DatabaseError, type Queryable, type Transaction } from './store/database.ts'
-export { registerDeviceIn, registerDevicesIn } from './store/devices.ts'
+export { registerDevice, registerDeviceIn, registerDevicesIn } from './store/devices.ts'
 export { migrate } from './store/migrate.ts'
 export { type OpenDatabaseOptions, openDatabase } from './store/open-database.ts'
 export type { OutgoingMessage } from './store/outbox.ts'

@@ -119,7 +119,7 @@ test('a device comes by certificate alone: registered on first use, listed, revo
   const last = await api(secure, '/api/v1/devices/truck-7/last')
   assert.equal(JSON.parse(last.text).timestamp, fix.timestamp)
   const listed = JSON.parse((await api(secure, '/api/v1/devices/truck-7/certificates')).text)
-  assert.equal(listed.items[0].subject, 'O=demo, CN=truck-7')
+  assert.match(listed.items[0].subject, /\bCN=truck-7\b/)
   assert.equal(listed.items[0].revokedAt, null)
 
   const gone = ended(truck)
