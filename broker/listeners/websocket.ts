@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
 import type { ConnectionLimits } from '../limits/connection-limits.ts'
 import { refuseUpgrade } from '../limits/refuse-connection.ts'
@@ -64,10 +65,18 @@ function offersSubprotocol(request: IncomingMessage): boolean {
   return offered.some(name => SUBPROTOCOLS.includes(name))
 }
 
-function originAllowed({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
+/** Clients that are no browsers send no origin. A page of our own name counts as ours only where nobody on the way can have forged it. */
+function originAllowed({ headers, socket }: IncomingMessage, allowed: readonly string[]): boolean {
   const { origin, host } = headers
-  if (origin === undefined || allowed.includes(origin) || allowed.includes('*')) return true
-  return URL.canParse(origin) && new URL(origin).host === host
+  if (origin === undefined || allowed.includes('*')) return true
+  const plain = (text: string): string => text.toLowerCase().replace(/\/$/, '')
+  if (allowed.some(one => plain(one) === plain(origin))) return true
+  if (!URL.canParse(origin)) return false
+  const { protocol, host: from } = new URL(origin)
+  // A proxy may have ended TLS before us; but an http page has no business where we speak TLS ourselves.
+  const fits = protocol === 'https:' || (protocol === 'http:' && (socket as Partial<TLSSocket>).encrypted !== true)
+  const own = `${protocol}//${host}`
+  return fits && URL.canParse(own) && new URL(own).host === from
 }
 
 function refuse(socket: Duplex, status: number, message: string): void {

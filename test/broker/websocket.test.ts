@@ -51,6 +51,24 @@ const HANDSHAKES = [
   { name: 'an allowed origin', protocols: ['mqtt'], origin: 'https://map.example.com', expect: 'mqtt' },
   { name: 'a foreign origin', protocols: ['mqtt'], origin: 'https://evil.example.com', expect: 403 },
   { name: 'an origin that is no URL', protocols: ['mqtt'], origin: 'null', expect: 403 },
+  { name: 'an allowed origin in capitals', protocols: ['mqtt'], origin: 'https://MAP.example.com', expect: 'mqtt' },
+  { name: 'a sub-domain of an allowed one', protocols: ['mqtt'], origin: 'https://x.map.example.com', expect: 403 },
+  {
+    name: 'an allowed one as a sub-domain',
+    protocols: ['mqtt'],
+    origin: 'https://map.example.com.evil.org',
+    expect: 403,
+  },
+  {
+    name: 'an allowed one as a user name',
+    protocols: ['mqtt'],
+    origin: 'https://map.example.com@evil.org',
+    expect: 403,
+  },
+  { name: 'an allowed one over http', protocols: ['mqtt'], origin: 'http://map.example.com', expect: 403 },
+  { name: 'an allowed one on another port', protocols: ['mqtt'], origin: 'https://map.example.com:8443', expect: 403 },
+  { name: 'its own host on another port', protocols: ['mqtt'], origin: 'http://127.0.0.1:1', expect: 403 },
+  { name: 'its own name under another scheme', protocols: ['mqtt'], origin: 'ftp://own', expect: 403 },
 ] as const
 
 for (const { name, protocols, expect, ...more } of HANDSHAKES) {

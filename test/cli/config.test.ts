@@ -39,6 +39,8 @@ const ACCEPTED: readonly [name: string, environment: Record<string, string>, key
     'allowedOrigins',
     ['https://a.example', 'https://b.example'],
   ],
+  ['devices are adopted by themselves', {}, 'deviceAdoption', 'auto'],
+  ['devices may wait in the inbox', { TRACKWIRE_DEVICE_ADOPTION: 'inbox' }, 'deviceAdoption', 'inbox'],
   ['limits may be off', { TRACKWIRE_LIMITS: 'off' }, 'limits', 'off'],
   ['one limit may be another', { TRACKWIRE_LIMITS_MESSAGES_PER_SECOND: '5' }, 'limitMessages', 5],
   ['one limit may be off', { TRACKWIRE_LIMITS_LOCATION_PER_MINUTE: 'off' }, 'limitLocation', null],
@@ -85,6 +87,14 @@ const REFUSED: readonly [name: string, environment: Record<string, string>, prob
     /cannot read \/nowhere\/c \(ENOENT\)/,
   ],
   ['MQTT over TLS without a certificate', { TRACKWIRE_MQTTS_PORT: '8883' }, /TRACKWIRE_MQTTS_PORT needs/],
+  ['adoption by something else', { TRACKWIRE_DEVICE_ADOPTION: 'manual' }, /"manual" is not one of auto, inbox/],
+  ['a CA without MQTT over TLS', { TRACKWIRE_TLS_CA: '/nowhere/ca' }, /TRACKWIRE_TLS_CA is for MQTT over TLS alone/],
+  ['a revocation list without a CA', { TRACKWIRE_TLS_CRL: '/nowhere/crl' }, /TRACKWIRE_TLS_CRL needs TRACKWIRE_TLS_CA/],
+  [
+    'certificates required of nobody’s CA',
+    { TRACKWIRE_TLS_CLIENT_CERT: 'required' },
+    /TRACKWIRE_TLS_CLIENT_CERT=required needs TRACKWIRE_TLS_CA/,
+  ],
   ['nothing to listen on', { TRACKWIRE_MQTT_PORT: 'off', TRACKWIRE_HTTP_PORT: 'off' }, /every port is off/],
   ['the same port twice', { TRACKWIRE_MQTT_PORT: '9000', TRACKWIRE_HTTP_PORT: '9000' }, /are both 9000/],
   [
