@@ -16,7 +16,12 @@ export async function commitDevices(
   const { created, updated, unchanged, rows, regrouped, outbox } = await persist(
     () =>
       db.transaction(async tx => {
-        const registered = await registerDevicesIn(tx, org, registrations.map(device => ({ ...device, org })), now())
+        const registered = await registerDevicesIn(
+          tx,
+          org,
+          registrations.map(device => ({ ...device, org })),
+          now(),
+        )
         if (act !== undefined) await recordAudit(tx, act, now())
         const outbox: OutboxRow[] = []
         for (const row of registered.regrouped?.rows ?? []) outbox.push(...(await closeWatched(pipeline, tx, row)))

@@ -65,7 +65,8 @@ export class UnknownDevices {
       FLUSH_MS,
       () => this.flush(),
       error => {
-        if (!isShuttingDown(error)) logger.warn({ err: error }, 'unknown devices could not be written down; tried again')
+        if (!isShuttingDown(error))
+          logger.warn({ err: error }, 'unknown devices could not be written down; tried again')
       },
     )
   }
@@ -90,7 +91,8 @@ export class UnknownDevices {
       address: from.address ?? null,
       fixes,
     })
-    if (before === undefined) this.#logger.info({ org, deviceId, sender: from.sub }, 'a device that is not registered was heard')
+    if (before === undefined)
+      this.#logger.info({ org, deviceId, sender: from.sub }, 'a device that is not registered was heard')
   }
 
   /** Resolves when what was heard before is in the database. */
@@ -105,7 +107,11 @@ export class UnknownDevices {
     this.#pending = new Map()
     try {
       await this.#db.transaction(async tx => {
-        const states = await recordHeard(tx, [...heard.values()].map(({ fixes: _, ...device }) => device), SILENT_MS)
+        const states = await recordHeard(
+          tx,
+          [...heard.values()].map(({ fixes: _, ...device }) => device),
+          SILENT_MS,
+        )
         const waiting = states.filter(({ state }) => state === 'waiting')
         const fixes = waiting.flatMap(device => [...(heard.get(keyOf(device))?.fixes.values() ?? [])])
         if (fixes.length > 0) {

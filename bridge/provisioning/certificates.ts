@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { TrackwireError } from '../../contract/index.ts'
 import { startTicker } from '../ingest/ticker.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
 import {
   type CertificateKey,
@@ -73,8 +74,11 @@ export class Certificates {
   }
 
   /** Committed when it resolves; connections that were admitted by it end. */
-  async revoke(certificate: CertificateKey, by: string): Promise<void> {
-    await revokeCertificate(this.#db, certificate, by, this.#now())
+  async revoke(certificate: CertificateKey, act: Act): Promise<void> {
+    await this.#db.transaction(async tx => {
+      await revokeCertificate(tx, certificate, act.actor, this.#now())
+      await recordAudit(tx, act, this.#now())
+    })
     this.#apply(certificate)
   }
 

@@ -1,5 +1,6 @@
 import { TrackwireError } from '../../contract/index.ts'
 import { createAttempts } from '../auth/attempts.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import {
   type ClaimCodeRow,
   findClaimCode,
@@ -29,7 +30,8 @@ export interface Claims {
   issue(request: {
     org: string
     deviceIds: readonly string[]
-    by: string
+    /** Who makes them, for the audit log. */
+    act: Act
     ttlMs: number
     revokes: boolean
   }): Promise<ShownCode[]>
@@ -37,7 +39,10 @@ export interface Claims {
    * Uses a code up; `settle` runs in the same transaction, so a code is not lost to what fails there.
    * @throws TrackwireError claim_code_wrong, claim_code_used, claim_code_expired, too_many_attempts
    */
-  use<T>(attempt: { code: string; address: string }, settle: (tx: Transaction, claimed: Claimed) => Promise<T>): Promise<T>
+  use<T>(
+    attempt: { code: string; address: string },
+    settle: (tx: Transaction, claimed: Claimed) => Promise<T>,
+  ): Promise<T>
 }
 
 /** Wrong codes from everywhere together: so many within a minute, then nobody is heard for the rest of it. */
@@ -70,7 +75,7 @@ export function createClaims(db: Database, options: { now?: (() => number) | und
   }
 
   return {
-    async issue({ org, deviceIds, by, ttlMs, revokes }) {
+    async issue({ org, deviceIds, act, ttlMs, revokes }) {
       const nowMs = now()
       const expiresAt = nowMs + ttlMs
       const codes = deviceIds.map(deviceId => {
@@ -79,7 +84,8 @@ export function createClaims(db: Database, options: { now?: (() => number) | und
       })
       const ids = await db.transaction(async tx => {
         await forgetClaimCodes(tx, nowMs - REMEMBERED_MS)
-        return insertClaimCodes(tx, org, codes, { revokes, by, nowMs, expiresAt })
+        await recordAudit(tx, act, nowMs)
+        return insertClaimCodes(tx, org, codes, { revokes, by: act.actor, nowMs, expiresAt })
       })
       const idOf = new Map(ids.map(({ id, codeHash }) => [codeHash, id]))
       return codes.map(({ deviceId, code, codeHash }) => ({ id: idOf.get(codeHash)!, deviceId, code, expiresAt }))
@@ -91,7 +97,11 @@ export function createClaims(db: Database, options: { now?: (() => number) | und
       const codeHash = hashClaimCode(letters ?? '')
       const outcome = await db.transaction(async tx => {
         const claimed = await useClaimCode(tx, codeHash, { nowMs: now(), address })
-        if (claimed !== undefined) return { done: await settle(tx, claimed) }
+        if (claimed !== undefined) {
+          const { org, deviceId } = claimed
+          await recordAudit(tx, { org, actor: deviceId, action: 'claim-code.use', target: deviceId, address }, now())
+          return { done: await settle(tx, claimed) }
+        }
         return { refusal: refusalOf(await findClaimCode(tx, codeHash)) }
       })
       if ('refusal' in outcome) {
@@ -106,7 +116,8 @@ export function createClaims(db: Database, options: { now?: (() => number) | und
 
 /** Whoever has the code to ask has had it before: what became of it is no secret. */
 function refusalOf(row: ClaimCodeRow | undefined): TrackwireError {
-  if (row === undefined) return new TrackwireError('claim_code_wrong', 'there is no such code; check it for typing mistakes')
+  if (row === undefined)
+    return new TrackwireError('claim_code_wrong', 'there is no such code; check it for typing mistakes')
   if (row.claimedAt !== null || row.cancelledAt !== null) return new TrackwireError('claim_code_used')
   return new TrackwireError('claim_code_expired')
 }

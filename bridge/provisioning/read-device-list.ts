@@ -62,9 +62,11 @@ export function readDeviceArray(value: unknown): DeviceList {
     }
     const { id, name, groups, ...rest } = entry as Record<string, unknown>
     const [unknown] = Object.keys(rest)
-    if (unknown !== undefined) list.fault(line, unknown.slice(0, 64), 'payload_invalid', 'is not known; there are id, name and groups')
+    if (unknown !== undefined)
+      list.fault(line, unknown.slice(0, 64), 'payload_invalid', 'is not known; there are id, name and groups')
     else if (name !== undefined && typeof name !== 'string') list.fault(line, 'name', 'payload_invalid', 'is no text')
-    else if (groups !== undefined && !isTexts(groups)) list.fault(line, 'groups', 'payload_invalid', 'is no array of texts')
+    else if (groups !== undefined && !isTexts(groups))
+      list.fault(line, 'groups', 'payload_invalid', 'is no array of texts')
     else list.add(line, { id: typeof id === 'string' ? id : '', name, groups: groups as string[] | undefined })
   }
   return list
@@ -142,14 +144,20 @@ class ListReader implements DeviceList {
     const before = this.#lineOf.get(id)
     const badGroup = groups?.find(group => !ID_PATTERN.test(group))
     if (id === '') this.fault(line, 'id', 'payload_invalid', 'is missing')
-    else if (!ID_PATTERN.test(id)) this.fault(line, 'id', 'payload_invalid', `"${id.slice(0, 80)}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
+    else if (!ID_PATTERN.test(id))
+      this.fault(line, 'id', 'payload_invalid', `"${id.slice(0, 80)}" is not 1 to 64 of A-Z a-z 0-9 . _ : -`)
     else if (before !== undefined) this.fault(line, 'id', 'conflict', `${id} is in line ${before} already`)
     else if (name !== undefined && name.length > MAX_NAME)
       this.fault(line, 'name', 'payload_invalid', `is longer than ${MAX_NAME} characters`)
     else if (name !== undefined && (name.includes('\0') || !name.isWellFormed()))
       this.fault(line, 'name', 'payload_invalid', 'holds a character that no text may have')
     else if (badGroup !== undefined)
-      this.fault(line, 'groups', 'payload_invalid', `"${badGroup.slice(0, 80)}" is not 1 to 64 of A-Z a-z 0-9 . _ : -; part groups with ; or |`)
+      this.fault(
+        line,
+        'groups',
+        'payload_invalid',
+        `"${badGroup.slice(0, 80)}" is not 1 to 64 of A-Z a-z 0-9 . _ : -; part groups with ; or |`,
+      )
     else if (groups !== undefined && groups.length > MAX_GROUPS)
       this.fault(line, 'groups', 'payload_invalid', `are more than ${MAX_GROUPS}`)
     else this.devices.push({ id, name, groups: groups && [...new Set(groups)] })

@@ -131,7 +131,11 @@ export async function deleteUnknown(db: Queryable, devices: readonly DeviceKey[]
 }
 
 /** @returns whether there is such a device */
-export async function setUnknownState(db: Queryable, { org, deviceId }: DeviceKey, state: UnknownState): Promise<boolean> {
+export async function setUnknownState(
+  db: Queryable,
+  { org, deviceId }: DeviceKey,
+  state: UnknownState,
+): Promise<boolean> {
   const rows = await db.query('update unknown_devices set state = $3 where org = $1 and device_id = $2 returning 1', [
     org,
     deviceId,

@@ -5,10 +5,12 @@ import type { Tokens } from '../../auth/tokens.ts'
 import { type Claims, createClaims, type ShownCode } from '../../provisioning/claims.ts'
 import { codeSheet } from '../../provisioning/code-sheet.ts'
 import { qrSvg } from '../../provisioning/qr-code.ts'
+import { recordAudit } from '../../store/audit.ts'
 import { type ClaimCodeRow, cancelClaimCode, listClaimCodes } from '../../store/claim-codes.ts'
 import type { Database } from '../../store/database.ts'
 import { findDevice, listDevicesToClaim } from '../../store/queries/devices.ts'
 import { ADMINS, PUBLIC, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems, publicProblems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -216,7 +218,13 @@ export function claimRoutes(app: Api, options: ClaimRouteOptions): void {
     },
     async (request, reply) => {
       const { org } = principalOf(request)
-      if (!(await cancelClaimCode(db, { org, ...request.params }, Date.now())))
+      const { deviceId, id } = request.params
+      const wasOpen = await db.transaction(async tx => {
+        const cancelled = await cancelClaimCode(tx, { org, deviceId, id }, Date.now())
+        if (cancelled) await recordAudit(tx, actOf(request, 'claim-code.cancel', deviceId, { id }), Date.now())
+        return cancelled
+      })
+      if (!wasOpen)
         throw new TrackwireError('not_found', 'there is no such code of this device that could still be used')
       return reply.code(204).send()
     },
@@ -258,8 +266,10 @@ export function claimRoutes(app: Api, options: ClaimRouteOptions): void {
     deviceIds: readonly string[],
     { expiresInSeconds = DAY_SECONDS, revokeEarlier = false }: Type.Static<typeof CodeWish>,
   ): Promise<ShownCode[]> {
-    const { org, sub } = principalOf(request)
-    return claims.issue({ org, deviceIds, by: sub, ttlMs: expiresInSeconds * 1_000, revokes: revokeEarlier })
+    const { org } = principalOf(request)
+    const target = deviceIds.length === 1 ? deviceIds[0]! : `${deviceIds.length} devices`
+    const act = actOf(request, 'claim-code.create', target, { expiresInSeconds, revokeEarlier })
+    return claims.issue({ org, deviceIds, act, ttlMs: expiresInSeconds * 1_000, revokes: revokeEarlier })
   }
 }
 

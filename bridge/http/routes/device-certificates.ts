@@ -5,6 +5,7 @@ import type { Database } from '../../store/database.ts'
 import { type CertificateRow, listCertificates } from '../../store/device-certificates.ts'
 import { findDevice } from '../../store/queries/devices.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { listOf } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -74,13 +75,16 @@ export function deviceCertificateRoutes(
       },
     },
     async (request, reply) => {
-      const { org, sub } = principalOf(request)
+      const { org } = principalOf(request)
       const { deviceId } = request.params
       const fingerprint = request.params.fingerprint.replaceAll(':', '').toLowerCase()
       await certificates.flush()
       const seen = await listCertificates(db, org, deviceId)
       if (seen.length === 0 && (await findDevice(db, org, deviceId)) === undefined) throw unknownDevice(deviceId)
-      await certificates.revoke({ org, deviceId, fingerprint }, sub)
+      await certificates.revoke(
+        { org, deviceId, fingerprint },
+        actOf(request, 'certificate.revoke', deviceId, { fingerprint }),
+      )
       return reply.code(204).send()
     },
   )

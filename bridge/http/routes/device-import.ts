@@ -12,6 +12,7 @@ import {
 } from '../../provisioning/read-device-list.ts'
 import type { Database } from '../../store/database.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { type Api, documented } from '../schema-checks.ts'
 import { DEVICE_TOKEN_TTL_SECONDS } from './devices.ts'
@@ -103,7 +104,12 @@ export function deviceImportRoutes(
         const list = readList(request as unknown as FastifyRequest)
         const register = dryRun
           ? undefined
-          : (devices: Parameters<Ingest['registerDevices']>[1]) => ingest.registerDevices(org, devices)
+          : (devices: Parameters<Ingest['registerDevices']>[1]) =>
+              ingest.registerDevices(
+                org,
+                devices,
+                actOf(request as never, 'device.import', `${devices.length} devices`),
+              )
         const outcome = await importDevices(db, org, list, { partial, register })
         const answer = { dryRun, ...outcome }
         if (!wanted || dryRun) return answer

@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { Id, TrackwireError } from '../../../contract/index.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
+import { recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
 import { findDevice } from '../../store/queries/devices.ts'
 import {
@@ -12,6 +13,7 @@ import {
   type UnknownDeviceRow,
 } from '../../store/unknown-devices.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -111,7 +113,10 @@ export function unknownDeviceRoutes(
       const { org } = principalOf(request)
       const { deviceId } = request.params
       await mustBeHeard(org, deviceId)
-      const { created, kept } = await ingest.registerDevice({ org, deviceId, ...request.body })
+      const { created, kept } = await ingest.registerDevice(
+        { org, deviceId, ...request.body },
+        actOf(request, 'device.adopt', deviceId, request.body),
+      )
       if (!created) throw new TrackwireError('conflict', `the device ${deviceId} was registered meanwhile`)
       const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS })
       const row = await findDevice(db, org, deviceId)
@@ -144,8 +149,12 @@ export function unknownDeviceRoutes(
       const { org } = principalOf(request)
       const { deviceId } = request.params
       await mustBeHeard(org, deviceId)
-      await setUnknownState(db, { org, deviceId }, request.query.block === true ? 'blocked' : 'dismissed')
-      await forgetKept(db, { org, deviceId })
+      const blocks = request.query.block === true
+      await db.transaction(async tx => {
+        await setUnknownState(tx, { org, deviceId }, blocks ? 'blocked' : 'dismissed')
+        await forgetKept(tx, { org, deviceId })
+        await recordAudit(tx, actOf(request, blocks ? 'device.block' : 'device.dismiss', deviceId), Date.now())
+      })
       return reply.code(204).send()
     },
   )

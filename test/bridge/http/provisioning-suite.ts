@@ -383,6 +383,38 @@ export function provisioningSuite(databaseUrl?: string): void {
 
     // Certificates
 
+    it('every act is in the audit log, and no code or token with it', async ({ call, db }, org) => {
+      await importCsv(org, 'id\na\nb\n')
+      const { code, id } = await codeOf(org, 'a')
+      await claim(code, '203.0.113.9')
+      await call('DELETE', `/api/v1/devices/b/claim-codes/${(await codeOf(org, 'b')).id}`, { caller: admin(org) })
+      await send(org, 'x', T0)
+      await send(org, 'y', T0)
+      await call('POST', '/api/v1/devices/inbox/x/adopt', { caller: admin(org), body: {} })
+      await call('DELETE', '/api/v1/devices/inbox/y', { caller: admin(org) })
+      await call('DELETE', '/api/v1/devices/inbox/y?block=true', { caller: admin(org) })
+      await call('DELETE', `/api/v1/devices/a/certificates/${'0'.repeat(64)}`, { caller: admin(org) })
+      const rows = await db.query<{ action: string; actor: string; target: string }>(
+        'select action, actor, target, address from audit_log where org = $1 order by seq',
+        [org],
+      )
+      assert.deepEqual(
+        rows.map(({ action, actor, target }) => `${actor} ${action} ${target}`),
+        [
+          'admin-1 device.import 2 devices',
+          'admin-1 claim-code.create a',
+          'a claim-code.use a',
+          'admin-1 claim-code.create b',
+          'admin-1 claim-code.cancel b',
+          'admin-1 device.adopt x',
+          'admin-1 device.dismiss y',
+          'admin-1 device.block y',
+          'admin-1 certificate.revoke a',
+        ],
+      )
+      assert.ok(id > 0 && !JSON.stringify(rows).includes(code))
+    })
+
     it('a certificate is revoked by its fingerprint, seen or not', async ({ call }, org) => {
       await call('POST', '/api/v1/devices', { caller: admin(org), body: { id: 'truck-7' } })
       const fingerprint = 'ab'.repeat(32)
