@@ -23,7 +23,7 @@ import { adminAccessRoutes } from './routes/admin-access.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
-import { claimRoutes } from './routes/claims.ts'
+import { claimRoutes, type RevokeDeviceTokens } from './routes/claims.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
 import { deviceCertificateRoutes } from './routes/device-certificates.ts'
@@ -74,6 +74,8 @@ export interface HttpAppOptions {
   readonly trustedProxies?: readonly string[] | undefined
   /** The same of MQTT over TLS. */
   readonly mqttsPort?: (() => number | null) | undefined
+  /** Ends every token of a device that was issued before a time. */
+  readonly revokeDeviceTokens?: RevokeDeviceTokens | undefined
   /** Client certificates of devices. */
   readonly certificates: Certificates
   /** HTTPS when given. */

@@ -72,8 +72,14 @@ export function shownCertificate(socket: TLSSocket): ShownCertificate | undefine
 }
 
 /** The device as a principal: its rights end with the certificate. */
-export function principalOfCertificate({ org, deviceId, validToMs }: DeviceCertificate): Principal {
-  return principalOf({ org, sub: deviceId, role: 'device', exp: Math.floor(validToMs / 1_000) })
+export function principalOfCertificate({ org, deviceId, validFromMs, validToMs }: DeviceCertificate): Principal {
+  return principalOf({
+    org,
+    sub: deviceId,
+    role: 'device',
+    iat: validFromMs / 1_000,
+    exp: Math.floor(validToMs / 1_000),
+  })
 }
 
 /**

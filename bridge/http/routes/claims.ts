@@ -7,7 +7,7 @@ import { codeSheet } from '../../provisioning/code-sheet.ts'
 import { qrSvg } from '../../provisioning/qr-code.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { type ClaimCodeRow, cancelClaimCode, listClaimCodes } from '../../store/claim-codes.ts'
-import type { Database } from '../../store/database.ts'
+import type { Database, Transaction } from '../../store/database.ts'
 import { findDevice, listDevicesToClaim } from '../../store/queries/devices.ts'
 import { ADMINS, PUBLIC, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
@@ -87,9 +87,17 @@ const Credentials = {
   description: 'What the device needs, told this once',
 }
 
+/** Ends every token of a device that was issued before a time, within the transaction. */
+export type RevokeDeviceTokens = (
+  tx: Transaction,
+  device: { readonly org: string; readonly sub: string; readonly beforeMs: number; readonly by: string },
+) => Promise<void>
+
 export interface ClaimRouteOptions {
   readonly db: Database
   readonly tokens: Tokens
+  /** Left out, no code can be made that revokes earlier tokens. */
+  readonly revokeDeviceTokens?: RevokeDeviceTokens | undefined
   readonly mqttPort?: (() => number | null) | undefined
   readonly mqttsPort?: (() => number | null) | undefined
 }
@@ -255,7 +263,10 @@ export function claimRoutes(app: Api, options: ClaimRouteOptions): void {
       },
     },
     async request =>
-      claims.use({ code: request.body.code, address: request.ip }, async (_tx, { org, deviceId }) => {
+      claims.use({ code: request.body.code, address: request.ip }, async (tx, { org, deviceId, revokes }) => {
+        if (revokes) {
+          await options.revokeDeviceTokens?.(tx, { org, sub: deviceId, beforeMs: Date.now(), by: deviceId })
+        }
         const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS })
         return credentialsOf(request, options, { org, deviceId, token })
       }),
@@ -267,6 +278,9 @@ export function claimRoutes(app: Api, options: ClaimRouteOptions): void {
     { expiresInSeconds = DAY_SECONDS, revokeEarlier = false }: Type.Static<typeof CodeWish>,
   ): Promise<ShownCode[]> {
     const { org } = principalOf(request)
+    if (revokeEarlier && options.revokeDeviceTokens === undefined) {
+      throw new TrackwireError('request_invalid', 'tokens cannot be revoked here; make the code without revokeEarlier')
+    }
     const target = deviceIds.length === 1 ? deviceIds[0]! : `${deviceIds.length} devices`
     const act = actOf(request, 'claim-code.create', target, { expiresInSeconds, revokeEarlier })
     return claims.issue({ org, deviceIds, act, ttlMs: expiresInSeconds * 1_000, revokes: revokeEarlier })

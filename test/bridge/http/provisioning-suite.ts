@@ -10,7 +10,12 @@ const CSV = { 'content-type': 'text/csv' }
 export function provisioningSuite(databaseUrl?: string): void {
   describe('provisioning', () => {
     let platform: HttpPlatform
-    const options: Partial<HttpAppOptions> = { mqttPort: () => 1_883, mqttsPort: () => 8_883 }
+    const revoked: string[] = []
+    const options: Partial<HttpAppOptions> = {
+      mqttPort: () => 1_883,
+      mqttsPort: () => 8_883,
+      revokeDeviceTokens: async (_tx, { org, sub }) => void revoked.push(`${org}/${sub}`),
+    }
     before(async () => {
       platform = await startHttpPlatform(options, databaseUrl)
     })
@@ -229,6 +234,16 @@ export function provisioningSuite(databaseUrl?: string): void {
       assert.equal((await ask('application/json', { devices: ['nobody'] })).body.code, 'device_unknown')
       assert.equal((await ask('application/json', { groups: ['empty'] })).body.code, 'payload_invalid')
       assert.equal((await ask('application/json', {})).body.code, 'payload_invalid')
+    })
+
+    it('claiming ends the earlier tokens of the device when it was asked for, and not otherwise', async (_, org) => {
+      const plain = await codeOf(org, 'a')
+      const ending = await codeOf(org, 'b', { revokeEarlier: true })
+      for (const { code } of [plain, ending]) assert.equal((await claim(code, '203.0.113.3')).statusCode, 200)
+      assert.deepEqual(
+        revoked.filter(device => device.startsWith(`${org}/`)),
+        [`${org}/b`],
+      )
     })
 
     it('a token of the claim is as long-lived as a registration’s', async (_, org) => {
