@@ -1,5 +1,6 @@
 import type { Client } from 'aedes'
 import type { Principal } from '../contract/index.ts'
+import type { DeviceCertificate } from './auth/client-certificate.ts'
 import type { Reader } from './auth/reader.ts'
 import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
@@ -31,6 +32,8 @@ export interface Connection extends Origin {
   /** The client id as the client sent it; `client.id` is the namespaced one. */
   readonly ownClientId: string
   readonly username: string | undefined
+  /** What it showed in the TLS handshake and was admitted by: the connection does not outlive it. */
+  readonly certificate: DeviceCertificate | undefined
   readonly connectedAtMs: number
   /** Times of this connection's forbidden publishes within the last minute. */
   forbiddenAtMs: number[]

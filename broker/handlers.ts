@@ -9,6 +9,8 @@ export interface Inbound<Name extends ChannelName> {
   readonly payload: PayloadOf<Name>
   readonly principal: Principal
   readonly receivedAt: number
+  /** Where the sender's connection comes from; undefined for a will that outlived its process. */
+  readonly address?: string | undefined
 }
 
 /** What is said of parts of a message that were refused or set aside. */

@@ -7,6 +7,7 @@ import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
+import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
 import type { SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -27,6 +28,7 @@ export interface BrokerPersistenceOptions {
   /** Whether a message that was on its way to a client may still be sent. */
   readonly mayReceive: (client: object, topic: string) => boolean
   readonly now: () => number
+  readonly limits: SessionLimitOptions
 }
 
 /**
@@ -62,8 +64,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #order = new ResumeOrder()
   /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
   readonly #arriving = new WeakMap<object, Set<number>>()
+  readonly limits: SessionLimits
 
-  constructor({ db, hasWill, sessions, mayReceive, now }: BrokerPersistenceOptions) {
+  constructor({ db, hasWill, sessions, mayReceive, now, limits }: BrokerPersistenceOptions) {
     const writes = new WriteQueue(db)
     super(writes)
     this.#db = db
@@ -72,6 +75,11 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     this.#sessions = sessions
     this.#mayReceive = mayReceive
     this.#now = now
+    const queued = (id: string) => super.outgoingStream({ id })
+    this.limits = new SessionLimits(
+      { db, writes, queued, dropSession: async id => void (await this.deleteSession(id)) },
+      limits,
+    )
   }
 
   override async setup(broker: unknown): Promise<void> {
@@ -80,11 +88,13 @@ export class BrokerPersistence extends AsyncLevelPersistence {
       this.#retained.set(packet.topic, packet)
     }
     const owners = await this.#storedOwners()
-    for (const id of await this.#storedClients()) {
+    const clients = await this.#storedClients()
+    for (const id of clients) {
       for (const subscription of await this.subscriptionsByClient({ id })) this.#subscriptions.add(id, subscription)
       if (!owners.has(id)) owners.set(id, null)
     }
     for (const [id, owner] of owners) this.#sessions.restore(id, owner, this.#now())
+    await this.limits.load(clients)
     await super.setup(broker)
   }
 
@@ -123,6 +133,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
           await this.#writes.clear({ gte: `${key}:`, lt: `${key};` })
         }
         await this.#writes.del(sessionKey(id))
+        await this.limits.ended(id)
       })(),
     ).finally(() => this.#leaving.delete(id))
     this.#leaving.set(id, work)
@@ -133,7 +144,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   override async cleanSubscriptions(client: { id: string }): Promise<void> {
     // Aedes takes what is queued out one by one, and leaves the rest when the client goes meanwhile.
     if (this.#sessions.delete(client.id)) await this.deleteSession(client.id)
-    else await super.cleanSubscriptions(client)
+    else {
+      await super.cleanSubscriptions(client)
+      await this.limits.ended(client.id)
+    }
   }
 
   override async subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]> {
@@ -176,8 +190,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   override async addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void> {
     const granted = subscriptions.filter(subscription => this.#granted.delete(subscription))
     for (const subscription of granted) this.#subscriptions.add(client.id, subscription)
-    if (granted.length > 0) this.#sessions.keep(client.id)
-    if (granted.length > 0) await super.addSubscriptions(client, granted)
+    if (granted.length === 0) return
+    this.#sessions.keep(client.id)
+    await super.addSubscriptions(client, granted)
+    await this.#finish(this.limits.stored(client.id))
   }
 
   override async removeSubscriptions(client: { id: string }, filters: string[]): Promise<void> {
@@ -196,6 +212,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
   override outgoingEnqueue(subscription: { clientId: string; qos: number }, packet: StoredPacket): Promise<void> {
     const qos = Math.min(packet.qos, subscription.qos)
+    this.limits.enqueued(subscription.clientId, packet)
     return super.outgoingEnqueue(subscription, qos === packet.qos ? packet : Object.assign({}, packet, { qos }))
   }
 
@@ -207,7 +224,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown> {
-    return this.#finish(super.outgoingClearMessageId(client, packet))
+    const cleared = await this.#finish(super.outgoingClearMessageId(client, packet))
+    if (cleared !== undefined) this.limits.cleared(client.id, cleared as StoredPacket)
+    return cleared
   }
 
   override async destroy(): Promise<void> {

@@ -1,12 +1,12 @@
 import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import type { SecureContextOptions } from 'node:tls'
 import type { Client } from 'aedes'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { MAX_PAYLOAD_BYTES, type Principal, TrackwireError } from '../contract/index.ts'
+import { DEFAULT_LIMITS, MAX_PAYLOAD_BYTES, NO_LIMITS, type Principal, TrackwireError } from '../contract/index.ts'
 import { deleteAbandonedSessions, SESSION_LIFETIME_MS } from './abandoned-sessions.ts'
 import {
   type Admission,
@@ -20,11 +20,13 @@ import {
 import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
+import type { CertificateDesk } from './auth/client-certificate.ts'
 import { endConnections } from './auth/end-connection.ts'
 import { currentPrincipal, LiveRights } from './auth/live-rights.ts'
 import { Newcomers } from './auth/newly-readable.ts'
 import { ParsedTopics, Reader } from './auth/reader.ts'
 import { renewTokens } from './auth/renew-token.ts'
+import { namesOnLists } from './auth/revocation-list.ts'
 import { AS_ISSUED, type Rights } from './auth/rights.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
@@ -40,7 +42,10 @@ import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { handleQueuedPackets, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
 import { IdentityClashes, type IdentityClashSettings } from './identity-clash.ts'
-import type { Accept, Listener } from './listeners/listener.ts'
+import { tooManyConnections } from './limits/connections-per-principal.ts'
+import { type Limits, openLimits } from './limits/limits.ts'
+import { PublishLimits } from './limits/publish-limits.ts'
+import type { Accept, Listener, Peer } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
@@ -55,11 +60,13 @@ export interface BrokerOptions {
   /** Sessions, queued and retained messages live in `<dataDirectory>/broker`. */
   readonly dataDirectory: string
   readonly verifyToken: VerifyToken
+  /** Which client certificates are let in beside what the CA says; left out, all that it signed. */
+  readonly certificates?: CertificateDesk | undefined
   readonly handlers: Handlers
   readonly logger: Logger
   readonly registry: Registry
-  /** Contract §7; off for benchmarks. What protects the process itself stays on. */
-  readonly limits: boolean
+  /** Contract §7: those shared with HTTP; `true` = the defaults; `false` = none but what protects the process itself. */
+  readonly limits: Limits | boolean
   /** What the database says of principals now; without it the token speaks for itself. */
   readonly rights?: Rights
   readonly clock?: Clock
@@ -85,6 +92,8 @@ export interface Broker {
   readonly publish: Publish
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
+  /** New TLS handshakes use this; connections that stand live on, but for those by certificates that the list names now. */
+  renewTls(tls: SecureContextOptions): void
   /** Stops accepting connections; those that stand live on. */
   stopAccepting(): void
   readonly connectionCount: number
@@ -115,19 +124,29 @@ const HEARTBEAT_MS = 15_000
 const MAX_CLIENT_ID_31 = 65_535
 /** Packets of one read that may wait for CONNACK; a read is 64 KiB at the most, so this is no limit in practice. */
 const CONNECT_QUEUE = 65_536
-const EXPIRED = { code: 'token_expired', message: 'the token has expired; connect again with a new one' } as const
+const TOKEN_EXPIRED = { code: 'token_expired', message: 'the token has expired; connect again with a new one' } as const
+const CERTIFICATE_EXPIRED = {
+  code: 'certificate_expired',
+  message: 'the client certificate has expired; this device needs another one',
+} as const
+const CERTIFICATE_REVOKED = {
+  code: 'certificate_revoked',
+  message: 'the client certificate was revoked; this device needs another one',
+} as const
 
 /** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { logger, limits, rights = AS_ISSUED, clock = SYSTEM_CLOCK } = options
+  const { logger, registry, rights = AS_ISSUED, clock = SYSTEM_CLOCK } = options
   const { now } = clock
+  const limits = limitsOf(options)
   const connections = new Connections()
-  const metrics = brokerMetrics(options.registry, connections)
+  const metrics = brokerMetrics(registry, connections)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
   const admissions = new WeakMap<Client, Admission | ConnectRefused>()
   /** Clients that are authenticated, but not yet in Aedes' table. */
   const pending = new Map<string, Client>()
   const origins = new WeakMap<Duplex, Origin>()
+  const peers = new WeakMap<Duplex, Peer>()
   const topics = new ParsedTopics()
   const streams = new Set<Duplex>()
   let connectionIds = 0
@@ -146,6 +165,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return connection?.reader.mayReceive(topic, connection.grantedQos.of(topic)) ?? true
     },
     now,
+    limits: {
+      ...limits,
+      logger,
+      tell: (principal, notice) => tell(principal, notice),
+      isConnected: clientId => clientOf(clientId) !== undefined,
+    },
   })
 
   const bus = new Bus()
@@ -166,7 +191,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       }
       // Nothing more is read of a stranger; Aedes resumes after CONNACK.
       readingOf(client).pause()
-      admit(packet, options.verifyToken)
+      const { verifyToken, certificates } = options
+      admit(packet, { verifyToken, certificates, shown: peers.get(client.conn)?.certificate })
         .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
         .then(admission => {
           admissions.set(client, admission)
@@ -177,7 +203,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       // Gone meanwhile: its 'close' will not come a second time.
       if (client.conn.destroyed) return done(null, false)
       try {
-        const admission = admissions.get(client)
+        const admission = withinConnections(client, admissions.get(client))
         if (admission === undefined) throw new ConnectRefused(CONNACK.notAuthorized, 'unknown', 'not admitted')
         if (admission instanceof ConnectRefused) throw admission
         enter(client, admission, principalOnEntry(admission, rights))
@@ -202,7 +228,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const end = endConnections(tell, metrics)
   const expiry = new TokenExpiry({
     tell,
-    end: connection => end(connection, EXPIRED),
+    end: connection => end(connection, expiredBy(connection)),
     clock,
   })
   const live = new LiveRights({
@@ -226,7 +252,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const subscribePath = authorizeSubscribe({
     connections,
     tell,
-    limits,
+    maxSubscriptions: limits.settings.subscriptionsPerConnection,
     grant: subscription => persistence.grant(subscription),
     drop: forgetFilter,
   })
@@ -237,9 +263,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     now,
     settings: options.identityClash,
   })
+  const publishLimits = new PublishLimits({
+    ...limits,
+    messagesPerSecond: limits.settings.messagesPerSecond,
+    tell,
+    logger,
+  })
   const publishPath = authorizePublish({
     connections,
     clashes,
+    limits: publishLimits,
     handlers: options.handlers,
     renewToken: renewTokens({ verifyToken: options.verifyToken, rights, live, expiry, connections }),
     tell,
@@ -248,16 +281,39 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     now,
   })
 
-  function hasWill(clientId: string): boolean {
-    // The one being set up comes first: it is the successor of the one in Aedes' table.
+  /** The one being set up comes first: it is the successor of the one in Aedes' table. */
+  function clientOf(clientId: string): Client | undefined {
     const { clients } = aedes as unknown as { clients: Record<string, Client> }
-    const client = (pending.get(clientId) ?? clients[clientId]) as { closed: boolean; will: object | null } | undefined
+    return pending.get(clientId) ?? clients[clientId]
+  }
+
+  function hasWill(clientId: string): boolean {
+    const client = clientOf(clientId) as { closed: boolean; will: object | null } | undefined
     return client !== undefined && !client.closed && client.will !== null
+  }
+
+  /** The newest of too many is refused: whoever is connected stays. */
+  function withinConnections(client: Client, admission: Admission | ConnectRefused | undefined) {
+    if (admission === undefined || admission instanceof ConnectRefused) return admission
+    const { connectionsPerPrincipal } = limits.settings
+    const held = connections.ofPrincipal(admission.issued)
+    const refusal = tooManyConnections(held, client.id, connectionsPerPrincipal)
+    if (refusal === null) return admission
+    limits.metrics.connectionsRefused.inc({
+      reason: 'principal',
+      transport: origins.get(client.conn)?.transport ?? 'tcp',
+    })
+    tell(admission.issued, refusal)
+    return new ConnectRefused(CONNACK.serverUnavailable, refusal.code, refusal.message)
   }
 
   function forgetFilter(client: Client, ...filters: string[]): void {
     if (client.clean) return
     persistence.removeSubscriptions(client, filters).catch(error => logger.error({ err: error }, 'session not stored'))
+  }
+
+  function expiredBy({ certificate }: Connection) {
+    return certificate !== undefined && certificate.validToMs <= now() ? CERTIFICATE_EXPIRED : TOKEN_EXPIRED
   }
 
   function dropSubscriptions({ client }: Connection, filters: readonly string[]): void {
@@ -274,7 +330,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     }
   }
 
-  function enter(client: Client, { issued, ownClientId, username }: Admission, principal: Principal): void {
+  function enter(
+    client: Client,
+    { issued, ownClientId, username, certificate }: Admission,
+    principal: Principal,
+  ): void {
     connectionIds += 1
     const connection: Connection = {
       id: connectionIds,
@@ -286,6 +346,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       renewing: undefined,
       ownClientId,
       username,
+      certificate,
       ...origins.get(client.conn)!,
       connectedAtMs: now(),
       forbiddenAtMs: [],
@@ -300,9 +361,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     connections.add(connection)
     if (!client.clean) sessions.begin(connection)
     pending.set(client.id, client)
+    limits.connections.admitted(client.conn)
     expiry.watch(connection)
     client.conn.once('close', () => {
       connections.remove(connection)
+      publishLimits.forget(connection)
+      if (!client.clean) persistence.limits.left(client.id)
       sessions.end(connection, now())
       clashes.left(connection)
       settled(client)
@@ -323,6 +387,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     logger.debug({ client: client.id, transport: connection.transport }, 'connected')
     // First of all, so that what the device says of itself comes after it.
     status.connected(connection)
+    if (!client.clean) persistence.limits.returned(client.id).catch(error => logger.error({ err: error }, 'not told'))
     // What the session held is in Aedes' table now; rights may have changed since it was looked at.
     connection.granting.clear()
     live.subscribed(connection)
@@ -361,9 +426,18 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     logger,
   })
 
+  const forgetRevoked = options.certificates?.onRevoked(revoked => {
+    for (const connection of connections.ofPrincipal({ org: revoked.org, sub: revoked.deviceId })) {
+      if (connection.certificate?.fingerprint === revoked.fingerprint)
+        end(connection, { ...CERTIFICATE_REVOKED, isCut: true })
+    }
+  })
+
   const listeners: Listener[] = []
-  const accept: Accept = (stream, transport, request) => {
-    origins.set(stream, { transport, address: (request?.socket ?? (stream as Socket)).remoteAddress })
+  const accept: Accept = (stream, transport, peer = {}) => {
+    origins.set(stream, { transport, address: peer.address })
+    peers.set(stream, peer)
+    limits.connections.begin(stream, peer.request)
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
@@ -378,6 +452,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       )
     })
   }
+  const onHandshakeFailed = (error: Error, address: string | undefined) => {
+    metrics.connectRefused.inc({ reason: 'tls_handshake' })
+    logger.debug({ peer: address, reason: error.message }, 'TLS handshake failed')
+  }
   const stopAccepting = () => {
     for (const listener of listeners.splice(0)) listener.stop()
   }
@@ -389,15 +467,24 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       const addresses: string[] = []
       for (const options of [tcp, tls]) {
         if (options === undefined) continue
-        const listener = await listenTcp(options, accept)
+        const listener = await listenTcp({ onHandshakeFailed, ...options }, limits.connections, accept)
         listeners.push(listener)
         addresses.push(listener.address)
       }
       if (webSocket) {
         const maxFrameBytes = 2 * (MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
-        listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, accept))
+        listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, limits.connections, accept))
       }
       return addresses
+    },
+    renewTls(tls) {
+      for (const listener of listeners) listener.renewTls?.(tls)
+      const revoked = namesOnLists([tls.crl ?? []].flat().join('\n'))
+      for (const connection of connections.all()) {
+        const { certificate } = connection
+        if (certificate !== undefined && revoked.has(certificate.listedAs))
+          end(connection, { ...CERTIFICATE_REVOKED, isCut: true })
+      }
     },
     stopAccepting,
     get connectionCount() {
@@ -414,6 +501,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       closing ??= (async () => {
         stopAccepting()
         live.close()
+        publishLimits.close()
+        forgetRevoked?.()
         expiry.close()
         stopDeletingSessions()
         status.close()
@@ -426,6 +515,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return closing
     },
   }
+}
+
+function limitsOf({ limits, registry, logger }: BrokerOptions): Limits {
+  if (typeof limits === 'object') return limits
+  return openLimits({ settings: limits ? DEFAULT_LIMITS : NO_LIMITS, registry, logger })
 }
 
 function unavailable(error: Error): ConnectRefused {

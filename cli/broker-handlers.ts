@@ -36,7 +36,9 @@ export function brokerHandlers(ingest: Ingest, logger: Logger): Handlers {
       const notices = repairNotices(message, [result])
       return notices.length > 0 ? notices.map(({ code, message }) => ({ code, message })) : 'swallow'
     },
-    mayForwardUnstored: ({ params, payload }) => ingest.trustsClock(params.org!, params.deviceId!, payload.timestamp),
+    mayForwardUnstored: message =>
+      ingest.isAdmitted(origin(message)) &&
+      ingest.trustsClock(message.params.org!, message.params.deviceId!, message.payload.timestamp),
     locationBatch: async message => {
       const results = await ingest.fixes({ ...origin(message), fixes: message.payload })
       return [...results.flatMap(refusalOf), ...repairNotices(message, results)]
@@ -65,7 +67,7 @@ export function brokerHandlers(ingest: Ingest, logger: Logger): Handlers {
   }
 }
 
-function origin({ params, principal, receivedAt }: Inbound<ChannelName>) {
+function origin({ params, principal, receivedAt, address }: Inbound<ChannelName>) {
   const deviceId = params.deviceId!
   // A valid device token registers its own device on first use; other devices exist by registration.
   return {
@@ -73,6 +75,7 @@ function origin({ params, principal, receivedAt }: Inbound<ChannelName>) {
     deviceId,
     receivedAt,
     registers: principal.role === 'device' && principal.sub === deviceId,
+    from: { sub: principal.sub, role: principal.role, address },
   }
 }
 

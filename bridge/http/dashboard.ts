@@ -33,6 +33,8 @@ export async function serveDashboard(
         reply.header('content-security-policy', policy)
       },
     })
+    // The page that takes claim codes: they are in its fragment, so it is at one URL for all of them.
+    scope.get('/claim', (_request, reply) => reply.sendFile('claim.html'))
   })
 }
 

@@ -9,6 +9,12 @@ import {
   TrackwireError,
 } from '../../contract/index.ts'
 import { namespacedClientId } from '../client-namespace.ts'
+import {
+  type CertificateDesk,
+  type DeviceCertificate,
+  principalOfCertificate,
+  type ShownCertificate,
+} from './client-certificate.ts'
 import { currentPrincipal } from './live-rights.ts'
 import type { Rights } from './rights.ts'
 
@@ -35,6 +41,8 @@ export interface Admission {
   readonly ownClientId: string
   readonly username: string | undefined
   readonly will: ConnectPacket['will']
+  /** The client certificate that vouches for it. */
+  readonly certificate: DeviceCertificate | undefined
 }
 
 /** Who the sender of a will was, kept with it: it may be published after a restart. */
@@ -48,15 +56,24 @@ export interface WillSender {
 
 const MAX_CLIENT_ID_LENGTH = 256
 
+/** By what a client may prove who it is. */
+export interface Proofs {
+  readonly verifyToken: VerifyToken
+  /** What it showed in the TLS handshake. */
+  readonly shown?: ShownCertificate | undefined
+  readonly certificates?: CertificateDesk | undefined
+}
+
 /**
- * The first checks of a CONNECT: client id, token. The client id in the packet becomes the namespaced one.
+ * The first checks of a CONNECT: client id, certificate and token. The client id in the packet becomes the namespaced one.
  * @throws ConnectRefused
  */
-export async function admit(packet: ConnectPacket, verifyToken: VerifyToken): Promise<Admission> {
+export async function admit(packet: ConnectPacket, proofs: Proofs): Promise<Admission> {
   const ownClientId = checkClientId(packet)
-  const issued = await checkToken(packet, verifyToken)
+  const certificate = proofs.shown?.device ?? undefined
+  const issued = await checkIdentity(packet, proofs, certificate)
   ;(packet as { clientId: string }).clientId = namespacedClientId(issued, ownClientId)
-  return { issued, ownClientId, username: packet.username, will: packet.will }
+  return { issued, ownClientId, username: packet.username, will: packet.will, certificate }
 }
 
 /**
@@ -96,10 +113,52 @@ function checkClientId({ clientId = '', clean, protocolVersion }: ConnectPacket)
   return clientId
 }
 
-async function checkToken({ password, username }: ConnectPacket, verifyToken: VerifyToken): Promise<Principal> {
-  // A device that cannot send a password may send the token as its user name.
-  const token = password !== undefined && password.length > 0 ? password.toString() : (username ?? '')
-  if (token === '') throw new ConnectRefused(CONNACK.notAuthorized, 'token_missing', 'no token was sent')
+/** A certificate alone is the device that it names; with a token too, both have to name the same one. */
+async function checkIdentity(
+  packet: ConnectPacket,
+  { verifyToken, shown, certificates }: Proofs,
+  certificate: DeviceCertificate | undefined,
+): Promise<Principal> {
+  const token = tokenOf(packet, certificate !== undefined)
+  if (certificate === undefined) {
+    if (token !== '') return checkToken(token, verifyToken)
+    if (shown?.device === null) throw new ConnectRefused(CONNACK.notAuthorized, shown.reason, shown.message)
+    throw new ConnectRefused(CONNACK.notAuthorized, 'token_missing', 'no token was sent')
+  }
+  try {
+    certificates?.admit(certificate)
+  } catch (error) {
+    if (!(error instanceof TrackwireError)) throw error
+    throw new ConnectRefused(CONNACK.notAuthorized, error.code, error.message)
+  }
+  const device = principalOfCertificate(certificate)
+  if (token === '') return device
+  const principal = await checkToken(token, verifyToken)
+  if (principal.org !== device.org || principal.sub !== device.sub || principal.role !== 'device') {
+    throw new ConnectRefused(
+      CONNACK.notAuthorized,
+      'certificate_mismatch',
+      `the token is not of ${device.org}/${device.sub}, the device that the client certificate names`,
+    )
+  }
+  return upToCertificate(principal, certificate)
+}
+
+/** What the token allows, for no longer than the certificate is good. */
+export function upToCertificate(principal: Principal, certificate: DeviceCertificate | undefined): Principal {
+  if (certificate === undefined || principal.expiresAtMs <= certificate.validToMs) return principal
+  return { ...principal, expiresAtMs: certificate.validToMs }
+}
+
+const LOOKS_LIKE_JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+/** A device that cannot send a password may send the token as its user name; beside a certificate, other user names mean nothing. */
+function tokenOf({ password, username = '' }: ConnectPacket, hasCertificate: boolean): string {
+  if (password !== undefined && password.length > 0) return password.toString()
+  return hasCertificate && !LOOKS_LIKE_JWT.test(username) ? '' : username
+}
+
+async function checkToken(token: string, verifyToken: VerifyToken): Promise<Principal> {
   try {
     return await verifyToken(token)
   } catch (error) {

@@ -1,6 +1,6 @@
 import { TrackwireError } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
-import type { VerifyToken } from './admit.ts'
+import { upToCertificate, type VerifyToken } from './admit.ts'
 import { currentPrincipal, type LiveRights } from './live-rights.ts'
 import type { Rights } from './rights.ts'
 import type { TokenExpiry } from './token-expiry.ts'
@@ -22,7 +22,7 @@ export function renewTokens(options: {
   const { verifyToken, rights, live, expiry, connections } = options
 
   async function renew(connection: Connection, token: string): Promise<void> {
-    const issued = await verifyToken(token.trim())
+    const issued = upToCertificate(await verifyToken(token.trim()), connection.certificate)
     const { org, sub } = connection.principal
     if (issued.org !== org || issued.sub !== sub) {
       throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 import { precompress } from './precompress.ts'
@@ -19,6 +20,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1_200,
     assetsInlineLimit: 0,
     rolldownOptions: {
+      input: ['index.html', 'claim.html'].map(page => join(import.meta.dirname, page)),
       // Compressing takes most of the build, and is meant to.
       checks: { pluginTimings: false },
       treeshake: {

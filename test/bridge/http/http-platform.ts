@@ -5,6 +5,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import pino from 'pino'
 import { Registry } from 'prom-client'
 import {
+  Certificates,
   createAccounts,
   createHttpApp,
   createTokens,
@@ -93,8 +94,11 @@ async function start(
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: 0 })
   releases.push(() => ingest.close())
   await ingest.announce(async () => {})
+  const certificates = await Certificates.open({ db, logger })
+  releases.push(() => certificates.close())
   const app = await createHttpApp({
     db,
+    certificates,
     ingest,
     tokens,
     keys,
