@@ -8,9 +8,13 @@ export {
   type Session,
   setPassword,
 } from './auth/accounts.ts'
+export type { ClaimMapping } from './auth/claim-mapping.ts'
 export { type AccessAnswer, explainAccess, explainAccessOf } from './auth/explain-access.ts'
-export { openSigningKeys, rotateSigningKey, type SigningKeys } from './auth/signing-keys.ts'
+export { type OutsideKeys, startOutsideKeys } from './auth/outside-keys.ts'
+export { type KeyView, openSigningKeys, type SigningKeys } from './auth/signing-keys.ts'
+export type { OutsideIssuer } from './auth/token-issuers.ts'
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
+export { watchSigningKeys } from './auth/watch-keys.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
 export { readTime } from './http/query.ts'
 export type { HealthCheck, PartHealth } from './http/routes/health.ts'

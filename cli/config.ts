@@ -1,5 +1,13 @@
 import { LIMIT_SETTINGS, unknownLimits } from './limit-settings.ts'
 import {
+  type IdentityProvider,
+  jwksUrl,
+  organisation,
+  readIdentityProvider,
+  roleMap,
+  sharedSecret,
+} from './identity-provider.ts'
+import {
   BadSetting,
   choice,
   integer,
@@ -39,6 +47,21 @@ export const SETTINGS = {
   ),
   httpPort: port('TRACKWIRE_HTTP_PORT', '8080', 'HTTP API, dashboard, MQTT over WebSocket at /mqtt; 0, off'),
   databaseUrl: optional(url('DATABASE_URL', '', 'PostgreSQL 13+; embedded when unset', ['postgres:', 'postgresql:'])),
+  jwksUrl: jwksUrl('TRACKWIRE_JWKS_URL', 'key set of an outside identity provider; own tokens stay valid'),
+  jwtIssuer: optional(text('TRACKWIRE_JWT_ISSUER', '', 'iss of its tokens, exactly; needed with a key set')),
+  jwtAudience: optional(text('TRACKWIRE_JWT_AUDIENCE', '', 'what its tokens must bear in aud; none = not looked at')),
+  jwtSecret: sharedSecret('TRACKWIRE_JWT_SECRET', 'in place of a key set: HS256 tokens, at least 32 bytes'),
+  jwtSubClaim: text('TRACKWIRE_JWT_SUB_CLAIM', 'sub', 'its claim that holds the user id'),
+  jwtOrgClaim: text('TRACKWIRE_JWT_ORG_CLAIM', 'org', 'its claim that names the organisation'),
+  jwtOrg: optional(
+    organisation('TRACKWIRE_JWT_ORG', '', 'one organisation for all of its tokens, in place of a claim'),
+  ),
+  jwtRoleClaim: text('TRACKWIRE_JWT_ROLE_CLAIM', 'role', 'its claim with role names, like realm_access.roles'),
+  jwtRoleMap: roleMap(
+    'TRACKWIRE_JWT_ROLE_MAP',
+    'its roles and ours, first match counts: fleet-admin=admin,ops=dispatcher',
+  ),
+  platformOrg: organisation('TRACKWIRE_PLATFORM_ORG', 'demo', 'whose administrators look after the signing keys'),
   allowedOrigins: list('TRACKWIRE_ALLOWED_ORIGINS', '', 'other origins for CORS and WebSocket, comma separated'),
   ...LIMIT_SETTINGS,
   deviceAdoption: choice(
@@ -69,15 +92,15 @@ export const SETTINGS = {
 const NOT_SERVED: readonly Setting<undefined>[] = [
   notServed('REDIS_URL', 'several nodes are not served yet; unset it to run one node'),
   notServed('TRACKWIRE_TRACKERS', 'native tracker protocols are not served yet; unset it'),
-  notServed('TRACKWIRE_JWKS_URL', 'outside identity providers are not served yet; unset it to use own keys'),
-  notServed('TRACKWIRE_JWT_ISSUER', 'outside identity providers are not served yet; unset it'),
-  notServed('TRACKWIRE_JWT_AUDIENCE', 'outside identity providers are not served yet; unset it'),
 ]
 
 type Values = {
   readonly [Key in keyof typeof SETTINGS]: (typeof SETTINGS)[Key] extends Setting<infer Value> ? Value : never
 }
-export type Config = Values & { readonly tls: (TlsMaterial & { readonly paths: TlsPaths }) | undefined }
+export type Config = Values & {
+  readonly tls: (TlsMaterial & { readonly paths: TlsPaths }) | undefined
+  readonly identityProvider: IdentityProvider | undefined
+}
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** All that is wrong with the configuration, together. */
@@ -107,9 +130,10 @@ export function readConfig(environment: Environment): Config {
   for (const setting of NOT_SERVED) readSetting(setting as Setting<unknown>, environment, problems)
   problems.push(...unknownLimits(environment))
   const tls = readTls(values as Values, problems)
+  const identityProvider = readIdentityProvider(values as Values, problems)
   problems.push(...contradictions(values as Values))
   if (problems.length > 0) throw new ConfigError(problems)
-  return Object.freeze({ ...(values as Values), tls })
+  return Object.freeze({ ...(values as Values), tls, identityProvider })
 }
 
 /** Variables that look like ours but are none: most often a slip of the pen. */

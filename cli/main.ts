@@ -34,6 +34,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/device.ts')).deviceCommand,
   },
   {
+    name: 'keys',
+    summary: 'list, rotate and retire the keys that sign tokens',
+    load: async () => (await import('./commands/keys.ts')).keysCommand,
+  },
+  {
     name: 'sim',
     summary: 'simulate devices that behave like firmware, against any broker',
     load: async () => (await import('./commands/sim.ts')).simulatorCommand,

@@ -19,6 +19,7 @@ import {
   type PartHealth,
   startIngest,
   type Tokens,
+  watchSigningKeys,
 } from '../bridge/index.ts'
 import { type Broker, openLimits, startBroker } from '../broker/index.ts'
 import { compileAll } from '../contract/index.ts'
@@ -26,6 +27,7 @@ import { brokerHandlers } from './broker-handlers.ts'
 import type { Config } from './config.ts'
 import { limitSettingsOf } from './limit-settings.ts'
 import { Releasers } from './releasers.ts'
+import { startIdentityProvider } from './start-identity-provider.ts'
 import { httpsOptions, mqttsOptions } from './tls/tls-files.ts'
 import { watchTls } from './tls/watch-tls.ts'
 import { VERSION } from './version.ts'
@@ -73,7 +75,9 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const limits = openLimits({ settings: limitSettingsOf(config), trustedProxies, registry, logger })
   logger.info({ connectionsTotal: limits.settings.connectionsTotal }, 'connections that are held at the most')
   const keys = await openSigningKeys(dataDirectory)
-  const tokens = createTokens(keys)
+  const watch = watchSigningKeys(keys, logger)
+  releasers.add('signing keys', () => watch.close())
+  const tokens = createTokens(keys, { outside: await startIdentityProvider(config, logger, releasers) })
   const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
   releasers.add('database', () => db.close())
   await migrate(db)
@@ -110,6 +114,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     certificates,
     tokens,
     keys,
+    platformOrg: config.platformOrg,
     accounts,
     logger,
     registry,

@@ -34,6 +34,8 @@ export interface Principal {
   readonly acl: readonly AclRule[]
   readonly expiresAtMs: number
   readonly jti: string | undefined
+  /** Who issued the token, when it was not us: an outside identity provider. */
+  readonly issuer?: string | undefined
 }
 
 /** Brings validated claims into a principal. */

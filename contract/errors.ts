@@ -102,6 +102,11 @@ export const ERRORS = {
     retry: false,
     meaning: 'Lines of the import cannot be used; `errors` says which and why, and nothing was imported.',
   },
+  identity_provider_unavailable: {
+    status: 503,
+    retry: true,
+    meaning: 'The keys of the identity provider cannot be fetched right now, so its tokens cannot be checked.',
+  },
   credentials_wrong: { status: 401, retry: false, meaning: 'User name or password is wrong.' },
   too_many_attempts: {
     status: 429,

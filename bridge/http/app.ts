@@ -36,6 +36,7 @@ import { fenceRoutes } from './routes/fences.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
+import { keyRoutes } from './routes/keys.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
@@ -55,6 +56,8 @@ export interface HttpAppOptions {
   readonly ingest: Ingest
   readonly tokens: Tokens
   readonly keys: SigningKeys
+  /** Whose administrators look after what concerns all organisations; `demo`, which the first start makes, when left out. */
+  readonly platformOrg?: string | undefined
   readonly accounts: Accounts
   readonly logger: Logger
   readonly registry: Registry
@@ -134,6 +137,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   setAsideRoutes(api, options)
   auditRoutes(api, options)
   connectionRoutes(api, options)
+  keyRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)

@@ -101,7 +101,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
 
 /** Routes whose body may be left out; the plugin marks every body as required. */
 const OPTIONAL_BODY =
-  /\/(sos\/\{alertId\}\/(acknowledge|escalate|resolve)|incidents\/\{incidentId\}\/(acknowledge|close))$/
+  /\/(admin\/keys\/rotate|sos\/\{alertId\}\/(acknowledge|escalate|resolve)|incidents\/\{incidentId\}\/(acknowledge|close))$/
 
 type Documented =
   Extract<SwaggerTransformObject, (...args: never) => unknown> extends (argument: infer A) => unknown ? A : never

@@ -163,7 +163,10 @@ async function checkToken(token: string, verifyToken: VerifyToken): Promise<Prin
     return await verifyToken(token)
   } catch (error) {
     const reason = error instanceof TrackwireError ? error.code : 'token_invalid'
-    throw new ConnectRefused(CONNACK.badCredentials, reason, (error as Error).message)
+    // Not the token's fault: a client shall come again with it.
+    const passes = error instanceof TrackwireError && error.status === 503
+    const returnCode = passes ? CONNACK.serverUnavailable : CONNACK.badCredentials
+    throw new ConnectRefused(returnCode, reason, (error as Error).message)
   }
 }
 

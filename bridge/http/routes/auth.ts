@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { TrackwireError } from '../../../contract/index.ts'
 import type { Account, Accounts, Session } from '../../auth/accounts.ts'
-import type { SigningKeys } from '../../auth/signing-keys.ts'
+import { JWKS_MAX_AGE_SECONDS, type SigningKeys } from '../../auth/signing-keys.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import { recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
@@ -143,26 +143,30 @@ export function authRoutes(
       schema: {
         operationId: 'mintSocketToken',
         summary: 'A token of the same principal for MQTT, good for 24 h',
+        description: 'For a token of an outside identity provider it is good no longer than that one.',
         tags: ['auth'],
         response: { 200: SocketToken, ...problems() },
       },
     },
     async request => {
-      const { sub, org, role, devices, groups, acl, jti } = principalOf(request)
+      const { sub, org, role, devices, groups, acl, jti, issuer, expiresAtMs } = principalOf(request)
       if (jti === SOCKET_JTI) {
         throw new TrackwireError('forbidden', 'this is a socket token already; ask with the access token of the log-in')
       }
+      // Whom the identity provider lets go must not stay for a day.
+      const left = issuer === undefined ? SOCKET_TTL_SECONDS : Math.floor((expiresAtMs - Date.now()) / 1_000)
+      const ttlSeconds = Math.max(0, Math.min(SOCKET_TTL_SECONDS, left))
       const token = await tokens.mint({
         sub,
         org,
         role,
-        ttlSeconds: SOCKET_TTL_SECONDS,
+        ttlSeconds,
         jti: SOCKET_JTI,
         ...(devices.size > 0 && { devices: [...devices] }),
         ...(groups.length > 0 && { groups }),
         ...(acl.length > 0 && { acl: [...acl] }),
       })
-      return { token, tokenType: 'Bearer', expiresIn: SOCKET_TTL_SECONDS }
+      return { token, tokenType: 'Bearer', expiresIn: ttlSeconds }
     },
   )
 
@@ -187,7 +191,7 @@ export function authRoutes(
       },
     },
     async (_request, reply) => {
-      reply.header('cache-control', 'public, max-age=300')
+      reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`)
       return keys.jwks()
     },
   )
