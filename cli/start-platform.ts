@@ -81,7 +81,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
   releasers.add('database', () => db.close())
   await migrate(db)
-  const accounts = createAccounts(db)
+  const accounts = createAccounts(db, { registry })
   const firstAccount = (await ensureFirstAccount(db)) ?? undefined
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.

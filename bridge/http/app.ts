@@ -18,6 +18,7 @@ import { readJsonBodies } from './json-body.ts'
 import { limitRequests, type RequestLimits } from './limit-requests.ts'
 import { describeApi } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
+import { createRefreshCookies } from './refresh-cookie.ts'
 import { recordRequests, requestIdOf } from './request-log.ts'
 import { adminAccessRoutes } from './routes/admin-access.ts'
 import { alertRoutes } from './routes/alerts.ts'
@@ -37,6 +38,7 @@ import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { loginCodeRoutes } from './routes/login-codes.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
@@ -116,7 +118,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
 
   await describeApi(app, options.version)
   const api = app as unknown as Api
-  authRoutes(api, options)
+  const cookies = createRefreshCookies({ secure: tls !== undefined, allowedOrigins: options.allowedOrigins })
+  authRoutes(api, { ...options, cookies })
+  loginCodeRoutes(api, options)
   adminAccessRoutes(api, options)
   trackingRoutes(api, options)
   deviceRoutes(api, options)
@@ -141,7 +145,8 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)
-  if (dashboardDirectory !== undefined) await serveDashboard(app, { directory: dashboardDirectory, mapTileUrl })
+  if (dashboardDirectory !== undefined)
+    await serveDashboard(app, { directory: dashboardDirectory, mapTileUrl, secure: tls !== undefined })
 
   await app.ready()
   return app

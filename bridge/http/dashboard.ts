@@ -10,9 +10,8 @@ const HASHED_FOLDER = /[\\/]assets[\\/]/
 /** Serves the built dashboard at `/`. */
 export async function serveDashboard(
   app: FastifyInstance,
-  { directory, mapTileUrl }: { directory: string; mapTileUrl: string | undefined },
+  { directory, mapTileUrl, secure }: { directory: string; mapTileUrl: string | undefined; secure: boolean },
 ): Promise<void> {
-  const policy = dashboardPolicy(mapTileUrl)
   await app.register(async scope => {
     scope.addHook('onRoute', route => {
       route.config = { ...route.config, access: PUBLIC }
@@ -30,7 +29,7 @@ export async function serveDashboard(
           HASHED_FOLDER.test(path.slice(join(directory).length)) ? 'public, max-age=31536000, immutable' : 'no-cache',
         )
         // Scripts too: a worker is ruled by the policy of its own file, and the map's workers load tiles.
-        reply.header('content-security-policy', policy)
+        reply.header('content-security-policy', dashboardPolicy(mapTileUrl, reply.request.headers.host, secure))
       },
     })
     // The page that takes claim codes: they are in its fragment, so it is at one URL for all of them.
