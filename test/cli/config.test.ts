@@ -27,6 +27,8 @@ test('without any variable the defaults of the contract hold', () => {
   assert.match(config.dataDirectory, /[\\/]data$/)
 })
 
+const PROVIDER = { TRACKWIRE_JWKS_URL: 'https://id.example/jwks', TRACKWIRE_JWT_ISSUER: 'https://id.example' }
+
 const ACCEPTED: readonly [name: string, environment: Record<string, string>, key: string, value: unknown][] = [
   ['port 0 is any free port', { TRACKWIRE_MQTT_PORT: '0' }, 'mqttPort', 0],
   ['a port may be off', { TRACKWIRE_MQTT_PORT: 'off' }, 'mqttPort', 'off'],
@@ -102,6 +104,28 @@ const REFUSED: readonly [name: string, environment: Record<string, string>, prob
     { REDIS_URL: 'redis://127.0.0.1' },
     /REDIS_URL: several nodes are not served yet/,
   ],
+  [
+    'a key set over plain HTTP',
+    { ...PROVIDER, TRACKWIRE_JWKS_URL: 'http://id.example/jwks' },
+    /TRACKWIRE_JWKS_URL: not a URL that begins with https/,
+  ],
+  [
+    'a key set on a host that only begins like the loopback',
+    { ...PROVIDER, TRACKWIRE_JWKS_URL: 'http://127.0.0.1.evil.example/jwks' },
+    /TRACKWIRE_JWKS_URL: not a URL/,
+  ],
+  [
+    'a key set without an issuer',
+    { TRACKWIRE_JWKS_URL: 'https://id.example/jwks' },
+    /TRACKWIRE_JWKS_URL needs TRACKWIRE_JWT_ISSUER/,
+  ],
+  ['an issuer without keys', { TRACKWIRE_JWT_ISSUER: 'x' }, /TRACKWIRE_JWT_ISSUER is about an identity provider/],
+  ['an audience without keys', { TRACKWIRE_JWT_AUDIENCE: 'x' }, /TRACKWIRE_JWT_AUDIENCE is about an identity provider/],
+  ['a short secret', { TRACKWIRE_JWT_SECRET: 'x'.repeat(31) }, /TRACKWIRE_JWT_SECRET: shorter than 32 bytes/],
+  ['a secret beside a key set', { ...PROVIDER, TRACKWIRE_JWT_SECRET: 'x'.repeat(32) }, /exclude each other/],
+  ['a role that does not exist', { ...PROVIDER, TRACKWIRE_JWT_ROLE_MAP: 'ops=boss' }, /"ops=boss" maps no role/],
+  ['a role map that is no JSON', { ...PROVIDER, TRACKWIRE_JWT_ROLE_MAP: '{ops}' }, /neither JSON/],
+  ['an organisation with a slash', { ...PROVIDER, TRACKWIRE_JWT_ORG: 'a/b' }, /"a\/b" is not 1 to 63/],
   ['an unknown log level', { TRACKWIRE_LOG_LEVEL: 'loud' }, /"loud" is not one of/],
 ]
 
@@ -112,6 +136,36 @@ for (const [name, environment, problem] of REFUSED) {
       (error: Error) => error instanceof ConfigError && problem.test(error.message),
     ))
 }
+
+test('an identity provider is read with its mapping, roles in the order of the map', () => {
+  const list = { ...PROVIDER, TRACKWIRE_JWT_ROLE_MAP: 'fleet-admin=admin, a=b=dispatcher', TRACKWIRE_JWT_ORG: 'acme' }
+  assert.deepEqual(readConfig(list).identityProvider, {
+    issuer: 'https://id.example',
+    audience: undefined,
+    mapping: {
+      subClaim: 'sub',
+      org: { fixed: 'acme' },
+      roleClaim: 'role',
+      roles: [
+        ['fleet-admin', 'admin'],
+        ['a=b', 'dispatcher'],
+      ],
+    },
+    trust: { jwksUrl: 'https://id.example/jwks' },
+  })
+  const json = { ...PROVIDER, TRACKWIRE_JWT_ROLE_MAP: '{"fleet-admin": "admin"}' }
+  assert.deepEqual(readConfig(json).identityProvider?.mapping.roles, [['fleet-admin', 'admin']])
+  assert.deepEqual(readConfig(PROVIDER).identityProvider?.mapping.roles[0], ['admin', 'admin'])
+  assert.equal(readConfig({}).identityProvider, undefined)
+})
+
+test('a secret is never repeated', () => {
+  const secret = 'too short but secret'
+  assert.throws(
+    () => readConfig({ TRACKWIRE_JWT_SECRET: secret }),
+    (error: Error) => !error.message.includes(secret),
+  )
+})
 
 test('all problems are reported together', () => {
   const environment = { TRACKWIRE_MQTT_PORT: 'x', TRACKWIRE_HTTP_PORT: 'y', DATABASE_URL: 'z', REDIS_URL: 'redis://r' }
