@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { generate, type IConnectPacket } from 'mqtt-packet'
 import { createTokens, openSigningKeys } from '../../bridge/index.ts'
+import { TrackwireError } from '../../contract/index.ts'
 import { metric, mint, startTestBroker } from '../support/broker.ts'
 import { connectPacket, openRaw } from '../support/raw-mqtt.ts'
 import { temporaryFolder } from '../support/scope.ts'
@@ -113,6 +114,14 @@ test('CONNECT: a token signed with a foreign key is a bad credential', async t =
   const raw = await openRaw(t, port)
   const connack = await raw.connect(await foreign.mint({ ...DEVICE, org: 'demo', ttlSeconds: 60 }))
   assert.equal(connack.returnCode, 4)
+  await raw.closed()
+})
+
+test('CONNECT: a token that cannot be checked because the identity provider is away is asked for again later', async t => {
+  const verifyToken = () => Promise.reject(new TrackwireError('identity_provider_unavailable'))
+  const { port } = await startTestBroker(t, { verifyToken })
+  const raw = await openRaw(t, port)
+  assert.equal((await raw.connect(await mint(DEVICE))).returnCode, 3)
   await raw.closed()
 })
 

@@ -14,7 +14,7 @@ import type { Api } from '../schema-checks.ts'
 const ACCESS_TTL_SECONDS = 15 * 60
 const SOCKET_TTL_SECONDS = 24 * 3_600
 /** Marks a token that was made for a socket: it gets no successor of itself, or a stolen one would live for ever. */
-const SOCKET_JTI = 'socket'
+export const SOCKET_JTI = 'socket'
 
 const Login = Type.Object(
   {

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { TrackwireError } from '../../../contract/index.ts'
 import { CODE_LIFETIME_SECONDS, issueLoginCode, redeemLoginCode } from '../../auth/login-codes.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import { recordAudit } from '../../store/audit.ts'
@@ -6,6 +7,7 @@ import type { Database } from '../../store/database.ts'
 import { ANYONE, PUBLIC, principalOf } from '../access.ts'
 import { problems, publicProblems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
+import { SOCKET_JTI } from './auth.ts'
 
 const MOST_SECONDS = 24 * 3_600
 
@@ -34,7 +36,12 @@ export function loginCodeRoutes(app: Api, { db, tokens }: { db: Database; tokens
       },
     },
     async (request, reply) => {
-      const code = await issueLoginCode(db, principalOf(request), Date.now())
+      const principal = principalOf(request)
+      // By way of a code a socket token would get a successor of itself after all.
+      if (principal.jti === SOCKET_JTI) {
+        throw new TrackwireError('forbidden', 'this is a socket token; ask with the access token of the log-in')
+      }
+      const code = await issueLoginCode(db, principal, Date.now())
       return reply.code(201).send({ code, expiresIn: CODE_LIFETIME_SECONDS })
     },
   )

@@ -89,7 +89,10 @@ describe('pages and operations', () => {
       assert.equal(policy.get('script-src'), "'self'")
       assert.equal(policy.get('worker-src'), "'self' blob:")
       assert.equal(policy.get('img-src'), "'self' data: blob: https://*.tiles.example:8443")
-      assert.equal(policy.get('connect-src'), "'self' ws: wss: https://*.tiles.example:8443")
+      assert.equal(
+        policy.get('connect-src'),
+        "'self' ws://localhost:80 wss://localhost:80 https://*.tiles.example:8443",
+      )
       assert.equal(policy.get('object-src'), "'none'")
       assert.equal(policy.get('frame-ancestors'), "'none'")
     })

@@ -188,6 +188,11 @@ describe('sessions of browsers', () => {
       assert.equal((await redeem('made-up')).body.code, 'token_invalid')
     })
 
+    test('a socket token gets none: it would have a successor of itself', async () => {
+      const token = (await platform.call('POST', '/api/v1/auth/socket-token', { caller: ADMIN })).body.token
+      assert.equal((await platform.call('POST', '/api/v1/auth/codes', { token })).body.code, 'forbidden')
+    })
+
     test('it is written down', async () => {
       const { body } = await platform.call('GET', '/api/v1/admin/audit?action=session.code', { caller: ADMIN })
       assert.deepEqual(
