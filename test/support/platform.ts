@@ -36,7 +36,7 @@ export interface PlatformOptions {
   readonly command?: 'serve' | 'demo'
 }
 
-const START_WITHIN_MS = 60_000
+const START_WITHIN_MS = 180_000
 
 export async function startTestPlatform(t: TestScope, options: PlatformOptions = {}): Promise<RunningPlatform> {
   const dataDirectory = options.dataDirectory ?? (await temporaryFolder(t))
