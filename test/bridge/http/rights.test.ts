@@ -32,6 +32,11 @@ describe('rights', () => {
   const sos = { action: 'cancel', id: 'never-sent', timestamp: 1_700_000_000_000 }
   const routes: readonly [method: string, url: string, roles: readonly Role[], body?: unknown][] = [
     ['POST', '/api/v1/auth/socket-token', EVERYONE],
+    ['POST', '/api/v1/auth/codes', EVERYONE],
+    ['GET', '/api/v1/admin/audit', ['admin']],
+    ['GET', '/api/v1/admin/keys', ['admin']],
+    ['POST', '/api/v1/admin/keys/rotate', ['admin']],
+    ['POST', '/api/v1/admin/keys/none/retire', ['admin']],
     ['GET', '/api/v1/admin/access?principal=truck-1&action=publish&topic=x', ['admin']],
     ['POST', '/api/v1/admin/access', ['admin'], { token: 'none', action: 'publish', topic: 'x' }],
     ['POST', '/api/tracking/location', SENDERS, fix],
