@@ -135,6 +135,7 @@ describe('rights', () => {
         .replace('{fingerprint}', '0'.repeat(64))
         .replace('/incidents/{incidentId}', '/incidents/none')
         .replace('/proximity/{ruleId}', '/proximity/none')
+        .replace('/keys/{kid}', '/keys/none')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
         const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)
