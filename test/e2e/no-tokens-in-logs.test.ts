@@ -14,7 +14,8 @@ test('after a tour of everything that handles tokens, none is in the log, nor a 
       headers: { 'content-type': 'application/json', origin: httpUrl, ...headers },
       body: JSON.stringify(body),
     })
-    for (const cookie of response.headers.getSetCookie()) secrets.push(...(/^[^=]+=([^;]+)/.exec(cookie)?.slice(1, 2) ?? []))
+    for (const cookie of response.headers.getSetCookie())
+      secrets.push(...(/^[^=]+=([^;]+)/.exec(cookie)?.slice(1, 2) ?? []))
     const answer = (await response.json().catch(() => ({}))) as Record<string, string>
     secrets.push(
       ...['accessToken', 'refreshToken', 'token', 'code'].flatMap(name => (response.ok ? (answer[name] ?? []) : [])),
