@@ -1,4 +1,3 @@
-import { LIMIT_SETTINGS, unknownLimits } from './limit-settings.ts'
 import {
   type IdentityProvider,
   jwksUrl,
@@ -7,6 +6,7 @@ import {
   roleMap,
   sharedSecret,
 } from './identity-provider.ts'
+import { LIMIT_SETTINGS, unknownLimits } from './limit-settings.ts'
 import {
   BadSetting,
   choice,

@@ -69,7 +69,7 @@ export function loginCodeRoutes(app: Api, { db, tokens }: { db: Database; tokens
               expiresIn: { type: 'integer', description: 'Seconds' },
             },
           },
-          ...publicProblems('token_invalid', 'payload_not_json', 'payload_invalid'),
+          ...publicProblems('token_invalid', 'rate_limited', 'payload_not_json', 'payload_invalid'),
         },
       },
     },

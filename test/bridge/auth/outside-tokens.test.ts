@@ -264,7 +264,7 @@ describe('tokens of an outside identity provider', () => {
     [
       'a token that is too large',
       async () => `${await sign(claims({ filler: 'x'.repeat(16_384) }))}`,
-      /longer than 16384/,
+      /longer than \d+ characters/,
     ],
     ['a NUL in the token', async () => `${await sign(claims())}\0`, /JWT|signature/],
     [
