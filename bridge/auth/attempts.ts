@@ -68,6 +68,24 @@ export function createAttempts(): Attempts {
   }
 }
 
+/** The growing wait alone, for whatever is guessed at: a key names who guesses. */
+export function createKeyedAttempts(): {
+  /** Counts an attempt. Returns 0, or how many milliseconds it comes too early. */
+  begin(key: string, nowMs: number): number
+  /** The guess was right: the key starts afresh. */
+  succeed(key: string): void
+} {
+  const waits = createDoublingWaits()
+  return {
+    begin(key, nowMs) {
+      const waitMs = waits.waitMs(key, nowMs)
+      if (waitMs === 0) waits.count(key, nowMs)
+      return waitMs
+    },
+    succeed: waits.forget,
+  }
+}
+
 /** Whoever has one IPv6 address mostly has the 2^64 of its network: they count as one. RFC 6177 §2 */
 function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')

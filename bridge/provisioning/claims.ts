@@ -1,5 +1,5 @@
 import { TrackwireError } from '../../contract/index.ts'
-import { createAttempts } from '../auth/attempts.ts'
+import { createKeyedAttempts } from '../auth/attempts.ts'
 import { type Act, recordAudit } from '../store/audit.ts'
 import {
   type ClaimCodeRow,
@@ -54,7 +54,7 @@ const REMEMBERED_MS = 90 * 86_400_000
 /** @param options.now clock in milliseconds */
 export function createClaims(db: Database, options: { now?: (() => number) | undefined } = {}): Claims {
   const now = options.now ?? Date.now
-  const attempts = createAttempts()
+  const attempts = createKeyedAttempts()
   let wrong = { sinceMs: 0, count: 0 }
 
   function brake(address: string): void {
