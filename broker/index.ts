@@ -11,5 +11,6 @@ export {
   type Rates,
   ratesOf,
 } from './limits/rate-limits.ts'
+export type { LiveMessages, ObservedMessage } from './observe.ts'
 export type { OutgoingMessage, Publish } from './publish.ts'
 export { type Broker, type BrokerOptions, type ListenOptions, startBroker } from './start-broker.ts'

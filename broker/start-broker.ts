@@ -47,6 +47,7 @@ import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
 import { createNotices } from './notices.ts'
+import type { LiveMessages, ObservedMessage } from './observe.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
@@ -78,7 +79,7 @@ export interface ListenOptions {
   readonly webSocket?: { readonly server: Server; readonly allowedOrigins: readonly string[] }
 }
 
-export interface Broker {
+export interface Broker extends LiveMessages {
   readonly publish: Publish
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
@@ -358,6 +359,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   return {
     publish,
+    observe: listener => bus.observe(packet => listener(packet as unknown as ObservedMessage)),
+    retained: filter => persistence.retainedUnder(filter),
     async listen({ tcp, tls, webSocket }) {
       const addresses: string[] = []
       for (const options of [tcp, tls]) {

@@ -121,6 +121,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     trustedProxies,
     mqttPort: () => portOf(listeners, 'mqtt://', 1_883),
     mqttsPort: () => portOf(listeners, 'mqtts://', 8_883),
+    live: broker,
     health: async () => ({
       database: await databaseHealth(db, logger),
       broker: { ok: true, connections: broker.connectionCount },

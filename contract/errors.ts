@@ -66,6 +66,7 @@ export const ERRORS = {
     meaning: 'More waited for the stored session than it may hold; the oldest positions went first, alerts last.',
   },
   subscription_limit: { status: 429, retry: false, meaning: 'The connection holds as many subscriptions as it may.' },
+  stream_limit: { status: 429, retry: false, meaning: 'The principal holds as many event streams as it may.' },
   forbidden: { status: 403, retry: false, meaning: 'The token does not allow this request.' },
   token_missing: { status: 401, retry: false, meaning: 'No token was sent.' },
   token_invalid: {

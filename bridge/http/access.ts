@@ -31,19 +31,21 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who sent the request; null on public routes. Read it by `principalOf`. */
     principal: Principal | null
+    /** The same as its token says, before the database had its say. Read it by `issuedOf`. */
+    issued: Principal | null
   }
 }
 
 /** Verifies the bearer token of every request to a route that is not public, then its role. Errors: `token_*`, `forbidden`. */
 export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
   app.decorateRequest('principal', null)
+  app.decorateRequest('issued', null)
   app.addHook('onRequest', async request => {
     if (request.is404) return
     const access = request.routeOptions.config.access ?? []
     if (access === 'public') return
-    const verified = await tokens.verify(bearerToken(request))
-    // Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`.
-    const principal = fillAcl(verified, { clientId: verified.sub, username: verified.sub })
+    const issued = await tokens.verify(bearerToken(request))
+    const principal = namedBySub(issued)
     if (!access.includes(principal.role)) {
       throw new TrackwireError(
         'forbidden',
@@ -51,6 +53,7 @@ export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
       )
     }
     request.principal = principal
+    request.issued = issued
   })
 }
 
@@ -65,6 +68,11 @@ function bearerToken(request: FastifyRequest): string {
   return match[1]!
 }
 
+/** Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`. */
+export function namedBySub(principal: Principal): Principal {
+  return fillAcl(principal, { clientId: principal.sub, username: principal.sub })
+}
+
 /** The principal of a route that is not public. */
 export function principalOf(request: FastifyRequest): Principal {
   if (request.principal === null) throw new TypeError(`${request.routeOptions.url} is public and has no principal`)
@@ -75,6 +83,12 @@ export function principalOf(request: FastifyRequest): Principal {
 export function originOf(request: FastifyRequest): { sub: string; role: Role; address: string } {
   const { sub, role } = principalOf(request)
   return { sub, role, address: request.ip }
+}
+
+/** Whom the token of a request to a route that is not public was issued to, whatever became of its rights since. */
+export function issuedOf(request: FastifyRequest): Principal {
+  if (request.issued === null) throw new TypeError(`${request.routeOptions.url} is public and has no principal`)
+  return request.issued
 }
 
 /** Refuses unless the principal could publish the same over MQTT. Errors: `publish_forbidden`. */

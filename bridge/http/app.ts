@@ -11,6 +11,7 @@ import type { Tokens } from '../auth/tokens.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Certificates } from '../provisioning/certificates.ts'
 import type { Database } from '../store/database.ts'
+import type { LiveMessages, StreamRights } from '../stream/feeds.ts'
 import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
 import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
@@ -40,6 +41,7 @@ import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
 import { sosRoutes } from './routes/sos.ts'
+import { streamRoutes } from './routes/stream.ts'
 import { trackingRoutes } from './routes/tracking.ts'
 import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
@@ -58,6 +60,10 @@ export interface HttpAppOptions {
   readonly logger: Logger
   readonly registry: Registry
   readonly health: HealthCheck
+  /** What event streams are made of. */
+  readonly live: LiveMessages
+  /** What principals may do now; when left out, what their tokens say. */
+  readonly rights?: StreamRights | undefined
   /** Of the platform, as told by `/health`, `/api/v1/config` and the OpenAPI document. */
   readonly version: string
   /** Origins besides our own whose pages may call the API, like `https://app.example`. */
@@ -129,6 +135,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   proximityRoutes(api, options)
   incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
+  streamRoutes(api, options)
   auditRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)

@@ -106,6 +106,7 @@ async function start(
     accounts: createAccounts(db, { now: () => startedAtMs }),
     logger,
     registry,
+    live: { observe: () => () => {}, retained: () => [] },
     health: async () => ({ database: { ok: true }, broker: { ok: true, connections: 3 } }),
     version: '0.0.0-test',
     allowedOrigins: ['https://app.example'],

@@ -37,6 +37,7 @@ describe('rights', () => {
     ['POST', '/api/tracking/location', SENDERS, fix],
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
     ['GET', '/api/v1/devices', EVERYONE],
+    ['HEAD', '/api/v1/stream?topics=demo/fences/%23', EVERYONE],
     ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
     ['GET', '/api/v1/devices/truck-1', EVERYONE],
     ['PATCH', '/api/v1/devices/truck-1', ['admin'], { name: 'One' }],
