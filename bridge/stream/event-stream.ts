@@ -12,7 +12,7 @@ import type { ObservedMessage } from './feeds.ts'
 import { messageFrame, ownFrame } from './frame.ts'
 import type { Ring } from './ring.ts'
 
-/** Who is further behind than this is sent the newest position of each device alone, and everything else. */
+/** Whose socket is full and who is further behind than this is sent the newest position of each device alone, and everything else. */
 const POSITIONS_IN_FULL = 1_000
 /** One write holds many messages, but no more than this. */
 const WRITE_CHARACTERS = 16_384
@@ -47,8 +47,8 @@ export class EventStream extends Readable {
   #ahead: Iterator<string>[] = []
   /** The next number to send. */
   #cursor: number
-  /** What was there when the client came back is sent in full. */
-  readonly #inFullUntil: number
+  /** Up to here everything is sent, however far behind: what the client came back for, and what came while it kept up. */
+  #inFullUntil: number
   #isReading = false
   #isOverrun = false
   #isFinished = false
@@ -79,6 +79,12 @@ export class EventStream extends Readable {
 
   /** There may be something new. */
   wake(): void {
+    // Who took everything so far is sent all of what is new; who could not, because its socket is full, may be sent less.
+    if (this.#isReading) this.#inFullUntil = this.#ring.newest
+    this.#pump()
+  }
+
+  #pump(): void {
     while (this.#isReading && !this.#isFinished) {
       const text = this.#gather()
       if (text !== '') this.#write(text)
@@ -125,7 +131,7 @@ export class EventStream extends Readable {
 
   override _read(): void {
     this.#isReading = true
-    this.wake()
+    this.#pump()
   }
 
   #gather(): string {
