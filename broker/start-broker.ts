@@ -310,7 +310,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     repeatedFilters.answer(client, subscriptions)
   })
   aedes.on('unsubscribe', (filters, client) => {
-    for (const filter of filters) connections.of(client)?.grantedQos.revoke(filter)
+    const connection = connections.of(client)
+    for (const filter of filters) connection?.grantedQos.revoke(filter)
+    connection?.receivable.clear()
   })
   aedes.on('clientReady', settled)
   aedes.on('clientError', (client, error) =>
