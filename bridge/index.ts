@@ -35,6 +35,9 @@ export { readReplayRequest } from './replay/replay-request.ts'
 export { type ReplayAnswer, runReplay } from './replay/run-replay.ts'
 export { timeWriter } from './replay/write-time.ts'
 export { type Act, recordAudit } from './store/audit.ts'
+export { checkShareScope } from './share/share-area.ts'
+export { createShareLinks, type ShareLinks } from './share/share-links.ts'
+export { payloadInView } from './share/share-view.ts'
 export {
   acquireDataFolder,
   type DataFolderHolder,

@@ -5,11 +5,12 @@ import type { Client } from 'aedes'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { decideFilter, fillAcl, MAX_PAYLOAD_BYTES, TrackwireError } from '../contract/index.ts'
+import { decideFilter, fillAcl, isSameShare, MAX_PAYLOAD_BYTES, TrackwireError } from '../contract/index.ts'
 import { type Admission, admit, CONNACK, ConnectRefused, refuseProtocol5, type VerifyToken } from './auth/admit.ts'
 import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
+import { endWithLink, type ShareGate } from './auth/share-gate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Connection, Connections, type Transport } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
@@ -36,6 +37,8 @@ export interface BrokerOptions {
   readonly dataDirectory: string
   readonly verifyToken: VerifyToken
   readonly handlers: Handlers
+  /** Share links; without it a token with a scope is shown nothing. */
+  readonly shares?: ShareGate | undefined
   readonly logger: Logger
   readonly registry: Registry
   /** Contract §7; off for benchmarks. What protects the process itself stays on. */
@@ -136,7 +139,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({ connections, bus, metrics }),
+    authorizeForward: authorizeForward({ connections, bus, metrics, shares: options.shares, now }),
   })
   const publish = publishThrough(aedes)
   const tell = createNotices(publish, metrics)
@@ -195,6 +198,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     connections.add(connection)
     pending.set(client.id, client)
     expiry.watch(connection)
+    endWithLink(connection, options.shares, tell)
     client.conn.once('close', () => {
       connections.remove(connection)
       settled(client)
@@ -213,6 +217,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const renewed = await options.verifyToken(token.trim())
     if (renewed.org !== connection.principal.org || renewed.sub !== connection.principal.sub) {
       throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
+    }
+    if (!isSameShare(connection.principal.share, renewed.share)) {
+      throw new TrackwireError(
+        'token_invalid',
+        'a renewed token is of the same share link as the one of the connection',
+      )
     }
     connection.principal = fillAcl(renewed, { clientId: connection.ownClientId, username: connection.username })
     connection.receivable.clear()

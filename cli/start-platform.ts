@@ -8,6 +8,7 @@ import {
   acquireDataFolder,
   createAccounts,
   createHttpApp,
+  createShareLinks,
   createTokens,
   ensureFirstAccount,
   type Ingest,
@@ -15,6 +16,7 @@ import {
   openDatabase,
   openSigningKeys,
   type PartHealth,
+  payloadInView,
   startIngest,
   type Tokens,
 } from '../bridge/index.ts'
@@ -69,6 +71,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   releasers.add('database', () => db.close())
   await migrate(db)
   const accounts = createAccounts(db)
+  const shareLinks = createShareLinks(db, { logger })
+  releasers.add('share links', () => shareLinks.close())
   const firstAccount = (await ensureFirstAccount(db)) ?? undefined
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
@@ -82,7 +86,15 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: config.retentionRawDays })
   made.ingest = ingest
   const handlers = brokerHandlers(ingest)
-  const broker = await startBroker({ dataDirectory, verifyToken: tokens.verify, handlers, logger, registry, limits })
+  const broker = await startBroker({
+    dataDirectory,
+    verifyToken: async token => shareLinks.admit(await tokens.verify(token)),
+    handlers,
+    shares: { view: payloadInView, watch: shareLinks.watch },
+    logger,
+    registry,
+    limits,
+  })
   made.broker = broker
   const app = await createHttpApp({
     db,
@@ -90,6 +102,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     tokens,
     keys,
     accounts,
+    shareLinks,
+    shareMaxDays: config.shareMaxDays,
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,

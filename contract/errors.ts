@@ -87,6 +87,13 @@ export const ERRORS = {
   },
   incident_unknown: { status: 404, retry: false, meaning: 'There is no incident of that id.' },
   incident_closed: { status: 409, retry: false, meaning: 'The incident is already closed.' },
+  share_unknown: { status: 404, retry: false, meaning: 'There is no share link of that id, or with that code.' },
+  share_ended: {
+    status: 410,
+    retry: false,
+    meaning:
+      'The share link shows nothing any more: revoked, past its time, opened often enough, or its maker lost the device.',
+  },
   storage_unavailable: { status: 503, retry: true, meaning: 'The database does not answer; nothing was stored.' },
   shutting_down: { status: 503, retry: true, meaning: 'The platform is stopping; nothing was stored.' },
   internal: { status: 500, retry: true, meaning: 'An unexpected fault; the log has the details.' },

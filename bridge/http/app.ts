@@ -8,6 +8,7 @@ import type { Accounts } from '../auth/accounts.ts'
 import type { SigningKeys } from '../auth/signing-keys.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Ingest } from '../ingest/ingest.ts'
+import type { ShareLinks } from '../share/share-links.ts'
 import type { Database } from '../store/database.ts'
 import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
@@ -33,6 +34,8 @@ import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
+import { shareLinkRoutes } from './routes/share-links.ts'
+import { sharedRoutes } from './routes/shared.ts'
 import { sosRoutes } from './routes/sos.ts'
 import { trackingRoutes } from './routes/tracking.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
@@ -48,6 +51,11 @@ export interface HttpAppOptions {
   readonly tokens: Tokens
   readonly keys: SigningKeys
   readonly accounts: Accounts
+  readonly shareLinks: ShareLinks
+  /** A share link ends within so many days. */
+  readonly shareMaxDays?: number | undefined
+  /** Clock of the share links, milliseconds. */
+  readonly now?: (() => number) | undefined
   readonly logger: Logger
   readonly registry: Registry
   readonly health: HealthCheck
@@ -108,6 +116,8 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
   auditRoutes(api, options)
+  shareLinkRoutes(api, options)
+  sharedRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)

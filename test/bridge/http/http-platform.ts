@@ -7,6 +7,7 @@ import { Registry } from 'prom-client'
 import {
   createAccounts,
   createHttpApp,
+  createShareLinks,
   createTokens,
   type HttpAppOptions,
   type Ingest,
@@ -93,6 +94,8 @@ async function start(
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: 0 })
   releases.push(() => ingest.close())
   await ingest.announce(async () => {})
+  const shareLinks = createShareLinks(db, { logger, ...(options.now && { now: options.now }) })
+  releases.push(() => shareLinks.close())
   const app = await createHttpApp({
     db,
     ingest,
@@ -100,6 +103,7 @@ async function start(
     keys,
     // A clock that stands still: how long a machine takes to hash a password decides nothing.
     accounts: createAccounts(db, { now: () => startedAtMs }),
+    shareLinks,
     logger,
     registry,
     health: async () => ({ database: { ok: true }, broker: { ok: true, connections: 3 } }),
