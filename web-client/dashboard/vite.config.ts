@@ -19,6 +19,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 1_200,
     assetsInlineLimit: 0,
     rolldownOptions: {
+      // The dashboard, and the page of a share link.
+      input: ['index.html', 'share.html'].map(page => `${import.meta.dirname}/${page}`),
       // Compressing takes most of the build, and is meant to.
       checks: { pluginTimings: false },
       treeshake: {

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { Id, type Principal, type ShareScope, TrackwireError } from '../../../contract/index.ts'
+import { CHANNELS, Id, type Principal, type ShareScope, TrackwireError } from '../../../contract/index.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import { Openings } from '../../share/openings.ts'
 import { hashShareCode, newShareId, shortenAddress } from '../../share/share-code.ts'
@@ -29,7 +29,7 @@ const TOKEN = {
   tokenType: { const: 'Bearer' },
   expiresIn: { type: 'integer', description: 'Seconds; renew it before' },
   org: { type: 'string', description: 'The first level of the topics' },
-  sub: { type: 'string', description: 'Whose errors are told, on {org}/users/{sub}/errors' },
+  sub: { type: 'string', description: `Whose errors are told, on ${CHANNELS.errors.template}` },
 }
 const ShareToken = {
   type: 'object',

@@ -89,12 +89,13 @@ async function start(
   releases.push(() => db.close())
   await migrate(db)
   const keys = await openSigningKeys(folder)
-  const tokens = createTokens(keys)
+  const clock = options.now === undefined ? {} : { now: options.now }
+  const tokens = createTokens(keys, clock)
   const registry = new Registry()
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: 0 })
   releases.push(() => ingest.close())
   await ingest.announce(async () => {})
-  const shareLinks = createShareLinks(db, { logger, ...(options.now && { now: options.now }) })
+  const shareLinks = createShareLinks(db, { logger, ...clock })
   releases.push(() => shareLinks.close())
   const app = await createHttpApp({
     db,

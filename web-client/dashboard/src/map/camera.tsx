@@ -1,6 +1,6 @@
 import { type LngLatBoundsLike, Marker, type PaddingOptions } from 'maplibre-gl'
 import { useEffect } from 'react'
-import { useConsole } from '../hooks/live-context.ts'
+import { useFleet } from '../hooks/live-context.ts'
 import { boxOf, fenceOutline } from './fence-outline.ts'
 import { GLIDE_LIMIT_MS } from './glide.ts'
 import { useMapHandle } from './map-context.ts'
@@ -23,7 +23,7 @@ interface Props {
 
 /** Moves the map: to the fleet at first, to what was clicked, along with a followed device. */
 export function Camera({ padding }: Props) {
-  const { live, selection, motion } = useConsole()
+  const { live, selection, motion } = useFleet()
   const handle = useMapHandle()
 
   useEffect(() => {
