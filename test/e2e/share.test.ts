@@ -92,7 +92,10 @@ test('a link shows the device move, without a log-in; revoked, the page says so 
   await report({ ...NEXT, speed: 12, heading: 45 })
   await until(page, 'the truck where it is', ({ devices }) => devices[0]?.drawn?.[0] === NEXT.lng)
   await page.getByRole('button', { name: /Van 7/ }).press('Enter')
-  assert.ok(asked.every(url => !url.includes(link.code)), 'the code never leaves in a URL')
+  assert.ok(
+    asked.every(url => !url.includes(link.code)),
+    'the code never leaves in a URL',
+  )
 
   await platform.request(`/api/v1/share-links/${link.id}`, { ...ADMIN, method: 'DELETE' })
   await page.getByRole('heading', { name: 'Sharing has ended' }).waitFor()
@@ -162,7 +165,7 @@ test('revoking reaches a viewer over MQTT within a second, moving the end too', 
     const ear = new Ear(viewer)
     await viewer.subscribeAsync([`demo/users/${sub}/errors`, 'demo/devices/+/last'])
     await ear.hear('the position', ({ topic }) => topic === 'demo/devices/truck-7/last')
-    const closed = new Promise(resolve => viewer.once('close', resolve))
+    const closed = new Promise<void>(resolve => viewer.once('close', () => resolve()))
     const startedAt = Date.now()
     if (end === 'revoke') {
       await platform.request(`/api/v1/share-links/${link.id}`, { ...ADMIN, method: 'DELETE' })

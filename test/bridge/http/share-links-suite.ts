@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { type Caller, type HttpPlatform, startHttpPlatform } from './http-platform.ts'
 
 const HOUR = 3_600_000
@@ -13,13 +13,14 @@ const ANN: Caller = { role: 'user', sub: 'ann', devices: ['truck-1'] }
 const YARD = { lat: 41.15, lng: -8.61 }
 const YARD_BOX = [-8.62, 41.14, -8.6, 41.16]
 
-describe('share links', () => {
+/** What has to hold of share links on every database. */
+export function shareLinksSuite(databaseUrl?: string): void {
   let platform: HttpPlatform
   let nowMs = START
   let sent = START - HOUR
 
   before(async () => {
-    platform = await startHttpPlatform({ now: () => nowMs })
+    platform = await startHttpPlatform({ now: () => nowMs }, databaseUrl)
     for (const id of ['truck-1', 'truck-2']) {
       await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body: { id, name: `The ${id}` } })
     }
@@ -382,4 +383,4 @@ describe('share links', () => {
     assert.deepEqual(await platform.db.query('select id from share_links where id = $1', [link.id]), [])
     assert.deepEqual(await platform.db.query('select id from share_views where link_id = $1', [link.id]), [])
   })
-})
+}
