@@ -108,16 +108,18 @@ export async function changeShareLink(
   ])
 }
 
-/** Revoking twice keeps the first time. */
+/** Revoking twice keeps the first time: then false. */
 export async function revokeShareLink(
   db: Queryable,
   { org, id, by }: { org: string; id: string; by: string },
   nowMs: number,
-): Promise<void> {
-  await db.query(
-    'update share_links set revoked_at = $3, revoked_by = $4 where org = $1 and id = $2 and revoked_at is null',
+): Promise<boolean> {
+  const rows = await db.query(
+    `update share_links set revoked_at = $3, revoked_by = $4
+     where org = $1 and id = $2 and revoked_at is null returning id`,
     [org, id, nowMs, by],
   )
+  return rows.length > 0
 }
 
 /** Counts an opening; false when it was opened as often as it may be. */

@@ -13,6 +13,7 @@ import { readShareArea } from '../../share/share-area.ts'
 import { hashShareCode, newShareCode, newShareId } from '../../share/share-code.ts'
 import type { ShareLinks } from '../../share/share-links.ts'
 import { endOfShare, SHARE_STATES, shareStateOf } from '../../share/share-state.ts'
+import { recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
 import { findDevices } from '../../store/devices.ts'
 import { findDevice } from '../../store/queries/devices.ts'
@@ -27,6 +28,7 @@ import {
 } from '../../store/share-links.ts'
 import { listShareViews, type ShareViewRow } from '../../store/share-views.ts'
 import { type Access, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -180,6 +182,8 @@ export function shareLinkRoutes(
       await db.transaction(async tx => {
         await deleteShareLinksEndedBefore(tx, nowMs - KEPT_MS)
         await insertShareLink(tx, { ...link, codeHash: hashShareCode(code) })
+        const detail = { devices, label, from, until, history, area, precisionMeters, maxViews }
+        await recordAudit(tx, actOf(request, 'share.create', link.id, detail), nowMs)
       })
       return reply
         .code(201)
@@ -261,7 +265,10 @@ export function shareLinkRoutes(
       const end = endOfShare({ ...link, until: Number.POSITIVE_INFINITY }, nowMs)
       if (end !== null) throw end
       if (until !== link.until) checkWindow({ from: link.from, until }, nowMs)
-      await changeShareLink(db, link.org, link.id, { label, until })
+      await db.transaction(async tx => {
+        await changeShareLink(tx, link.org, link.id, { label, until })
+        await recordAudit(tx, actOf(request, 'share.change', link.id, request.body), nowMs)
+      })
       await shareLinks.look()
       return linkView({ ...link, label, until }, nowMs)
     },
@@ -285,7 +292,12 @@ export function shareLinkRoutes(
     async (request, reply) => {
       const principal = principalOf(request)
       const link = await ownLink(principal, request.params.linkId)
-      await revokeShareLink(db, { org: link.org, id: link.id, by: principal.sub }, now())
+      const { org, id } = link
+      const nowMs = now()
+      await db.transaction(async tx => {
+        if (!(await revokeShareLink(tx, { org, id, by: principal.sub }, nowMs))) return
+        await recordAudit(tx, actOf(request, 'share.revoke', id), nowMs)
+      })
       await shareLinks.look()
       return reply.code(204).send()
     },

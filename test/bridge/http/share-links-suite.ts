@@ -375,6 +375,19 @@ export function shareLinksSuite(databaseUrl?: string): void {
     assert.equal((await platform.call('POST', '/api/v1/shared/renew', { token })).status, 403)
   })
 
+  test('making, changing and revoking a link are in the audit log, its code is not', async () => {
+    const link = await make({ label: 'Parcel' })
+    const url = `/api/v1/share-links/${link.id}`
+    await platform.call('PATCH', url, { caller: ADMIN, body: { label: 'Two parcels' } })
+    for (let i = 0; i < 2; i += 1) await platform.call('DELETE', url, { caller: ADMIN })
+    const rows = await platform.db.query<{ action: string }>(
+      'select action, detail, actor from audit_log where target = $1 order by seq',
+      [link.id],
+    )
+    assert.deepEqual(rows.map(({ action }) => action), ['share.create', 'share.change', 'share.revoke'])
+    assert.ok(!JSON.stringify(rows).includes(link.code))
+  })
+
   test('links that ended 90 days ago go, and who looked at them too', async () => {
     const link = await make()
     await tokenOf(link)
