@@ -262,10 +262,10 @@ export function shareLinksSuite(databaseUrl?: string): void {
     nowMs = start + 9_999
     assert.equal((await shared(token)).status, 200)
     nowMs = start + 10_000
-    const over = await shared(token)
-    assert.equal(over.status, 410)
-    assert.equal(over.body.state, 'expired')
-    assert.equal((await open(link.code)).body.code, 'share_ended')
+    assert.equal((await shared(token)).body.code, 'token_expired', 'no token outlives its window')
+    const again = await open(link.code)
+    assert.equal(again.status, 410)
+    assert.equal(again.body.state, 'expired')
   })
 
   test('a live link begins with the newest position, be it of this morning; a link with history begins now', async () => {
@@ -384,7 +384,10 @@ export function shareLinksSuite(databaseUrl?: string): void {
       'select action, detail, actor from audit_log where target = $1 order by seq',
       [link.id],
     )
-    assert.deepEqual(rows.map(({ action }) => action), ['share.create', 'share.change', 'share.revoke'])
+    assert.deepEqual(
+      rows.map(({ action }) => action),
+      ['share.create', 'share.change', 'share.revoke'],
+    )
     assert.ok(!JSON.stringify(rows).includes(link.code))
   })
 

@@ -6,6 +6,7 @@ import { absoluteTime, agoText } from '../live/time-text.ts'
 import { kmh, STATE_TEXT } from '../panels/device-text.ts'
 import { StateMark } from '../panels/state-mark.tsx'
 import type { Shared } from './opened-link.ts'
+import { clockText } from './share-time.ts'
 import type { Viewing } from './viewing.ts'
 
 const PERIOD_MS = 500
@@ -55,7 +56,7 @@ export function ShareList({ viewing, shared, offline }: Props) {
         ))}
       </ul>
       <p className="share__terms">
-        {nowMs < from ? `Shared from ${absoluteTime(from)} until` : 'Shared until'} {absoluteTime(until)}.
+        {nowMs < from ? `Shared from ${clockText(from, nowMs)} until` : 'Shared until'} {clockText(until, nowMs)}.
         {precisionMeters !== null && ` Positions are rounded: the true one is within the circle.`}
         {hasArea && ' Only within an agreed area.'}
       </p>

@@ -32,7 +32,8 @@ interface Props {
 
 /** What an open link shows: the map, and the same in words. */
 export default function ShareMap({ viewing, shared, theme }: Props) {
-  const fleet = useFleetOf(viewing)
+  const only = shared.devices.length === 1 ? shared.devices[0]!.id : null
+  const fleet = useFleetOf(viewing, only)
   const connection = useStore(viewing.connection)
   if (fleet === null || connection === null) return null
   return (
@@ -43,18 +44,24 @@ export default function ShareMap({ viewing, shared, theme }: Props) {
 }
 
 /** The parts of the map that live as long as the page shows it. */
-function useFleetOf(viewing: Viewing): Fleet | null {
+function useFleetOf(viewing: Viewing, only: string | null): Fleet | null {
   const [fleet, setFleet] = useState<Fleet | null>(null)
   useEffect(() => {
     const motion = startFleetMotion(viewing.devices, matchMedia('(prefers-reduced-motion: reduce)'), () => undefined)
-    setFleet({ live: viewing, selection: createSelection(), motion })
+    const selection = createSelection()
+    if (only !== null) {
+      // Whoever waits for one vehicle wants to see it, wherever it goes; dragging the map ends that.
+      selection.select(only)
+      selection.setFollow(true)
+    }
+    setFleet({ live: viewing, selection, motion })
     exposeShareSnapshot(viewing, () => motion)
     return () => {
       exposeShareSnapshot(viewing, () => null)
       motion.close()
       setFleet(null)
     }
-  }, [viewing])
+  }, [viewing, only])
   return fleet
 }
 
@@ -64,9 +71,9 @@ function OpenMap({ fleet, connection, viewing, shared, theme }: Props & { fleet:
   const past = useStore(viewing.past)
   const tileUrl = useStore(viewing.tileUrl)
   const phone = useMedia('(max-width: 760px)')
-  const rounded = shared.precisionMeters !== null
-  const only = shared.devices.length === 1 ? shared.devices[0]!.id : null
-  const recent = useMemo(() => past.get(selectedId ?? only ?? '') ?? [], [past, selectedId, only])
+  const { precisionMeters } = shared
+  const rounded = precisionMeters !== null
+  const recent = useMemo(() => past.get(selectedId ?? '') ?? [], [past, selectedId])
   return (
     <>
       <MapView theme={theme} outdated={offline} label="Map of the shared positions">
@@ -76,10 +83,18 @@ function OpenMap({ fleet, connection, viewing, shared, theme }: Props & { fleet:
         {/* Between rounded positions a line would be made up. */}
         {rounded ? <PrecisionLayer /> : <TrailLayer recent={recent} />}
         <DeviceLayer />
-        <Camera padding={phone ? PHONE_PADDING : DESKTOP_PADDING} />
+        <Camera
+          padding={phone ? PHONE_PADDING : DESKTOP_PADDING}
+          {...(rounded && { fitZoom: zoomOf(precisionMeters) })}
+        />
         <MapControls />
       </MapView>
       <ShareList viewing={viewing} shared={shared} offline={offline} />
     </>
   )
+}
+
+/** The zoom at which the circle of a rounded position is about a quarter of a phone wide. */
+function zoomOf(precisionMeters: number): number {
+  return Math.min(15, Math.max(2, Math.log2(6_000_000 / precisionMeters)))
 }

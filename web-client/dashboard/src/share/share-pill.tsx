@@ -1,7 +1,7 @@
 import { useNow } from '../hooks/use-now.ts'
 import { useStore } from '../hooks/use-store.ts'
 import type { Connection } from '../live/connection.ts'
-import { durationText } from '../live/time-text.ts'
+import { remainingText } from './share-time.ts'
 import type { Viewing } from './viewing.ts'
 
 const TEXT = { connecting: 'Connecting…', online: 'Live', offline: 'Offline' } as const
@@ -13,7 +13,7 @@ export function SharePill({ viewing }: { readonly viewing: Viewing }) {
   const nowMs = useNow(viewing.now)
   if (phase !== 'open' || shared === null || connection === null) return null
   const begins = shared.from - nowMs
-  const left = begins > 0 ? `begins in ${durationText(begins)}` : `${durationText(shared.until - nowMs)} left`
+  const left = begins > 0 ? `begins in ${remainingText(begins)}` : `${remainingText(shared.until - nowMs)} left`
   return <Pill connection={connection} left={left} />
 }
 
