@@ -250,6 +250,24 @@ for (const [what, more] of wider) {
   })
 }
 
+test('$auth/token of the same opening of a link renews it, also with a later end', async t => {
+  let nowMs = FROM + 10
+  const running = await startTestBroker(t, { shares: shareGate(), now: () => nowMs })
+  const opened = { ...SCOPE, link: 'l1', view: 'v1' }
+  const raw = await viewer(t, running, opened)
+  await raw.subscribe('demo/devices/truck-7/location')
+  const later = { ...opened, until: SCOPE.until + 60_000 }
+  const messageId = raw.publish('$auth/token', await mint({ ...VIEWER, scope: later }), 1)
+  await raw.find('puback', packet => packet.messageId === messageId)
+  nowMs = SCOPE.until
+  await running.broker.publish(location('truck-7', SCOPE.until))
+  await raw.next('publish')
+  assert.deepEqual(
+    payloads(raw).map(({ timestamp }) => timestamp),
+    [SCOPE.until],
+  )
+})
+
 test('a link that ends is told to whoever looks on, and their connection ends', async t => {
   const shares = shareGate()
   const running = await startTestBroker(t, { shares })

@@ -92,13 +92,16 @@ export function sharedRoutes(
     },
     async request => {
       const nowMs = now()
-      openings.take(request.ip, nowMs)
+      openings.check(request.ip, nowMs)
       const link = await findShareLinkByCode(db, hashShareCode(request.body.code))
       if (link === undefined) {
+        openings.count(request.ip, nowMs)
         throw new TrackwireError('share_unknown', 'no share link has this code; was the link copied in full?')
       }
       const end = endOfShare(link, nowMs)
       if (end !== null) throw end
+      openings.check(link.id, nowMs)
+      openings.count(link.id, nowMs)
       const view = newShareId()
       const userAgent = request.headers['user-agent']?.slice(0, LONGEST_USER_AGENT) ?? null
       const { org, id } = link

@@ -174,8 +174,9 @@ export function shareLinksSuite(databaseUrl?: string): void {
     }
   })
 
-  test('one address that opens too often has to wait', async () => {
+  test('an address that sends wrong codes has to wait, a right one is no matter; a link opens 30 times a minute', async () => {
     nowMs += 120_000
+    const right = await make()
     const answers = []
     for (let i = 0; i < 31; i += 1) answers.push(await open('wrong'))
     assert.deepEqual(new Set(answers.slice(0, 30).map(({ status }) => status)), new Set([404]))
@@ -183,6 +184,10 @@ export function shareLinksSuite(databaseUrl?: string): void {
     assert.equal(answers[30]!.headers['retry-after'], '60')
     nowMs += 60_000
     assert.equal((await open('wrong')).status, 404)
+    const openings = []
+    for (let i = 0; i < 31; i += 1) openings.push((await open(right.code)).status)
+    assert.deepEqual(openings, [...Array(30).fill(200), 429])
+    assert.equal((await open((await make()).code)).status, 200, 'another link')
   })
 
   test('the token of a link reaches no other route, and other tokens do not reach the shared ones', async () => {
