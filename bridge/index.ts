@@ -29,6 +29,9 @@ export type {
   SosTaken,
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
+export { Certificates } from './provisioning/certificates.ts'
+export { type ImportOutcome, importDevices } from './provisioning/import-devices.ts'
+export { readDeviceArray, readDeviceCsv } from './provisioning/read-device-list.ts'
 export { explain } from './replay/explain.ts'
 export type { Explanation } from './replay/explanation.ts'
 export { readReplayRequest } from './replay/replay-request.ts'
@@ -46,7 +49,8 @@ export {
   readLock,
 } from './store/data-folder-lock.ts'
 export { type Database, DatabaseError, type Queryable, type Transaction } from './store/database.ts'
-export { registerDevice, registerDeviceIn } from './store/devices.ts'
+export { registerDevice, registerDeviceIn, registerDevicesIn } from './store/devices.ts'
 export { migrate } from './store/migrate.ts'
 export { type OpenDatabaseOptions, openDatabase } from './store/open-database.ts'
 export type { OutgoingMessage } from './store/outbox.ts'
+export { listDevices } from './store/queries/devices.ts'

@@ -37,6 +37,7 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     createRetainedStream(filter: string): Readable
     addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void>
     removeSubscriptions(client: { id: string }, filters: string[]): Promise<void>
+    cleanSubscriptions(client: { id: string }): Promise<void>
     subscriptionsByTopic(topic: string): Promise<StoredSubscription[]>
     delWill(client: { id: string }): Promise<unknown>
     subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>

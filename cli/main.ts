@@ -30,7 +30,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'device',
-    summary: 'register a device and print its token',
+    summary: 'register devices, one with its token or many from a file, and list them',
     load: async () => (await import('./commands/device.ts')).deviceCommand,
   },
   {
@@ -112,6 +112,7 @@ async function main([name, ...args]: string[]): Promise<number> {
       stdout: process.stdout,
       stderr: process.stderr,
       signal: stopSignal(),
+      onHangup: listener => void process.on('SIGHUP', listener),
     })
   } catch (error) {
     if (error instanceof UsageError || error instanceof ConfigError) return fail(error.message, 2)

@@ -1,11 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import {
   acquireDataFolder,
+  Certificates,
   createAccounts,
   createHttpApp,
   createShareLinks,
@@ -20,11 +22,14 @@ import {
   startIngest,
   type Tokens,
 } from '../bridge/index.ts'
-import { type Broker, startBroker } from '../broker/index.ts'
+import { type Broker, openLimits, startBroker } from '../broker/index.ts'
 import { compileAll } from '../contract/index.ts'
 import { brokerHandlers } from './broker-handlers.ts'
 import type { Config } from './config.ts'
+import { limitSettingsOf } from './limit-settings.ts'
 import { Releasers } from './releasers.ts'
+import { httpsOptions, mqttsOptions } from './tls/tls-files.ts'
+import { watchTls } from './tls/watch-tls.ts'
 import { VERSION } from './version.ts'
 
 export interface Platform {
@@ -37,6 +42,8 @@ export interface Platform {
   readonly tokens: Tokens
   /** Stops accepting, commits what is in flight, empties the outbox, closes. Idempotent. */
   close(): Promise<void>
+  /** Reads the TLS files again; undefined without TLS. */
+  readonly reloadTls: (() => Promise<void>) | undefined
   /** The part that close() waits for right now. */
   readonly closing: string | undefined
 }
@@ -57,7 +64,6 @@ export async function startPlatform(config: Config, logger: Logger): Promise<Pla
 
 async function start(config: Config, logger: Logger, releasers: Releasers): Promise<Platform> {
   const { dataDirectory, host } = config
-  const limits = config.limits === 'on'
   compileAll()
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   const folder = await acquireDataFolder(dataDirectory, { pid: process.pid })
@@ -65,6 +71,9 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  const { trustedProxies } = config
+  const limits = openLimits({ settings: limitSettingsOf(config), trustedProxies, registry, logger })
+  logger.info({ connectionsTotal: limits.settings.connectionsTotal }, 'connections that are held at the most')
   const keys = await openSigningKeys(dataDirectory)
   const tokens = createTokens(keys)
   const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
@@ -83,14 +92,18 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   releasers.add('ingest', () => made.ingest?.close())
   releasers.add('listeners', () => made.broker?.stopAccepting())
 
-  const ingest = await startIngest({ db, logger, registry, retentionRawDays: config.retentionRawDays })
+  const certificates = await Certificates.open({ db, logger })
+  releasers.add('certificates', () => certificates.close())
+  const { retentionRawDays, deviceAdoption } = config
+  const ingest = await startIngest({ db, logger, registry, retentionRawDays, deviceAdoption })
   made.ingest = ingest
-  const handlers = brokerHandlers(ingest)
+  const handlers = brokerHandlers(ingest, logger)
   const broker = await startBroker({
     dataDirectory,
     verifyToken: async token => shareLinks.admit(await tokens.verify(token)),
-    handlers,
     shares: { view: payloadInView, watch: shareLinks.watch },
+    certificates: config.tlsCa === undefined ? undefined : certificates,
+    handlers,
     logger,
     registry,
     limits,
@@ -99,6 +112,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const app = await createHttpApp({
     db,
     ingest,
+    certificates,
     tokens,
     keys,
     accounts,
@@ -108,13 +122,17 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,
     ...(config.mapTileUrl ? { mapTileUrl: config.mapTileUrl } : {}),
-    ...(config.tls ? { tls: config.tls } : {}),
+    ...(config.tls ? { tls: httpsOptions(config.tls) } : {}),
     allowedOrigins: [...config.allowedOrigins],
-    mqttPort: () => mqttPortOf(listeners),
+    limits: limits.requests,
+    trustedProxies,
+    mqttPort: () => portOf(listeners, 'mqtt://', 1_883),
+    mqttsPort: () => portOf(listeners, 'mqtts://', 8_883),
     health: async () => ({
       database: await databaseHealth(db, logger),
-      broker: { ok: true, connections: broker.connectionCount },
+      broker: { ok: true, ...broker.state() },
     }),
+    connections: broker.connections,
     version: VERSION,
   })
   made.app = app
@@ -132,6 +150,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     listeners.push({ name: 'HTTP API and dashboard', address: httpUrl })
     await folder.setHttpAddress(httpUrl)
   }
+  const reloadTls = config.tls === undefined ? undefined : followTls(config.tls)
   const mqttUrl = listeners.find(({ address }) => address.startsWith('mqtt'))?.address
   return {
     listeners,
@@ -139,31 +158,50 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     httpUrl,
     firstAccount,
     tokens,
+    reloadTls,
     close: () => releasers.release(),
     get closing() {
       return releasers.closing
     },
   }
+
+  /** MQTTS, HTTPS and WSS use what is in the files now, and what will be. */
+  function followTls({ paths, ...material }: NonNullable<Config['tls']>): () => Promise<void> {
+    const watch = watchTls({
+      paths,
+      material,
+      logger,
+      registry,
+      apply: renewed => {
+        broker.renewTls(mqttsOptions(renewed))
+        ;(app.server as unknown as TlsServer).setSecureContext(httpsOptions(renewed))
+      },
+    })
+    releasers.add('TLS files', () => watch.close())
+    return () => watch.reload()
+  }
 }
 
 async function listenMqtt(broker: Broker, config: Config, host: string): Promise<{ name: string; address: string }[]> {
-  const { mqttPort, mqttsPort, tls } = config
+  const { mqttPort, mqttsPort, tls, tlsClientCert } = config
   const listeners: { name: string; address: string }[] = []
   if (mqttPort !== 'off') {
     const [address] = await broker.listen({ tcp: { host, port: mqttPort } })
     listeners.push({ name: 'MQTT over TCP', address: address! })
   }
   if (mqttsPort !== 'off' && tls !== undefined) {
-    const [address] = await broker.listen({ tls: { host, port: mqttsPort, tls } })
+    const [address] = await broker.listen({
+      tls: { host, port: mqttsPort, tls: mqttsOptions(tls), clientCertificate: tlsClientCert },
+    })
     listeners.push({ name: 'MQTT over TLS', address: address! })
   }
   return listeners
 }
 
 /** Port 0 asks for any free one: the address tells which it became. */
-function mqttPortOf(listeners: readonly { readonly address: string }[]): number | null {
-  const address = listeners.find(({ address }) => address.startsWith('mqtt://'))?.address
-  return address === undefined ? null : Number(new URL(address).port || 1_883)
+function portOf(listeners: readonly { readonly address: string }[], scheme: string, usual: number): number | null {
+  const address = listeners.find(({ address }) => address.startsWith(scheme))?.address
+  return address === undefined ? null : Number(new URL(address).port || usual)
 }
 
 /** Requests were answered while the ingest closed; a peer that still holds its connection open does not hold up the stop. */

@@ -8,6 +8,7 @@ export {
   CHANNELS,
   type Channel,
   type ChannelName,
+  type MessageClass,
   type PayloadOf,
   type Rights,
   type Scope,
@@ -38,6 +39,7 @@ export {
   IncidentState,
   mayStorm,
 } from './incident.ts'
+export { type AddressLimit, DEFAULT_LIMITS, type LimitSettings, NO_LIMITS } from './limit-settings.ts'
 export {
   FUTURE_TOLERANCE_MS,
   GPS_EPOCH_MS,
@@ -58,6 +60,7 @@ export {
   MAX_PAYLOAD_BYTES,
 } from './payloads.ts'
 export { ProximityRule } from './proximity.ts'
+export { type BucketOwner, bucketOwner } from './rate-class.ts'
 export { errorPage, topicPage } from './reference-pages.ts'
 export {
   IdleSettings,

@@ -81,6 +81,12 @@ export function principalOf(request: FastifyRequest): Principal {
   return request.principal
 }
 
+/** Who sent the request, and from where. */
+export function originOf(request: FastifyRequest): { sub: string; role: Role; address: string } {
+  const { sub, role } = principalOf(request)
+  return { sub, role, address: request.ip }
+}
+
 /** Refuses unless the principal could publish the same over MQTT. Errors: `publish_forbidden`. */
 export function mayPublish(principal: Principal, channel: ChannelName, params: Omit<TopicParams, 'org'>): void {
   const { allowed, reason } = decide(principal, 'publish', channel, params)

@@ -43,6 +43,8 @@ export async function serveDashboard(
     })
     // The code of the link stands behind the #, which browsers keep to themselves.
     scope.get('/share', (_request, reply) => reply.sendFile(SHARE_PAGE))
+    // The page that takes claim codes: they are in its fragment, so it is at one URL for all of them.
+    scope.get('/claim', (_request, reply) => reply.sendFile('claim.html'))
   })
 }
 

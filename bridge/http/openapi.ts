@@ -65,6 +65,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         { name: 'auth', description: 'Logging in, tokens, keys' },
         { name: 'tracking', description: 'Fixes of devices and gateways' },
         { name: 'devices', description: 'Devices, their newest fix, their history' },
+        { name: 'provisioning', description: 'Claim codes, unknown devices, client certificates' },
         { name: 'fences', description: 'Geofences as GeoJSON' },
         { name: 'rules', description: 'Rules of devices: overspeed, idle, tow, …' },
         { name: 'alerts', description: 'Events of fences and rules as announced' },

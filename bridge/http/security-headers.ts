@@ -61,6 +61,9 @@ export function sharePolicy(mapTileUrl: string | undefined): string {
 export const DOCS_POLICY =
   "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
+/** A sheet of codes to be printed: it holds nothing but text, style and drawings. */
+export const CODES_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
 /** The host of a tile URL as a CSP source: `https://{s}.tiles.example/{z}/{x}/{y}.png` → `https://*.tiles.example`. */
 export function tileHost(mapTileUrl: string): string {
   const match = /^(https?:\/\/)([^/\s;,'"]+)/i.exec(mapTileUrl)

@@ -1,5 +1,5 @@
 import type { AedesOptions, AedesPublishPacket, Client } from 'aedes'
-import { decideTopic } from '../../contract/index.ts'
+import { buildTopic } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
 import type { Bus } from '../delivery/bus.ts'
 import { laneFor } from '../delivery/slow-consumers.ts'
@@ -8,10 +8,8 @@ import { narrow, type ShareGate } from './share-gate.ts'
 
 type AuthorizeForward = NonNullable<AedesOptions['authorizeForward']>
 
-const REMEMBERED_TOPICS = 10_000
-
 /**
- * The last gate before a message reaches a connection: what its token may read (so a wildcard gives exactly the devices it
+ * The last gate before a message reaches a connection: what it may read now (so a wildcard gives exactly the devices it
  * may see), and what a consumer that does not read may still be sent.
  */
 export function authorizeForward(options: {
@@ -60,14 +58,8 @@ function alreadyHanded(connection: Connection, emission: number): boolean {
   return false
 }
 
-function mayReceive(connection: Connection, topic: string): boolean {
-  const { receivable } = connection
-  let allowed = receivable.get(topic)
-  if (allowed === undefined) {
-    const qos = connection.grantedQos.of(topic)
-    allowed = decideTopic(connection.principal, 'subscribe', topic, undefined, { qos }).allowed
-    if (receivable.size >= REMEMBERED_TOPICS) receivable.clear()
-    receivable.set(topic, allowed)
-  }
-  return allowed
+/** Who is cut off hears why, and no more. */
+function mayReceive({ isCut, principal, reader, grantedQos }: Connection, topic: string): boolean {
+  if (isCut && topic !== buildTopic('errors', { org: principal.org, userId: principal.sub })) return false
+  return reader.mayReceive(topic, grantedQos.of(topic))
 }

@@ -17,6 +17,8 @@ import {
 import type { Connection, Connections } from '../connections.ts'
 import { skippedOf } from '../guard/guard-packets.ts'
 import type { Handlers, Inbound, Refusal } from '../handlers.ts'
+import type { IdentityClashes } from '../identity-clash.ts'
+import type { PublishLimits } from '../limits/publish-limits.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { swallow } from '../trackwire-aedes.ts'
@@ -26,7 +28,9 @@ type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
 
 export interface PublishPath {
   readonly connections: Connections
+  readonly clashes: IdentityClashes
   readonly handlers: Handlers
+  readonly limits: PublishLimits
   readonly renewToken: (connection: Connection, token: string) => Promise<void>
   readonly tell: Tell
   readonly metrics: BrokerMetrics
@@ -53,8 +57,12 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
   let unstored = 0
 
   /** Steps of every message, in order. */
-  function judge(sender: Sender, packet: PublishPacket): Verdict | Promise<Verdict> {
-    const parsed = parseTopic(packet.topic)
+  function judge(
+    sender: Sender,
+    packet: PublishPacket,
+    parsed: ParsedTopic | null,
+    receivedAt: number,
+  ): Verdict | Promise<Verdict> {
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
     path.metrics.received.inc({ channel: parsed.channel })
     const { topic, qos, retain } = packet
@@ -62,9 +70,16 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
     checkPayloadSize(skippedOf(packet))
     const payload = decodePayload(parsed.channel, asBytes(packet.payload))
-    const receivedAt = path.now()
-    const message = { topic: packet.topic, params: parsed.params, payload, principal: sender.principal, receivedAt }
+    const message = {
+      topic: packet.topic,
+      params: parsed.params,
+      payload,
+      principal: sender.principal,
+      receivedAt,
+      address: sender.connection?.address,
+    }
     const verdict = work(sender, packet, parsed, message)
+    if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
     // DUP is between the sender and us. [MQTT-3.3.1-3]
     packet.dup = false
     // Whether a topic is retained is the table's to say, never the client's.
@@ -187,8 +202,10 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       swallow(packet)
       return done(null)
     }
+    // Not answered: its connection is about to end, and what it sent is not acknowledged.
+    if (sender.connection?.isCut && !sender.isWill) return
     const inTurn = packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take() : undefined
-    const answer = (error: Error | null) => (inTurn ? inTurn(() => done(error)) : done(error))
+    const answer = (error: Error | null) => (inTurn ? inTurn.answer(() => done(error)) : done(error))
     const finish = (verdict: Verdict) => {
       if (verdict === 'swallow') swallow(packet)
       answer(null)
@@ -198,13 +215,21 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (fatal !== null) answer(fatal)
       else finish('swallow')
     }
-    try {
-      const verdict = judge(sender, packet)
-      if (typeof verdict === 'string') finish(verdict)
-      else verdict.then(finish, fail)
-    } catch (error) {
-      fail(error)
+    const parsed = parseTopic(packet.topic)
+    const receivedAt = path.now()
+    const handle = () => {
+      try {
+        // What was put off meanwhile has the rights that its sender has now.
+        const verdict = judge(senderOf(client, packet, path.connections) ?? sender, packet, parsed, receivedAt)
+        if (typeof verdict === 'string') finish(verdict)
+        else verdict.then(finish, fail)
+      } catch (error) {
+        fail(error)
+      }
     }
+    const { connection, isWill } = sender
+    if (connection === null || isWill) return handle()
+    path.limits.admit({ connection, packet, parsed, turn: inTurn, handle, drop: () => finish('swallow') })
   }
 }
 

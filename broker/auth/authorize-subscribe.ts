@@ -5,8 +5,8 @@ import type { Tell } from '../notices.ts'
 
 type AuthorizeSubscribe = NonNullable<AedesOptions['authorizeSubscribe']>
 
-/** Subscriptions one connection may hold (contract §7). */
-export const MAX_SUBSCRIPTIONS = 100
+/** No topic of the contract is as long; a longer filter only takes room in the session. */
+const MAX_FILTER_LENGTH = 1_024
 
 /** No channel has as many; the subscription trees of Aedes and its store end the process at 100. */
 export const MAX_FILTER_LEVELS = 16
@@ -18,13 +18,14 @@ export const MAX_FILTER_LEVELS = 16
 export function authorizeSubscribe(options: {
   connections: Connections
   tell: Tell
-  limits: boolean
+  /** Subscriptions one connection may hold (contract §7). */
+  maxSubscriptions: number | null
   /** Takes a granted subscription: only these are stored with the session. */
   grant: (subscription: object) => void
   /** Takes a filter that the session may not hold any more. */
   drop: (client: Client, filter: string) => void
 }): AuthorizeSubscribe {
-  const { connections, tell, limits, grant, drop } = options
+  const { connections, tell, maxSubscriptions, grant, drop } = options
   return (client, subscription, done) => {
     const filter = subscription.topic
     const connection = connections.of(client)
@@ -34,13 +35,17 @@ export function authorizeSubscribe(options: {
       tell(connection.principal, { code, message, topic: filter })
       done(null, null)
     }
+    if (filter.length > MAX_FILTER_LENGTH) {
+      return refuse('topic_invalid', `a filter has at most ${MAX_FILTER_LENGTH} characters`)
+    }
     const held = (client as unknown as { subscriptions: Record<string, unknown> }).subscriptions
     const { granting } = connection
     const isNew = held[filter] === undefined && !granting.has(filter)
-    if (limits && isNew && new Set([...Object.keys(held), ...granting]).size >= MAX_SUBSCRIPTIONS) {
+    const isOneMore = maxSubscriptions !== null && isNew
+    if (isOneMore && new Set([...Object.keys(held), ...granting]).size >= maxSubscriptions) {
       return refuse(
         'subscription_limit',
-        `a connection holds at most ${MAX_SUBSCRIPTIONS} subscriptions; use a wildcard`,
+        `a connection holds at most ${maxSubscriptions} subscriptions; use a wildcard`,
       )
     }
     if (filter.split('/').length > MAX_FILTER_LEVELS) {
@@ -50,7 +55,6 @@ export function authorizeSubscribe(options: {
     if (!decision.allowed) return refuse('subscribe_forbidden', `not allowed: ${decision.reason}`)
     granting.add(filter)
     connection.grantedQos.grant(filter, subscription.qos)
-    connection.receivable.clear()
     grant(subscription)
     done(null, subscription)
   }

@@ -77,7 +77,7 @@ test('OrderedAnswers: whatever the order of settling, answers come in the order 
       const answers = new OrderedAnswers({ pause: () => calls.push('pause'), resume: () => calls.push('resume') })
       const given: number[] = []
       const places = order.map(() => answers.take())
-      for (const place of order) places[place]!(() => given.push(place))
+      for (const place of order) places[place]!.answer(() => given.push(place))
       assert.deepEqual(given, [...Array(100).keys()])
       assert.deepEqual(calls, ['pause', 'resume'])
     }),

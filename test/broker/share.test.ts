@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { payloadInView } from '../../bridge/index.ts'
 import type { ShareGate } from '../../broker/index.ts'
+import { SYSTEM_CLOCK } from '../../broker/index.ts'
 import { type ShareScope, snapToGrid, TrackwireError } from '../../contract/index.ts'
 import { fix, metric, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
@@ -52,7 +53,7 @@ const payloads = (raw: RawClient) =>
     .map(({ payload }) => JSON.parse(payload.toString()))
 
 test('a viewer gets the positions of its devices, live and retained, without what else the device says', async t => {
-  const running = await startTestBroker(t, { shares: shareGate(), now: () => FROM + 10 })
+  const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => FROM + 10 } })
   const private_ = { userId: 'ann', metadata: { battery: 3 }, attributes: { cargo: 'gold' } }
   const last = { topic: 'demo/devices/truck-7/last', payload: fix(FROM + 1, private_), qos: 0, retain: true } as const
   await running.broker.publish(last)
@@ -84,7 +85,7 @@ test('a viewer gets the positions of its devices, live and retained, without wha
 })
 
 test('the others who listen to the same topic get all of the message', async t => {
-  const running = await startTestBroker(t, { shares: shareGate(), now: () => FROM + 10 })
+  const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => FROM + 10 } })
   const raw = await viewer(t, running, { precisionMeters: 1_000 })
   await raw.subscribe('demo/devices/truck-7/location')
   const desk = await openRaw(t, running.port)
@@ -98,7 +99,7 @@ test('the others who listen to the same topic get all of the message', async t =
 
 for (const clean of [true, false]) {
   test(`rounded: every message of a ${clean ? 'clean' : 'stored'} session, also what was queued while it was away`, async t => {
-    const running = await startTestBroker(t, { shares: shareGate(), now: () => FROM + 10 })
+    const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => FROM + 10 } })
     const narrow = { precisionMeters: 5_000 }
     const first = await viewer(t, running, narrow, { clean })
     await first.subscribe('demo/devices/truck-7/location')
@@ -123,7 +124,7 @@ for (const clean of [true, false]) {
 
 test('what was queued for a stored session is withheld when the window does not hold it', async t => {
   let nowMs = FROM + 10
-  const running = await startTestBroker(t, { shares: shareGate(), now: () => nowMs })
+  const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => nowMs } })
   const first = await viewer(t, running, {}, { clean: false })
   await first.subscribe('demo/devices/truck-7/location')
   first.send({ cmd: 'disconnect' })
@@ -145,7 +146,7 @@ test('what was queued for a stored session is withheld when the window does not 
 
 test('window edges by the clock: nothing before from, all until the last millisecond, nothing at until', async t => {
   let nowMs = FROM - 1
-  const running = await startTestBroker(t, { shares: shareGate(), now: () => nowMs })
+  const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => nowMs } })
   const raw = await viewer(t, running)
   await raw.subscribe('demo/devices/truck-7/location', 'demo/devices/truck-7/status')
   const at = async (timeMs: number) => {
@@ -167,7 +168,7 @@ test('window edges by the clock: nothing before from, all until the last millise
 })
 
 test('outside of its area nothing comes, not even what is retained', async t => {
-  const running = await startTestBroker(t, { shares: shareGate(), now: () => FROM + 10 })
+  const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => FROM + 10 } })
   const outside = { location: { lat: 48, lng: 11 } }
   await running.broker.publish({
     topic: 'demo/devices/truck-7/last',
@@ -238,7 +239,7 @@ const wider: [what: string, more: Partial<Who>][] = [
 ]
 for (const [what, more] of wider) {
   test(`$auth/token with ${what} is refused, and the viewer keeps what it had`, async t => {
-    const running = await startTestBroker(t, { shares: shareGate(), now: () => FROM + 10 })
+    const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => FROM + 10 } })
     const raw = await viewer(t, running)
     await raw.subscribe(ERRORS, 'demo/devices/truck-7/location')
     raw.publish('$auth/token', await mint({ ...VIEWER, ...more }), 1)
@@ -252,7 +253,7 @@ for (const [what, more] of wider) {
 
 test('$auth/token of the same opening of a link renews it, also with a later end', async t => {
   let nowMs = FROM + 10
-  const running = await startTestBroker(t, { shares: shareGate(), now: () => nowMs })
+  const running = await startTestBroker(t, { shares: shareGate(), clock: { ...SYSTEM_CLOCK, now: () => nowMs } })
   const opened = { ...SCOPE, link: 'l1', view: 'v1' }
   const raw = await viewer(t, running, opened)
   await raw.subscribe('demo/devices/truck-7/location')

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigError, readConfig, unknownVariables } from '../../cli/config.ts'
+import { limitSettingsOf } from '../../cli/limit-settings.ts'
+import { DEFAULT_LIMITS, NO_LIMITS } from '../../contract/index.ts'
 
 test('without any variable the defaults of the contract hold', () => {
   const config = readConfig({})
@@ -37,7 +39,12 @@ const ACCEPTED: readonly [name: string, environment: Record<string, string>, key
     'allowedOrigins',
     ['https://a.example', 'https://b.example'],
   ],
+  ['devices are adopted by themselves', {}, 'deviceAdoption', 'auto'],
+  ['devices may wait in the inbox', { TRACKWIRE_DEVICE_ADOPTION: 'inbox' }, 'deviceAdoption', 'inbox'],
   ['limits may be off', { TRACKWIRE_LIMITS: 'off' }, 'limits', 'off'],
+  ['one limit may be another', { TRACKWIRE_LIMITS_MESSAGES_PER_SECOND: '5' }, 'limitMessages', 5],
+  ['one limit may be off', { TRACKWIRE_LIMITS_LOCATION_PER_MINUTE: 'off' }, 'limitLocation', null],
+  ['proxies are a list', { TRACKWIRE_TRUSTED_PROXIES: '10.0.0.0/8, ::1' }, 'trustedProxies', ['10.0.0.0/8', '::1']],
 ]
 
 for (const [name, environment, key, value] of ACCEPTED) {
@@ -57,6 +64,22 @@ const REFUSED: readonly [name: string, environment: Record<string, string>, prob
     { DATABASE_URL: 'mysql://u:secret@h/d' },
     /DATABASE_URL: not a URL that begins with postgres/,
   ],
+  [
+    'a limit of nothing',
+    { TRACKWIRE_LIMITS_CHAT_PER_MINUTE: '0' },
+    /"0" is no limit; give a whole number from 1, or off/,
+  ],
+  [
+    'an unknown limit',
+    { TRACKWIRE_LIMITS_CHAT: '5' },
+    /TRACKWIRE_LIMITS_CHAT: there is no such limit; there are .*CHAT_PER_MINUTE/,
+  ],
+  [
+    'a proxy that is no address',
+    { TRACKWIRE_TRUSTED_PROXIES: 'proxy.local' },
+    /"proxy.local" is neither an address nor a range/,
+  ],
+  ['a range that is none', { TRACKWIRE_TRUSTED_PROXIES: '10.0.0.0/33' }, /"10.0.0.0\/33" is neither/],
   ['half of a TLS pair', { TRACKWIRE_TLS_CERT: '/nowhere/cert.pem' }, /go together/],
   [
     'TLS files that are not there',
@@ -64,6 +87,14 @@ const REFUSED: readonly [name: string, environment: Record<string, string>, prob
     /cannot read \/nowhere\/c \(ENOENT\)/,
   ],
   ['MQTT over TLS without a certificate', { TRACKWIRE_MQTTS_PORT: '8883' }, /TRACKWIRE_MQTTS_PORT needs/],
+  ['adoption by something else', { TRACKWIRE_DEVICE_ADOPTION: 'manual' }, /"manual" is not one of auto, inbox/],
+  ['a CA without MQTT over TLS', { TRACKWIRE_TLS_CA: '/nowhere/ca' }, /TRACKWIRE_TLS_CA is for MQTT over TLS alone/],
+  ['a revocation list without a CA', { TRACKWIRE_TLS_CRL: '/nowhere/crl' }, /TRACKWIRE_TLS_CRL needs TRACKWIRE_TLS_CA/],
+  [
+    'certificates required of nobody’s CA',
+    { TRACKWIRE_TLS_CLIENT_CERT: 'required' },
+    /TRACKWIRE_TLS_CLIENT_CERT=required needs TRACKWIRE_TLS_CA/,
+  ],
   ['nothing to listen on', { TRACKWIRE_MQTT_PORT: 'off', TRACKWIRE_HTTP_PORT: 'off' }, /every port is off/],
   ['the same port twice', { TRACKWIRE_MQTT_PORT: '9000', TRACKWIRE_HTTP_PORT: '9000' }, /are both 9000/],
   [
@@ -102,4 +133,20 @@ test('variables that look like ours but are none are found', () => {
   assert.deepEqual(unknownVariables({ TRACKWIRE_HTTP_PROT: '1', TRACKWIRE_HTTP_PORT: '1', PATH: '/' }), [
     'TRACKWIRE_HTTP_PROT',
   ])
+})
+
+test('without any variable the limits are those of the contract, and connections by the file descriptors', () => {
+  assert.deepEqual(limitSettingsOf(readConfig({}), 1_024), { ...DEFAULT_LIMITS, connectionsTotal: 768 })
+  assert.equal(limitSettingsOf(readConfig({}), 100_000).connectionsTotal, 90_000)
+})
+
+test('off turns all limits off but what protects the process', () => {
+  const config = readConfig({ TRACKWIRE_LIMITS: 'off', TRACKWIRE_LIMITS_CHAT_PER_MINUTE: '5' })
+  assert.deepEqual(limitSettingsOf(config, 1_024), { ...NO_LIMITS, connectionsTotal: 768 })
+})
+
+test('a limit by address that somebody sets counts the loopback too', () => {
+  const config = readConfig({ TRACKWIRE_LIMITS_CONNECTIONS_PER_MINUTE: '5' })
+  assert.deepEqual(limitSettingsOf(config).connectionsPerMinute, { most: 5, loopback: true })
+  assert.deepEqual(limitSettingsOf(config).publicPerMinute, { most: 60, loopback: false })
 })

@@ -67,7 +67,13 @@ export function authRoutes(
         body: Login,
         response: {
           200: SessionView,
-          ...publicProblems('credentials_wrong', 'too_many_attempts', 'payload_not_json', 'payload_invalid'),
+          ...publicProblems(
+            'credentials_wrong',
+            'too_many_attempts',
+            'rate_limited',
+            'payload_not_json',
+            'payload_invalid',
+          ),
         },
       },
     },
@@ -93,7 +99,14 @@ export function authRoutes(
         body: RefreshToken,
         response: {
           200: SessionView,
-          ...publicProblems('token_invalid', 'token_expired', 'refresh_reused', 'payload_not_json', 'payload_invalid'),
+          ...publicProblems(
+            'token_invalid',
+            'token_expired',
+            'refresh_reused',
+            'rate_limited',
+            'payload_not_json',
+            'payload_invalid',
+          ),
         },
       },
     },
@@ -112,7 +125,7 @@ export function authRoutes(
         body: RefreshToken,
         response: {
           204: { type: 'null', description: 'Logged out; also when the token was not known' },
-          ...publicProblems('payload_not_json', 'payload_invalid'),
+          ...publicProblems('rate_limited', 'payload_not_json', 'payload_invalid'),
         },
       },
     },

@@ -5,6 +5,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import pino from 'pino'
 import { Registry } from 'prom-client'
 import {
+  Certificates,
   createAccounts,
   createHttpApp,
   createShareLinks,
@@ -97,8 +98,11 @@ async function start(
   await ingest.announce(async () => {})
   const shareLinks = createShareLinks(db, { logger, ...clock })
   releases.push(() => shareLinks.close())
+  const certificates = await Certificates.open({ db, logger })
+  releases.push(() => certificates.close())
   const app = await createHttpApp({
     db,
+    certificates,
     ingest,
     tokens,
     keys,
@@ -108,6 +112,7 @@ async function start(
     logger,
     registry,
     health: async () => ({ database: { ok: true }, broker: { ok: true, connections: 3 } }),
+    connections: NOBODY_CONNECTED,
     version: '0.0.0-test',
     allowedOrigins: ['https://app.example'],
     ...options,
@@ -142,6 +147,13 @@ async function start(
       return { status: response.statusCode, headers: response.headers, body: isJson ? response.json() : response.body }
     },
   }
+}
+
+const NOBODY_CONNECTED: HttpAppOptions['connections'] = {
+  list: () => [],
+  find: () => undefined,
+  disconnect: () => false,
+  disconnectPrincipal: () => 0,
 }
 
 export const ADMIN: Caller = { role: 'admin' }

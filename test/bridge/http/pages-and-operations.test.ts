@@ -178,7 +178,16 @@ describe('pages and operations', () => {
       assert.equal(headers.vary, 'origin')
     })
 
-    for (const origin of ['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'null']) {
+    for (const origin of [
+      'https://evil.example',
+      'https://app.example.evil.example',
+      'https://x.app.example',
+      'https://notapp.example',
+      'https://app.example:8443',
+      'https://app.example@evil.example',
+      'http://app.example',
+      'null',
+    ]) {
       test(`a preflight of ${origin} is refused`, async () => {
         const { status, headers } = await preflight(origin)
         assert.equal(status, 403)

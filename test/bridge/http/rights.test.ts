@@ -41,6 +41,16 @@ describe('rights', () => {
     ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
     ['GET', '/api/v1/devices/truck-1', EVERYONE],
     ['PATCH', '/api/v1/devices/truck-1', ['admin'], { name: 'One' }],
+    ['POST', '/api/v1/devices/import', ['admin'], []],
+    ['GET', '/api/v1/devices/inbox', ['admin']],
+    ['POST', '/api/v1/devices/inbox/truck-1/adopt', ['admin'], {}],
+    ['DELETE', '/api/v1/devices/inbox/truck-1', ['admin']],
+    ['POST', '/api/v1/claim-codes', ['admin'], {}],
+    ['GET', '/api/v1/devices/truck-1/claim-codes', ['admin']],
+    ['POST', '/api/v1/devices/truck-1/claim-codes', ['admin'], {}],
+    ['DELETE', '/api/v1/devices/truck-1/claim-codes/1', ['admin']],
+    ['GET', '/api/v1/devices/truck-1/certificates', ['admin']],
+    ['DELETE', `/api/v1/devices/truck-1/certificates/${'0'.repeat(64)}`, ['admin']],
     ['GET', '/api/v1/devices/truck-1/last', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/history', EVERYONE],
     ['POST', '/api/v1/devices/truck-1/sos', SENDERS, sos],
@@ -125,6 +135,9 @@ describe('rights', () => {
         .replace('/groups/{group}', '/groups/vans')
         .replace('/sos/{alertId}', '/sos/none')
         .replace('/set-aside/{id}', '/set-aside/1')
+        .replace('/inbox/{deviceId}', '/inbox/truck-1')
+        .replace('/claim-codes/{id}', '/claim-codes/1')
+        .replace('{fingerprint}', '0'.repeat(64))
         .replace('/incidents/{incidentId}', '/incidents/none')
         .replace('/proximity/{ruleId}', '/proximity/none')
         .replace('/share-links/{linkId}', '/share-links/none')

@@ -9,6 +9,7 @@ import './styles/base.css'
 import './styles/console.css'
 import './styles/panels.css'
 import './styles/sos.css'
+import './styles/unknown.css'
 
 const api = createApi(new URL('/api/v1', location.href).href, (url, init) => fetch(url, init))
 const claim = createClaim(navigator.locks as LockManager | undefined, name => new BroadcastChannel(name))

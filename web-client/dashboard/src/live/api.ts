@@ -13,7 +13,7 @@ export class ApiError extends Error {
 }
 
 export interface Request {
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'POST' | 'DELETE'
   readonly body?: unknown
   readonly token?: string
 }
