@@ -29,6 +29,12 @@ export function brokerMetrics(registry: Registry, connections: Connections) {
       labelNames: ['code'],
       registers: [registry],
     }),
+    ended: new Counter({
+      name: 'trackwire_mqtt_connections_ended_total',
+      help: 'Connections that the platform ended, by the code that their principals were told',
+      labelNames: ['code'],
+      registers: [registry],
+    }),
     connectRefused: new Counter({
       name: 'trackwire_mqtt_connects_refused_total',
       help: 'Refused CONNECT packets, by reason',

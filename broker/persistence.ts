@@ -8,6 +8,7 @@ import { matchesFilter } from '../contract/index.ts'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
 import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
+import type { SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -16,13 +17,26 @@ type HasWill = (clientId: string) => boolean
 
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
+/** Whose a session is, beside what aedes-persistence-level keeps of it. */
+const SESSIONS = { gte: 'session:', lt: 'session;' }
 const QUEUES = ['outgoing:', 'outgoing-id:', 'incoming:']
+
+export interface BrokerPersistenceOptions {
+  readonly db: ClassicLevel<string, unknown>
+  readonly hasWill: HasWill
+  readonly sessions: StoredSessions
+  /** Whether a message that was on its way to a client may still be sent. */
+  readonly mayReceive: (client: object, topic: string) => boolean
+  readonly now: () => number
+  readonly limits: SessionLimitOptions
+}
 
 /**
  * Sessions, queued and retained messages in LevelDB: aedes-persistence-level, with these changes.
  * - Writes keep their order (write-queue.ts), and so do the queued messages.
  * - Retained messages are matched in memory; there, a subscription reads and decodes every one of them from disk.
  * - Which session a message is queued for has an index of our own (subscription-index.ts).
+ * - A message is queued only for sessions whose principal may receive it now (stored-sessions.ts), and sent only to those who still may.
  * - A message is queued at the QoS of the subscription where that is lower.
  * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
  * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
@@ -35,26 +49,37 @@ const QUEUES = ['outgoing:', 'outgoing-id:', 'incoming:']
  */
 export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #db: ClassicLevel<string, unknown>
+  readonly #writes: WriteQueue
   readonly #retained = new Map<string, StoredPacket>()
   readonly #subscriptions = new SubscriptionIndex()
   readonly #granted = new WeakSet<object>()
   /** Reads that a write follows: the store closes after the write. */
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Sessions that are being deleted, by client id. */
+  readonly #leaving = new Map<string, Promise<unknown>>()
   readonly #hasWill: HasWill
+  readonly #sessions: StoredSessions
+  readonly #mayReceive: BrokerPersistenceOptions['mayReceive']
+  readonly #now: () => number
   readonly #order = new ResumeOrder()
   /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
   readonly #arriving = new WeakMap<object, Set<number>>()
-  readonly #writes: WriteQueue
   readonly limits: SessionLimits
 
-  constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill, limits: SessionLimitOptions) {
+  constructor({ db, hasWill, sessions, mayReceive, now, limits }: BrokerPersistenceOptions) {
     const writes = new WriteQueue(db)
     super(writes)
     this.#db = db
     this.#writes = writes
     this.#hasWill = hasWill
+    this.#sessions = sessions
+    this.#mayReceive = mayReceive
+    this.#now = now
     const queued = (id: string) => super.outgoingStream({ id })
-    this.limits = new SessionLimits({ db, writes, queued, dropSession: id => this.#dropSession(id) }, limits)
+    this.limits = new SessionLimits(
+      { db, writes, queued, dropSession: async id => void (await this.deleteSession(id)) },
+      limits,
+    )
   }
 
   override async setup(broker: unknown): Promise<void> {
@@ -62,18 +87,72 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     for await (const packet of super.createRetainedStream('#') as AsyncIterable<StoredPacket>) {
       this.#retained.set(packet.topic, packet)
     }
+    const owners = await this.#storedOwners()
     const clients = await this.#storedClients()
     for (const id of clients) {
       for (const subscription of await this.subscriptionsByClient({ id })) this.#subscriptions.add(id, subscription)
+      if (!owners.has(id)) owners.set(id, null)
     }
+    for (const [id, owner] of owners) this.#sessions.restore(id, owner, this.#now())
     await this.limits.load(clients)
     await super.setup(broker)
   }
 
   async #storedClients(): Promise<Set<string>> {
     const ids = new Set<string>()
-    for await (const key of this.#db.keys(SUBSCRIPTIONS)) ids.add(decodeURIComponent(key.split(':', 2)[1]!))
+    for await (const key of this.#db.keys(SUBSCRIPTIONS)) ids.add(clientIdIn(key))
     return ids
+  }
+
+  async #storedOwners(): Promise<Map<string, SessionOwner | null>> {
+    const owners = new Map<string, SessionOwner | null>()
+    const stored = this.#db.iterator<string, Buffer>({ ...SESSIONS, valueEncoding: 'buffer' })
+    for await (const [key, value] of stored) owners.set(clientIdIn(key), readOwner(value))
+    return owners
+  }
+
+  /** Written in order with the subscriptions and the queue of the session. */
+  saveSession(id: string, owner: SessionOwner): void {
+    void this.#writes.put(sessionKey(id), writeOwner(owner)).catch(() => {
+      // The store is closing: the session is taken up as one that was left when the process ended.
+    })
+  }
+
+  /** Forgets a session with all that waits for it. */
+  deleteSession(id: string): Promise<unknown> {
+    this.#sessions.delete(id)
+    const work = this.#finish(
+      (async () => {
+        const held = await super.subscriptionsByClient({ id })
+        await this.removeSubscriptions(
+          { id },
+          held.map(({ topic }) => topic),
+        )
+        for (const prefix of QUEUES) {
+          const key = `${prefix}${encodeURIComponent(id)}`
+          await this.#writes.clear({ gte: `${key}:`, lt: `${key};` })
+        }
+        await this.#writes.del(sessionKey(id))
+        await this.limits.ended(id)
+      })(),
+    ).finally(() => this.#leaving.delete(id))
+    this.#leaving.set(id, work)
+    return work
+  }
+
+  /** A clean session ends the one that was stored. [MQTT-3.1.2-6] */
+  override async cleanSubscriptions(client: { id: string }): Promise<void> {
+    // Aedes takes what is queued out one by one, and leaves the rest when the client goes meanwhile.
+    if (this.#sessions.delete(client.id)) await this.deleteSession(client.id)
+    else {
+      await super.cleanSubscriptions(client)
+      await this.limits.ended(client.id)
+    }
+  }
+
+  override async subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]> {
+    await this.#leaving.get(client.id)
+    return super.subscriptionsByClient(client)
   }
 
   override async storeRetained(packet: StoredPacket): Promise<void> {
@@ -99,6 +178,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return [...this.#retained.values()].filter(packet => matchesFilter(filter, packet.topic))
   }
 
+  get retainedCount(): number {
+    return this.#retained.size
+  }
+
   /** Lets a subscription be stored; Aedes hands in the same object with its SUBSCRIBE. */
   grant(subscription: object): void {
     this.#granted.add(subscription)
@@ -108,22 +191,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     const granted = subscriptions.filter(subscription => this.#granted.delete(subscription))
     for (const subscription of granted) this.#subscriptions.add(client.id, subscription)
     if (granted.length === 0) return
+    this.#sessions.keep(client.id)
     await super.addSubscriptions(client, granted)
     await this.#finish(this.limits.stored(client.id))
-  }
-
-  override async cleanSubscriptions(client: { id: string }): Promise<void> {
-    await super.cleanSubscriptions(client)
-    await this.limits.ended(client.id)
-  }
-
-  /** Forgets a session with all that waits for it. */
-  async #dropSession(id: string): Promise<void> {
-    await this.cleanSubscriptions({ id })
-    for (const prefix of QUEUES) {
-      const key = `${prefix}${encodeURIComponent(id)}`
-      await this.#writes.clear({ gte: `${key}:`, lt: `${key};` })
-    }
   }
 
   override async removeSubscriptions(client: { id: string }, filters: string[]): Promise<void> {
@@ -134,7 +204,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
-    return this.#subscriptions.matching(topic)
+    return this.#subscriptions
+      .matching(topic)
+      .filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
   }
 
   /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
@@ -166,14 +238,21 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return Readable.from(this.#order.queued(client, sentAgain(super.outgoingStream(client))))
   }
 
-  override outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
-    return this.#order.send(client, packet, async () => {
+  override async outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
+    const sent = await this.#order.send(client, packet, async () => {
       try {
         await this.#finish(super.outgoingUpdate(client, packet))
       } catch (error) {
         if ((error as Error).message !== 'no such packet') throw error
       }
     })
+    // What is taken from the queue of the session is looked at by Aedes itself.
+    if (sent === 'queued') return
+    const { cmd, topic } = packet as StoredPacket
+    if (cmd !== 'publish' || this.#mayReceive(client, topic)) return
+    await this.outgoingClearMessageId(client, packet)
+    // Aedes sends the message when this settles, however it does.
+    await new Promise(() => {})
   }
 
   /** Kept to know it again when it is repeated [MQTT-4.3.3-2]: its payload is of no more use. */
@@ -207,4 +286,21 @@ async function* sentAgain(packets: AsyncIterable<StoredPacket>): AsyncGenerator<
     if (packet.cmd === 'publish' && typeof packet.messageId === 'number') packet.dup = true
     yield packet
   }
+}
+
+function sessionKey(id: string): string {
+  return `${SESSIONS.gte}${encodeURIComponent(id)}`
+}
+
+function clientIdIn(key: string): string {
+  return decodeURIComponent(key.split(':', 2)[1]!)
+}
+
+function writeOwner({ issued, ...owner }: SessionOwner): Buffer {
+  return Buffer.from(JSON.stringify({ ...owner, issued: { ...issued, devices: [...issued.devices] } }))
+}
+
+function readOwner(value: Buffer): SessionOwner {
+  const { issued, ...owner } = JSON.parse(value.toString())
+  return { ...owner, issued: { ...issued, devices: new Set(issued.devices) } }
 }

@@ -58,7 +58,7 @@ export class WriteQueue {
   }
 
   async clear(range: object): Promise<void> {
-    await this.#writing
+    while (this.#writing !== undefined) await this.#writing
     await this.#level.clear(range)
   }
 

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import { type FixResult, Hourly, type Ingest } from '../bridge/index.ts'
 import type { Handlers, Inbound, Refusal } from '../broker/index.ts'
 import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/index.ts'
@@ -5,7 +6,7 @@ import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/in
 const WEEK_MS = 7 * 86_400_000
 
 /** Connects the channels that devices and people publish to with the ingest pipeline. */
-export function brokerHandlers(ingest: Ingest): Handlers {
+export function brokerHandlers(ingest: Ingest, logger: Logger): Handlers {
   const repairs = new Hourly()
 
   /** A device whose receiver lost its week count is told so once an hour, not with each fix. What a person set needs no telling. */
@@ -23,6 +24,9 @@ export function brokerHandlers(ingest: Ingest): Handlers {
 
   return {
     deviceSession: session => ingest.deviceSession(session),
+    identityClash: clash => {
+      ingest.identityClash(clash).catch(error => logger.warn({ err: error, clash }, 'an identity clash was not stored'))
+    },
     location: async message => {
       const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload], forward: 'repaired' })
       if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)

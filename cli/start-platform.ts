@@ -10,6 +10,7 @@ import {
   Certificates,
   createAccounts,
   createHttpApp,
+  createShareLinks,
   createTokens,
   ensureFirstAccount,
   type Ingest,
@@ -17,6 +18,7 @@ import {
   openDatabase,
   openSigningKeys,
   type PartHealth,
+  payloadInView,
   startIngest,
   type Tokens,
 } from '../bridge/index.ts'
@@ -78,6 +80,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   releasers.add('database', () => db.close())
   await migrate(db)
   const accounts = createAccounts(db)
+  const shareLinks = createShareLinks(db, { logger })
+  releasers.add('share links', () => shareLinks.close())
   const firstAccount = (await ensureFirstAccount(db)) ?? undefined
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
@@ -93,10 +97,11 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const { retentionRawDays, deviceAdoption } = config
   const ingest = await startIngest({ db, logger, registry, retentionRawDays, deviceAdoption })
   made.ingest = ingest
-  const handlers = brokerHandlers(ingest)
+  const handlers = brokerHandlers(ingest, logger)
   const broker = await startBroker({
     dataDirectory,
-    verifyToken: tokens.verify,
+    verifyToken: async token => shareLinks.admit(await tokens.verify(token)),
+    shares: { view: payloadInView, watch: shareLinks.watch },
     certificates: config.tlsCa === undefined ? undefined : certificates,
     handlers,
     logger,
@@ -111,6 +116,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     tokens,
     keys,
     accounts,
+    shareLinks,
+    shareMaxDays: config.shareMaxDays,
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,
@@ -124,8 +131,9 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     live: broker,
     health: async () => ({
       database: await databaseHealth(db, logger),
-      broker: { ok: true, connections: broker.connectionCount },
+      broker: { ok: true, ...broker.state() },
     }),
+    connections: broker.connections,
     version: VERSION,
   })
   made.app = app

@@ -165,7 +165,7 @@ export const CHANNELS = {
   },
   deviceNotification: {
     template:
-      '{org}/notifications/device/{event:online|offline|low-battery|overspeed|idle|moving|stationary|tow|near|far|off-route}/{deviceId}',
+      '{org}/notifications/device/{event:online|offline|low-battery|overspeed|idle|moving|stationary|tow|near|far|off-route|identity-clash}/{deviceId}',
     summary: 'A rule of a device: a condition began or ended.',
     payload: DeviceEvent,
     publish: PLATFORM_ONLY,

@@ -75,6 +75,24 @@ export const ERRORS = {
     meaning: 'The token is malformed, of an unknown key, or wrongly signed.',
   },
   token_expired: { status: 401, retry: false, meaning: 'The token has expired; get a new one.' },
+  token_expiring: {
+    status: 202,
+    retry: false,
+    meaning: 'The token of the connection expires soon; publish a new one to $auth/token and the connection lives on.',
+  },
+  token_revoked: {
+    status: 401,
+    retry: false,
+    meaning: 'The token was revoked, by a logout, a new password or an administrator; get a new one.',
+  },
+  principal_banned: { status: 403, retry: false, meaning: 'An administrator has banned this user or device.' },
+  connection_unknown: { status: 404, retry: false, meaning: 'No connection of that id stands.' },
+  kicked: { status: 403, retry: false, meaning: 'An administrator ended the connection; it may come back.' },
+  identity_clash: {
+    status: 409,
+    retry: false,
+    meaning: 'Two clients use the identity of one device at the same time; give each device a token of its own.',
+  },
   certificate_revoked: { status: 401, retry: false, meaning: 'The client certificate was revoked.' },
   certificate_expired: { status: 401, retry: false, meaning: 'The client certificate has expired.' },
   claim_code_wrong: { status: 404, retry: false, meaning: 'There is no claim code like this.' },
@@ -124,6 +142,13 @@ export const ERRORS = {
   },
   incident_unknown: { status: 404, retry: false, meaning: 'There is no incident of that id.' },
   incident_closed: { status: 409, retry: false, meaning: 'The incident is already closed.' },
+  share_unknown: { status: 404, retry: false, meaning: 'There is no share link of that id, or with that code.' },
+  share_ended: {
+    status: 410,
+    retry: false,
+    meaning:
+      'The share link shows nothing any more: revoked, past its time, opened often enough, or its maker lost the device.',
+  },
   storage_unavailable: { status: 503, retry: true, meaning: 'The database does not answer; nothing was stored.' },
   shutting_down: { status: 503, retry: true, meaning: 'The platform is stopping; nothing was stored.' },
   internal: { status: 500, retry: true, meaning: 'An unexpected fault; the log has the details.' },

@@ -7,8 +7,10 @@ import {
   type Principal,
   principalOf,
   type Role,
+  type ShareScope,
   TrackwireError,
 } from '../../contract/index.ts'
+import { checkShareScope } from '../share/share-area.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 /** Asymmetric only: neither `none` nor an HMAC keyed with our public key can pass. RFC 8725 §3.1 */
@@ -28,6 +30,8 @@ export interface TokenRequest {
   readonly groups?: readonly string[] | undefined
   readonly acl?: Acl | undefined
   readonly jti?: string | undefined
+  /** Makes it the token of a share link. */
+  readonly scope?: ShareScope | undefined
 }
 
 export interface Tokens {
@@ -55,6 +59,7 @@ export function createTokens(keys: SigningKeys, options: { now?: () => number } 
     const issuedAt = Math.floor(now() / 1_000)
     const present = Object.entries(wanted).filter(([, value]) => value !== undefined)
     const claims = { ...Object.fromEntries(present), iat: issuedAt, exp: issuedAt + Math.floor(ttlSeconds) }
+    if (wanted.scope !== undefined) checkShareScope(wanted.scope)
     checkSchema(Claims, claims)
     return new SignJWT(claims as JWTPayload)
       .setProtectedHeader({ alg: keys.signing.algorithm, kid: keys.signing.kid, typ: 'JWT' })
@@ -71,10 +76,12 @@ export function createTokens(keys: SigningKeys, options: { now?: () => number } 
     if (known !== undefined) {
       verified.delete(digest)
       if (known.expiresAtMs + CLOCK_LEEWAY_SECONDS * 1_000 <= now()) throw new TrackwireError('token_expired')
+      if (known.share !== undefined && now() >= known.share.until) throw shareOver()
       verified.set(digest, known)
       return known
     }
     const principal = principalOf(readClaims(await verifiedPayload(token)))
+    if (principal.share !== undefined && now() >= principal.share.until) throw shareOver()
     if (verified.size >= CACHED_TOKENS) verified.delete(verified.keys().next().value!)
     verified.set(digest, principal)
     return principal
@@ -98,15 +105,21 @@ export function createTokens(keys: SigningKeys, options: { now?: () => number } 
 }
 
 function readClaims(payload: JWTPayload): Claims {
-  // A share link's token is for one device and one window; until those are served it must not pass for a full one.
-  if (typeof payload.scope === 'object') {
-    throw new TrackwireError('token_invalid', 'the token is limited by a scope claim, which is not served here')
-  }
+  // On its own first: a scope that does not fit must neither pass for none nor hide which part of it is wrong.
+  if (typeof payload.scope === 'object') fitting("the token's scope does not fit", () => checkShareScope(payload.scope))
+  return fitting("the token's claims do not fit", () => checkSchema(Claims, payload))
+}
+
+function fitting<T>(otherwise: string, check: () => T): T {
   try {
-    return checkSchema(Claims, payload)
+    return check()
   } catch (cause) {
-    throw new TrackwireError('token_invalid', `the token's claims do not fit: ${(cause as Error).message}`, { cause })
+    throw new TrackwireError('token_invalid', `${otherwise}: ${(cause as Error).message}`, { cause })
   }
+}
+
+function shareOver(): TrackwireError {
+  return new TrackwireError('token_expired', 'the time of this share link is over')
 }
 
 /** Says what is wrong without repeating anything of the token. */

@@ -13,10 +13,14 @@ import {
 } from '../../contract/index.ts'
 import type { Tokens } from '../auth/tokens.ts'
 
-/** Who may call a route: `public` needs no token; else the roles that may. What they see inside is narrower still. */
-export type Access = 'public' | readonly Role[]
+/**
+ * Who may call a route: `public` needs no token; `shared` is for the tokens of share links, which may call nothing else; else
+ * the roles that may. What they see inside is narrower still.
+ */
+export type Access = 'public' | 'shared' | readonly Role[]
 
 export const PUBLIC: Access = 'public'
+export const SHARED: Access = 'shared'
 export const ANYONE: Access = ROLES
 /** Those who read alerts and SOS on the notification channels; devices do not. */
 export const ALERT_READERS: Access = ['driver', 'user', 'dispatcher', 'admin', 'service']
@@ -46,15 +50,21 @@ export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
     if (access === 'public') return
     const issued = await tokens.verify(bearerToken(request))
     const principal = namedBySub(issued)
-    if (!access.includes(principal.role)) {
-      throw new TrackwireError(
-        'forbidden',
-        `the role ${principal.role} may not do this; it takes ${access.join(' or ')}`,
-      )
-    }
+    checkAccess(access, principal)
     request.principal = principal
     request.issued = issued
   })
+}
+
+/** The one place where a token meets the access of a route. Errors: `forbidden`. */
+function checkAccess(access: Exclude<Access, 'public'>, { role, share }: Principal): void {
+  if (access === 'shared') {
+    if (share === undefined) throw new TrackwireError('forbidden', 'this is for the tokens of share links alone')
+  } else if (share !== undefined) {
+    throw new TrackwireError('forbidden', 'the token of a share link is for /api/v1/shared and for MQTT, nothing else')
+  } else if (!access.includes(role)) {
+    throw new TrackwireError('forbidden', `the role ${role} may not do this; it takes ${access.join(' or ')}`)
+  }
 }
 
 /** RFC 6750 §2.1 */

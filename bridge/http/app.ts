@@ -10,6 +10,7 @@ import type { SigningKeys } from '../auth/signing-keys.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Certificates } from '../provisioning/certificates.ts'
+import type { ShareLinks } from '../share/share-links.ts'
 import type { Database } from '../store/database.ts'
 import type { LiveMessages, StreamRights } from '../stream/feeds.ts'
 import { guardRoutes } from './access.ts'
@@ -27,6 +28,7 @@ import { authRoutes } from './routes/auth.ts'
 import { claimRoutes, type RevokeDeviceTokens } from './routes/claims.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
+import { type ConnectionDesk, connectionRoutes } from './routes/connections.ts'
 import { deviceCertificateRoutes } from './routes/device-certificates.ts'
 import { deviceImportRoutes } from './routes/device-import.ts'
 import { deviceRoutes } from './routes/devices.ts'
@@ -40,6 +42,8 @@ import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
+import { shareLinkRoutes } from './routes/share-links.ts'
+import { sharedRoutes } from './routes/shared.ts'
 import { sosRoutes } from './routes/sos.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { trackingRoutes } from './routes/tracking.ts'
@@ -57,6 +61,11 @@ export interface HttpAppOptions {
   readonly tokens: Tokens
   readonly keys: SigningKeys
   readonly accounts: Accounts
+  readonly shareLinks: ShareLinks
+  /** A share link ends within so many days. */
+  readonly shareMaxDays?: number | undefined
+  /** Clock of the share links, milliseconds. */
+  readonly now?: (() => number) | undefined
   readonly logger: Logger
   readonly registry: Registry
   readonly health: HealthCheck
@@ -64,6 +73,8 @@ export interface HttpAppOptions {
   readonly live: LiveMessages
   /** What principals may do now; when left out, what their tokens say. */
   readonly rights?: StreamRights | undefined
+  /** Who is connected over MQTT. */
+  readonly connections: ConnectionDesk
   /** Of the platform, as told by `/health`, `/api/v1/config` and the OpenAPI document. */
   readonly version: string
   /** Origins besides our own whose pages may call the API, like `https://app.example`. */
@@ -137,6 +148,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   setAsideRoutes(api, options)
   streamRoutes(api, options)
   auditRoutes(api, options)
+  connectionRoutes(api, options)
+  shareLinkRoutes(api, options)
+  sharedRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)

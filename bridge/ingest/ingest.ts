@@ -195,6 +195,8 @@ export interface Ingest {
   dropSetAside(selection: SetAsideSelection, act?: Act): Promise<SetAsideJudgement>
   /** A device's MQTT session began, or ended while it has no other. */
   deviceSession(session: { readonly org: string; readonly deviceId: string; readonly connected: boolean }): void
+  /** Two clients use the identity of one device: an incident that stays open until a person closes it. */
+  identityClash(clash: { readonly org: string; readonly deviceId: string; readonly timestamp: number }): Promise<void>
   /** From memory, by id. */
   proximityRules(org: string): { id: string; rule: ProximityRule }[]
   /** Whether it is new. Errors: payload_invalid. */

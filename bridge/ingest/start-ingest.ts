@@ -12,6 +12,7 @@ import { commitDueConnectivity } from './commit-connectivity.ts'
 import { commitDevice } from './commit-device.ts'
 import { commitDevices } from './commit-devices.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
+import { commitIdentityClash } from './commit-identity-clash.ts'
 import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from './commit-incidents.ts'
 import { commitProximityDeletion, commitProximityRule } from './commit-proximity.ts'
 import { commitRules } from './commit-rules.ts'
@@ -288,6 +289,9 @@ class RunningIngest implements Ingest {
 
   deviceSession: Ingest['deviceSession'] = ({ org, deviceId, connected }) =>
     this.#pipeline.connectivity().session({ org, deviceId }, connected)
+
+  identityClash: Ingest['identityClash'] = clash =>
+    this.#committer.change(() => commitIdentityClash(this.#pipeline, clash))
 
   proximityRules: Ingest['proximityRules'] = org => this.#pipeline.proximity().rulesOf(org)
 

@@ -4,7 +4,6 @@ import {
   CHANNELS,
   decideTopic,
   decodePayload,
-  fillAcl,
   type Principal,
   parseTopic,
   TrackwireError,
@@ -16,6 +15,8 @@ import {
   principalOfCertificate,
   type ShownCertificate,
 } from './client-certificate.ts'
+import { currentPrincipal } from './live-rights.ts'
+import type { Rights } from './rights.ts'
 
 export type VerifyToken = (token: string) => Promise<Principal>
 
@@ -34,10 +35,12 @@ export class ConnectRefused extends Error {
   }
 }
 
+/** Whose token a CONNECT brought; what it may do is asked when it enters. */
 export interface Admission {
-  readonly principal: Principal
+  readonly issued: Principal
   readonly ownClientId: string
   readonly username: string | undefined
+  readonly will: ConnectPacket['will']
   /** The client certificate that vouches for it. */
   readonly certificate: DeviceCertificate | undefined
 }
@@ -62,17 +65,33 @@ export interface Proofs {
 }
 
 /**
- * The checks of a CONNECT, in order: client id, certificate and token, will. The client id in the packet becomes the namespaced one.
+ * The first checks of a CONNECT: client id, certificate and token. The client id in the packet becomes the namespaced one.
  * @throws ConnectRefused
  */
 export async function admit(packet: ConnectPacket, proofs: Proofs): Promise<Admission> {
   const ownClientId = checkClientId(packet)
   const certificate = proofs.shown?.device ?? undefined
-  const verified = await checkIdentity(packet, proofs, certificate)
-  const principal = fillAcl(verified, { clientId: ownClientId, username: packet.username })
-  if (packet.will) checkWill(packet.will, principal)
-  ;(packet as { clientId: string }).clientId = namespacedClientId(principal, ownClientId)
-  return { principal, ownClientId, username: packet.username, certificate }
+  const issued = await checkIdentity(packet, proofs, certificate)
+  ;(packet as { clientId: string }).clientId = namespacedClientId(issued, ownClientId)
+  return { issued, ownClientId, username: packet.username, will: packet.will, certificate }
+}
+
+/**
+ * The checks that hold for one moment, made in the same turn in which the connection enters: what its principal may do now, and its
+ * will.
+ * @throws ConnectRefused
+ */
+export function principalOnEntry(admission: Admission, rights: Rights): Principal {
+  let principal: Principal
+  try {
+    principal = currentPrincipal(rights, admission)
+  } catch (error) {
+    if (!(error instanceof TrackwireError)) throw error
+    const returnCode = error.code === 'principal_banned' ? CONNACK.notAuthorized : CONNACK.badCredentials
+    throw new ConnectRefused(returnCode, error.code, error.message)
+  }
+  if (admission.will) checkWill(admission.will, principal)
+  return principal
 }
 
 function checkClientId({ clientId = '', clean, protocolVersion }: ConnectPacket): string {

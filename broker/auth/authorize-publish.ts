@@ -17,6 +17,7 @@ import {
 import type { Connection, Connections } from '../connections.ts'
 import { skippedOf } from '../guard/guard-packets.ts'
 import type { Handlers, Inbound, Refusal } from '../handlers.ts'
+import type { IdentityClashes } from '../identity-clash.ts'
 import type { PublishLimits } from '../limits/publish-limits.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
@@ -27,6 +28,7 @@ type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
 
 export interface PublishPath {
   readonly connections: Connections
+  readonly clashes: IdentityClashes
   readonly handlers: Handlers
   readonly limits: PublishLimits
   readonly renewToken: (connection: Connection, token: string) => Promise<void>
@@ -77,6 +79,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       address: sender.connection?.address,
     }
     const verdict = work(sender, packet, parsed, message)
+    if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
     // DUP is between the sender and us. [MQTT-3.3.1-3]
     packet.dup = false
     // Whether a topic is retained is the table's to say, never the client's.
@@ -199,6 +202,8 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       swallow(packet)
       return done(null)
     }
+    // Not answered: its connection is about to end, and what it sent is not acknowledged.
+    if (sender.connection?.isCut && !sender.isWill) return
     const inTurn = packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take() : undefined
     const answer = (error: Error | null) => (inTurn ? inTurn.answer(() => done(error)) : done(error))
     const finish = (verdict: Verdict) => {

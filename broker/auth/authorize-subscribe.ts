@@ -55,7 +55,6 @@ export function authorizeSubscribe(options: {
     if (!decision.allowed) return refuse('subscribe_forbidden', `not allowed: ${decision.reason}`)
     granting.add(filter)
     connection.grantedQos.grant(filter, subscription.qos)
-    connection.receivable.clear()
     grant(subscription)
     done(null, subscription)
   }

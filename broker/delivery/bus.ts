@@ -25,12 +25,14 @@ export class Bus<Packet extends BusPacket = BusPacket> {
   })
   readonly #matched = new Map<string, readonly Listener<Packet>[]>()
   readonly #observers = new Set<(packet: Packet) => void>()
+  #subscriptions = 0
   #closed = false
   #emissions = 0
   #emitting = 0
 
   on(filter: string, listener: Listener<Packet>, done?: () => void): this {
     this.#trie.add(filter, listener)
+    this.#subscriptions += 1
     this.#matched.clear()
     if (done) setImmediate(done)
     return this
@@ -38,6 +40,7 @@ export class Bus<Packet extends BusPacket = BusPacket> {
 
   removeListener(filter: string, listener: Listener<Packet>, done?: () => void): this {
     this.#trie.remove(filter, listener)
+    this.#subscriptions -= 1
     this.#matched.clear()
     if (done) setImmediate(done)
     return this
@@ -66,6 +69,11 @@ export class Bus<Packet extends BusPacket = BusPacket> {
   /** Which packet is being handed out right now, counted from 1; 0 = none. */
   get emission(): number {
     return this.#emitting
+  }
+
+  /** How many listeners there are, those of the broker itself included. */
+  get subscriptions(): number {
+    return this.#subscriptions
   }
 
   close(done: () => void = ignore): void {
