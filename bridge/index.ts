@@ -41,6 +41,9 @@ export type { Explanation } from './replay/explanation.ts'
 export { readReplayRequest } from './replay/replay-request.ts'
 export { type ReplayAnswer, runReplay } from './replay/run-replay.ts'
 export { timeWriter } from './replay/write-time.ts'
+export { checkShareScope } from './share/share-area.ts'
+export { createShareLinks, type ShareLinks } from './share/share-links.ts'
+export { payloadInView } from './share/share-view.ts'
 export { type Act, recordAudit } from './store/audit.ts'
 export {
   acquireDataFolder,

@@ -1,6 +1,7 @@
 /** The broker: Aedes behind our own listeners, rights, bus and store. */
 export type { CertificateDesk, DeviceCertificate } from './auth/client-certificate.ts'
 export type { Rights, RightsChange } from './auth/rights.ts'
+export type { ShareGate } from './auth/share-gate.ts'
 export { type Clock, SYSTEM_CLOCK } from './clock.ts'
 export type { ConnectionDesk, ConnectionView } from './connection-desk.ts'
 export type { Handler, Handlers, Inbound, Refusal } from './handlers.ts'
@@ -15,5 +16,6 @@ export {
   type Rates,
   ratesOf,
 } from './limits/rate-limits.ts'
+export type { LiveMessages, ObservedMessage } from './observe.ts'
 export type { OutgoingMessage, Publish } from './publish.ts'
 export { type Broker, type BrokerOptions, type BrokerState, type ListenOptions, startBroker } from './start-broker.ts'

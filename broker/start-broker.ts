@@ -28,6 +28,7 @@ import { ParsedTopics, Reader } from './auth/reader.ts'
 import { renewTokens } from './auth/renew-token.ts'
 import { namesOnLists } from './auth/revocation-list.ts'
 import { AS_ISSUED, type Rights } from './auth/rights.ts'
+import { endWithLink, type ShareGate } from './auth/share-gate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { ConnectionDesk } from './connection-desk.ts'
@@ -50,6 +51,7 @@ import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
 import { createNotices } from './notices.ts'
+import type { LiveMessages, ObservedMessage } from './observe.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
@@ -63,6 +65,8 @@ export interface BrokerOptions {
   /** Which client certificates are let in beside what the CA says; left out, all that it signed. */
   readonly certificates?: CertificateDesk | undefined
   readonly handlers: Handlers
+  /** Share links; without it a token with a scope is shown nothing. */
+  readonly shares?: ShareGate | undefined
   readonly logger: Logger
   readonly registry: Registry
   /** Contract §7: those shared with HTTP; `true` = the defaults; `false` = none but what protects the process itself. */
@@ -88,7 +92,7 @@ export interface ListenOptions {
   readonly webSocket?: { readonly server: Server; readonly allowedOrigins: readonly string[] }
 }
 
-export interface Broker {
+export interface Broker extends LiveMessages {
   readonly publish: Publish
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
@@ -221,7 +225,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({ connections, bus, metrics }),
+    authorizeForward: authorizeForward({ connections, bus, metrics, shares: options.shares, now }),
   })
   const publish = publishThrough(aedes)
   const tell = createNotices(publish, metrics)
@@ -363,6 +367,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     pending.set(client.id, client)
     limits.connections.admitted(client.conn)
     expiry.watch(connection)
+    endWithLink(connection, options.shares, tell)
     client.conn.once('close', () => {
       connections.remove(connection)
       publishLimits.forget(connection)
@@ -463,6 +468,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   return {
     publish,
+    observe: listener => bus.observe(packet => listener(packet as unknown as ObservedMessage)),
+    retained: filter => persistence.retainedUnder(filter),
     async listen({ tcp, tls, webSocket }) {
       const addresses: string[] = []
       for (const options of [tcp, tls]) {

@@ -71,6 +71,7 @@ export const SETTINGS = {
     ['auto', 'inbox'],
   ),
   retentionRawDays: integer('TRACKWIRE_RETENTION_RAW_DAYS', '30', 'days raw fixes are kept; 0 = for ever', 0, 36_500),
+  shareMaxDays: integer('TRACKWIRE_SHARE_MAX_DAYS', '30', 'most days until a share link ends', 1, 3_650),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),
   ),

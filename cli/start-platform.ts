@@ -10,6 +10,7 @@ import {
   Certificates,
   createAccounts,
   createHttpApp,
+  createShareLinks,
   createTokens,
   ensureFirstAccount,
   type Ingest,
@@ -17,6 +18,7 @@ import {
   openDatabase,
   openSigningKeys,
   type PartHealth,
+  payloadInView,
   startIngest,
   type Tokens,
   watchSigningKeys,
@@ -82,6 +84,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   releasers.add('database', () => db.close())
   await migrate(db)
   const accounts = createAccounts(db, { registry })
+  const shareLinks = createShareLinks(db, { logger })
+  releasers.add('share links', () => shareLinks.close())
   const firstAccount = (await ensureFirstAccount(db)) ?? undefined
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
@@ -100,7 +104,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const handlers = brokerHandlers(ingest, logger)
   const broker = await startBroker({
     dataDirectory,
-    verifyToken: tokens.verify,
+    verifyToken: async token => shareLinks.admit(await tokens.verify(token)),
+    shares: { view: payloadInView, watch: shareLinks.watch },
     certificates: config.tlsCa === undefined ? undefined : certificates,
     handlers,
     logger,
@@ -116,6 +121,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     keys,
     platformOrg: config.platformOrg,
     accounts,
+    shareLinks,
+    shareMaxDays: config.shareMaxDays,
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,
@@ -126,6 +133,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     trustedProxies,
     mqttPort: () => portOf(listeners, 'mqtt://', 1_883),
     mqttsPort: () => portOf(listeners, 'mqtts://', 8_883),
+    live: broker,
     health: async () => ({
       database: await databaseHealth(db, logger),
       broker: { ok: true, ...broker.state() },

@@ -66,6 +66,7 @@ export const ERRORS = {
     meaning: 'More waited for the stored session than it may hold; the oldest positions went first, alerts last.',
   },
   subscription_limit: { status: 429, retry: false, meaning: 'The connection holds as many subscriptions as it may.' },
+  stream_limit: { status: 429, retry: false, meaning: 'The principal holds as many event streams as it may.' },
   forbidden: { status: 403, retry: false, meaning: 'The token does not allow this request.' },
   token_missing: { status: 401, retry: false, meaning: 'No token was sent.' },
   token_invalid: {
@@ -146,6 +147,13 @@ export const ERRORS = {
   },
   incident_unknown: { status: 404, retry: false, meaning: 'There is no incident of that id.' },
   incident_closed: { status: 409, retry: false, meaning: 'The incident is already closed.' },
+  share_unknown: { status: 404, retry: false, meaning: 'There is no share link of that id, or with that code.' },
+  share_ended: {
+    status: 410,
+    retry: false,
+    meaning:
+      'The share link shows nothing any more: revoked, past its time, opened often enough, or its maker lost the device.',
+  },
   storage_unavailable: { status: 503, retry: true, meaning: 'The database does not answer; nothing was stored.' },
   shutting_down: { status: 503, retry: true, meaning: 'The platform is stopping; nothing was stored.' },
   internal: { status: 500, retry: true, meaning: 'An unexpected fault; the log has the details.' },

@@ -73,6 +73,9 @@ export {
   RuleSettings,
   TowSettings,
 } from './rule-settings.ts'
+export { isSameShare } from './share-access.ts'
+export { isShareOpen, MAX_AREA_VERTICES, MAX_SHARED_DEVICES, ShareArea, ShareScope } from './share-scope.ts'
+export { sharedFix, sharedStatus, snapToGrid } from './share-view.ts'
 export { SosAnswer, SosCry, SosEvent, SosOutcome, SosRequest, SosTrailPoint, SosTransition } from './sos.ts'
 export { checkSosPolicy, DEFAULT_SOS_POLICY, SosPolicy, SosTier } from './sos-policy.ts'
 export { type ReadSos, readSosRequest } from './sos-request.ts'

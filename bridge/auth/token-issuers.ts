@@ -7,6 +7,7 @@ import {
   jwtVerify,
 } from 'jose'
 import { Claims, checkSchema, TrackwireError } from '../../contract/index.ts'
+import { checkShareScope } from '../share/share-area.ts'
 import { type ClaimMapping, mapClaims } from './claim-mapping.ts'
 import type { OutsideKeys } from './outside-keys.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -130,13 +131,15 @@ function expected(issuer: string | undefined, audience: string | undefined) {
 }
 
 function readClaims(payload: JWTPayload): Claims {
-  // A share link's token is for one device and one window; until those are served it must not pass for a full one.
-  if (typeof payload.scope === 'object') {
-    throw new TrackwireError('token_invalid', 'the token is limited by a scope claim, which is not served here')
-  }
+  // On its own first: a scope that does not fit must neither pass for none nor hide which part of it is wrong.
+  if (typeof payload.scope === 'object') fitting("the token's scope does not fit", () => checkShareScope(payload.scope))
+  return fitting("the token's claims do not fit", () => checkSchema(Claims, payload))
+}
+
+function fitting<T>(otherwise: string, check: () => T): T {
   try {
-    return checkSchema(Claims, payload)
+    return check()
   } catch (cause) {
-    throw new TrackwireError('token_invalid', `the token's claims do not fit: ${(cause as Error).message}`, { cause })
+    throw new TrackwireError('token_invalid', `${otherwise}: ${(cause as Error).message}`, { cause })
   }
 }

@@ -7,8 +7,10 @@ import {
   type Principal,
   principalOf,
   type Role,
+  type ShareScope,
   TrackwireError,
 } from '../../contract/index.ts'
+import { checkShareScope } from '../share/share-area.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import { ALGORITHMS, chooseIssuer, type OutsideIssuer, type VerifiedToken } from './token-issuers.ts'
 
@@ -27,6 +29,8 @@ export interface TokenRequest {
   readonly groups?: readonly string[] | undefined
   readonly acl?: Acl | undefined
   readonly jti?: string | undefined
+  /** Makes it the token of a share link. */
+  readonly scope?: ShareScope | undefined
 }
 
 export interface Tokens {
@@ -57,6 +61,7 @@ export function createTokens(
     const issuedAt = Math.floor(now() / 1_000)
     const present = Object.entries(wanted).filter(([, value]) => value !== undefined)
     const claims = { ...Object.fromEntries(present), iat: issuedAt, exp: issuedAt + Math.floor(ttlSeconds) }
+    if (wanted.scope !== undefined) checkShareScope(wanted.scope)
     checkSchema(Claims, claims)
     const { algorithm, kid, privateKey } = keys.signing
     return new SignJWT(claims as JWTPayload).setProtectedHeader({ alg: algorithm, kid, typ: 'JWT' }).sign(privateKey)
@@ -73,6 +78,7 @@ export function createTokens(
       verified.delete(digest)
       const { principal } = known
       if (principal.expiresAtMs + CLOCK_LEEWAY_SECONDS * 1_000 <= now()) throw new TrackwireError('token_expired')
+      checkShareTime(principal)
       if (known.isKeyLive()) {
         verified.set(digest, known)
         return principal
@@ -80,9 +86,16 @@ export function createTokens(
     }
     const { claims, issuer, isKeyLive } = await freshly(token)
     const principal: Principal = { ...principalOf(claims), ...(issuer !== undefined && { issuer }) }
+    checkShareTime(principal)
     if (verified.size >= CACHED_TOKENS) verified.delete(verified.keys().next().value!)
     verified.set(digest, { principal, isKeyLive })
     return principal
+  }
+
+  function checkShareTime({ share }: Principal): void {
+    if (share !== undefined && now() >= share.until) {
+      throw new TrackwireError('token_expired', 'the time of this share link is over')
+    }
   }
 
   async function freshly(token: string): Promise<VerifiedToken> {

@@ -10,7 +10,9 @@ import type { SigningKeys } from '../auth/signing-keys.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Certificates } from '../provisioning/certificates.ts'
+import type { ShareLinks } from '../share/share-links.ts'
 import type { Database } from '../store/database.ts'
+import type { LiveMessages, StreamRights } from '../stream/feeds.ts'
 import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
 import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
@@ -43,7 +45,10 @@ import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
+import { shareLinkRoutes } from './routes/share-links.ts'
+import { sharedRoutes } from './routes/shared.ts'
 import { sosRoutes } from './routes/sos.ts'
+import { streamRoutes } from './routes/stream.ts'
 import { trackingRoutes } from './routes/tracking.ts'
 import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
@@ -61,9 +66,18 @@ export interface HttpAppOptions {
   /** Whose administrators look after what concerns all organisations; `demo`, which the first start makes, when left out. */
   readonly platformOrg?: string | undefined
   readonly accounts: Accounts
+  readonly shareLinks: ShareLinks
+  /** A share link ends within so many days. */
+  readonly shareMaxDays?: number | undefined
+  /** Clock of the share links, milliseconds. */
+  readonly now?: (() => number) | undefined
   readonly logger: Logger
   readonly registry: Registry
   readonly health: HealthCheck
+  /** What event streams are made of. */
+  readonly live: LiveMessages
+  /** What principals may do now; when left out, what their tokens say. */
+  readonly rights?: StreamRights | undefined
   /** Who is connected over MQTT. */
   readonly connections: ConnectionDesk
   /** Of the platform, as told by `/health`, `/api/v1/config` and the OpenAPI document. */
@@ -139,9 +153,12 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   proximityRoutes(api, options)
   incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
+  streamRoutes(api, options)
   auditRoutes(api, options)
   connectionRoutes(api, options)
   keyRoutes(api, options)
+  shareLinkRoutes(api, options)
+  sharedRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)

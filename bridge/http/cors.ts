@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { TrackwireError } from '../../contract/index.ts'
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
-const HEADERS = 'authorization, content-type, accept, x-request-id'
+const HEADERS = 'authorization, content-type, accept, last-event-id, x-request-id'
 const EXPOSED =
   'location, ratelimit-limit, ratelimit-policy, ratelimit-remaining, ratelimit-reset, retry-after, www-authenticate, x-request-id'
 const PREFLIGHT_SECONDS = '600'

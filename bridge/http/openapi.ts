@@ -15,6 +15,7 @@ import { PUBLIC } from './access.ts'
 import { Problem } from './problem.ts'
 import { Clock } from './routes/clocks.ts'
 import { Device, HistoryFix } from './routes/devices.ts'
+import { ShareLink } from './routes/share-links.ts'
 import { SosAlert } from './routes/sos.ts'
 import { DOCS_POLICY } from './security-headers.ts'
 
@@ -41,6 +42,7 @@ const SHARED = {
   Clock,
   Device,
   HistoryFix,
+  ShareLink,
   SosAlert,
   SosPolicy: { ...SosPolicy, description: 'How an organisation escalates its SOS alerts' },
 }
@@ -70,6 +72,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         { name: 'incidents', description: 'Alerts that last: acknowledged, closed, storms' },
         { name: 'sos', description: 'SOS alerts' },
         { name: 'administration', description: 'The audit log, signing keys' },
+        { name: 'sharing', description: 'Links that show some devices for some time' },
         { name: 'operations', description: 'Health, metrics, configuration' },
       ],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },

@@ -65,6 +65,23 @@ export function dashboardPolicy(mapTileUrl: string | undefined, host: string | u
   ].join('; ')
 }
 
+/** The same for the page of a share link, which anybody may open: it talks to its own host alone, in no form and no frame. */
+export function sharePolicy(mapTileUrl: string | undefined): string {
+  const tiles = mapTileUrl === undefined ? '' : ` ${tileHost(mapTileUrl)}`
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "worker-src 'self' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    `img-src 'self' data: blob:${tiles}`,
+    // `'self'` is MQTT over WebSocket on this host too (CSP 3 §6.7.2.8).
+    `connect-src 'self'${tiles}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
 /** Swagger UI brings its own scripts and styles from this host. */
 export const DOCS_POLICY =
   "default-src 'self'; script-src 'self'; script-src-attr 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

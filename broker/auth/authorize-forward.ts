@@ -4,6 +4,7 @@ import type { Connection, Connections } from '../connections.ts'
 import type { Bus } from '../delivery/bus.ts'
 import { laneFor } from '../delivery/slow-consumers.ts'
 import type { BrokerMetrics } from '../metrics.ts'
+import { narrow, type ShareGate } from './share-gate.ts'
 
 type AuthorizeForward = NonNullable<AedesOptions['authorizeForward']>
 
@@ -15,14 +16,18 @@ export function authorizeForward(options: {
   connections: Connections
   bus: Bus
   metrics: BrokerMetrics
+  shares: ShareGate | undefined
+  now: () => number
 }): AuthorizeForward {
-  const { connections, bus, metrics } = options
+  const { connections, bus, metrics, shares, now } = options
   return (client: Client, packet: AedesPublishPacket) => {
     const connection = connections.of(client)
     // A live message written before CONNACK breaks the client; what matters waits in the session's queue.
     if (connection === undefined || !(client as unknown as { connackSent: boolean }).connackSent) return null
     if (alreadyHanded(connection, bus.emission)) return null
     if (!mayReceive(connection, packet.topic)) return null
+    if (connection.principal.share !== undefined && !narrow(connection.principal.share, packet, shares, now()))
+      return null
     const lane = laneFor(client, packet.qos, connection.handedBytes)
     if (lane === 'deliver') {
       countHanded(connection, packet.payload.length)

@@ -1,4 +1,4 @@
-import { TrackwireError } from '../../contract/index.ts'
+import { isSameShare, TrackwireError } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
 import { upToCertificate, type VerifyToken } from './admit.ts'
 import { currentPrincipal, type LiveRights } from './live-rights.ts'
@@ -26,6 +26,12 @@ export function renewTokens(options: {
     const { org, sub } = connection.principal
     if (issued.org !== org || issued.sub !== sub) {
       throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
+    }
+    if (!isSameShare(connection.principal.share, issued.share)) {
+      throw new TrackwireError(
+        'token_invalid',
+        'a renewed token is of the same share link as the one of the connection',
+      )
     }
     const { ownClientId, username } = connection
     const principal = currentPrincipal(rights, { issued, ownClientId, username })

@@ -117,3 +117,15 @@ test('SubscriptionIndex: a session is found once, when one of its QoS 1 filters 
     }),
   )
 })
+
+test('an observer sees every packet, before its subscribers and without any, until it stops', () => {
+  const bus = new Bus()
+  const order: string[] = []
+  bus.on('a/+', ({ topic }) => order.push(`subscriber ${topic}`))
+  const stop = bus.observe(({ topic }) => order.push(`observer ${topic}`))
+  bus.emit({ topic: 'a/b' })
+  bus.emit({ topic: 'nobody' })
+  stop()
+  bus.emit({ topic: 'a/c' })
+  assert.deepEqual(order, ['observer a/b', 'subscriber a/b', 'observer nobody', 'subscriber a/c'])
+})

@@ -8,6 +8,7 @@ import {
   Certificates,
   createAccounts,
   createHttpApp,
+  createShareLinks,
   createTokens,
   type HttpAppOptions,
   type Ingest,
@@ -89,11 +90,14 @@ async function start(
   releases.push(() => db.close())
   await migrate(db)
   const keys = await openSigningKeys(folder)
-  const tokens = createTokens(keys)
+  const clock = options.now === undefined ? {} : { now: options.now }
+  const tokens = createTokens(keys, clock)
   const registry = new Registry()
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: 0 })
   releases.push(() => ingest.close())
   await ingest.announce(async () => {})
+  const shareLinks = createShareLinks(db, { logger, ...clock })
+  releases.push(() => shareLinks.close())
   const certificates = await Certificates.open({ db, logger })
   releases.push(() => certificates.close())
   const app = await createHttpApp({
@@ -104,8 +108,10 @@ async function start(
     keys,
     // A clock that stands still: how long a machine takes to hash a password decides nothing.
     accounts: createAccounts(db, { now: () => startedAtMs }),
+    shareLinks,
     logger,
     registry,
+    live: { observe: () => () => {}, retained: () => [] },
     health: async () => ({ database: { ok: true }, broker: { ok: true, connections: 3 } }),
     connections: NOBODY_CONNECTED,
     version: '0.0.0-test',

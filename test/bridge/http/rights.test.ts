@@ -7,6 +7,7 @@ const EVERYONE = ROLES
 const NOT_DEVICES: readonly Role[] = ROLES.filter(role => role !== 'device')
 const DISPATCHERS: readonly Role[] = ['dispatcher', 'admin']
 /** Who may send for truck-1: itself, its driver, a gateway. */
+const PEOPLE: readonly Role[] = ['driver', 'user', 'dispatcher', 'admin']
 const SENDERS: readonly Role[] = ['device', 'driver', 'service']
 
 describe('rights', () => {
@@ -42,6 +43,7 @@ describe('rights', () => {
     ['POST', '/api/tracking/location', SENDERS, fix],
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
     ['GET', '/api/v1/devices', EVERYONE],
+    ['HEAD', '/api/v1/stream?topics=demo/fences/%23', EVERYONE],
     ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
     ['GET', '/api/v1/devices/truck-1', EVERYONE],
     ['PATCH', '/api/v1/devices/truck-1', ['admin'], { name: 'One' }],
@@ -96,6 +98,15 @@ describe('rights', () => {
     ['POST', '/api/v1/set-aside/1/drop', DISPATCHERS],
     ['POST', '/api/v1/set-aside/accept', DISPATCHERS, { deviceId: 'truck-1' }],
     ['POST', '/api/v1/set-aside/drop', DISPATCHERS, { deviceId: 'truck-1' }],
+    ['POST', '/api/v1/share-links', PEOPLE, { devices: ['truck-1'], until: Date.now() + 60_000 }],
+    ['GET', '/api/v1/share-links', PEOPLE],
+    ['GET', '/api/v1/share-links/none', PEOPLE],
+    ['PATCH', '/api/v1/share-links/none', PEOPLE, { label: 'Parcel' }],
+    ['DELETE', '/api/v1/share-links/none', PEOPLE],
+    ['GET', '/api/v1/share-links/none/views', PEOPLE],
+    ['GET', '/api/v1/shared', []],
+    ['GET', '/api/v1/shared/devices/truck-1/history', []],
+    ['POST', '/api/v1/shared/renew', []],
     ['PUT', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS, { offsetSeconds: 0 }],
     ['DELETE', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS],
   ]
@@ -136,6 +147,7 @@ describe('rights', () => {
         .replace('/incidents/{incidentId}', '/incidents/none')
         .replace('/proximity/{ruleId}', '/proximity/none')
         .replace('/keys/{kid}', '/keys/none')
+        .replace('/share-links/{linkId}', '/share-links/none')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
         const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)
