@@ -8,9 +8,13 @@ export {
   type Session,
   setPassword,
 } from './auth/accounts.ts'
+export type { ClaimMapping } from './auth/claim-mapping.ts'
 export { type AccessAnswer, explainAccess, explainAccessOf } from './auth/explain-access.ts'
-export { openSigningKeys, rotateSigningKey, type SigningKeys } from './auth/signing-keys.ts'
+export { type OutsideKeys, startOutsideKeys } from './auth/outside-keys.ts'
+export { type KeyView, openSigningKeys, type SigningKeys } from './auth/signing-keys.ts'
+export type { OutsideIssuer } from './auth/token-issuers.ts'
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
+export { watchSigningKeys } from './auth/watch-keys.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
 export { readTime } from './http/query.ts'
 export type { HealthCheck, PartHealth } from './http/routes/health.ts'
@@ -29,11 +33,17 @@ export type {
   SosTaken,
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
+export { Certificates } from './provisioning/certificates.ts'
+export { type ImportOutcome, importDevices } from './provisioning/import-devices.ts'
+export { readDeviceArray, readDeviceCsv } from './provisioning/read-device-list.ts'
 export { explain } from './replay/explain.ts'
 export type { Explanation } from './replay/explanation.ts'
 export { readReplayRequest } from './replay/replay-request.ts'
 export { type ReplayAnswer, runReplay } from './replay/run-replay.ts'
 export { timeWriter } from './replay/write-time.ts'
+export { checkShareScope } from './share/share-area.ts'
+export { createShareLinks, type ShareLinks } from './share/share-links.ts'
+export { payloadInView } from './share/share-view.ts'
 export { type Act, recordAudit } from './store/audit.ts'
 export {
   acquireDataFolder,
@@ -43,7 +53,7 @@ export {
   readLock,
 } from './store/data-folder-lock.ts'
 export { type Database, DatabaseError, type Queryable, type Transaction } from './store/database.ts'
-export { registerDevice, registerDeviceIn } from './store/devices.ts'
+export { registerDevice, registerDeviceIn, registerDevicesIn } from './store/devices.ts'
 export { migrate } from './store/migrate.ts'
 export { type OpenDatabaseOptions, openDatabase } from './store/open-database.ts'
 export type { OutgoingMessage } from './store/outbox.ts'
@@ -59,3 +69,4 @@ export {
   type Trackers,
   telemetryOf,
 } from './trackers/index.ts'
+export { listDevices } from './store/queries/devices.ts'

@@ -1,24 +1,42 @@
 import type { Client } from 'aedes'
 import type { Principal } from '../contract/index.ts'
+import type { DeviceCertificate } from './auth/client-certificate.ts'
+import type { Reader } from './auth/reader.ts'
 import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
 
 export type Transport = 'tcp' | 'tls' | 'websocket'
 
+/** Where a byte stream comes from. */
+export interface Origin {
+  readonly transport: Transport
+  /** The peer's IP address; undefined when it was gone already. */
+  readonly address: string | undefined
+}
+
 /** What the broker knows of one admitted connection. */
-export interface Connection {
+export interface Connection extends Origin {
+  /** Counts up from 1 with every connection of this process. */
+  readonly id: number
   readonly client: Client
-  /** Changes when the token is renewed in place. */
+  /** As its token says; another one when the token is renewed in place. */
+  issued: Principal
+  /** What is in force now: the token, and what became of its rights since. */
   principal: Principal
+  /** Decides what it may receive, by `principal`. */
+  reader: Reader
+  /** Its principal may not be here any more: nothing comes of what it still sends, and it gets nothing but the reason. */
+  isCut: boolean
+  /** Settles when the renewals of its token that came so far are done. */
+  renewing: Promise<void> | undefined
   /** The client id as the client sent it; `client.id` is the namespaced one. */
   readonly ownClientId: string
   readonly username: string | undefined
-  readonly transport: Transport
+  /** What it showed in the TLS handshake and was admitted by: the connection does not outlive it. */
+  readonly certificate: DeviceCertificate | undefined
   readonly connectedAtMs: number
   /** Times of this connection's forbidden publishes within the last minute. */
   forbiddenAtMs: number[]
-  /** Remembered answers of "may it receive this topic?", emptied when rights change. */
-  readonly receivable: Map<string, boolean>
   /** The last packet handed to it by the bus: two of its subscriptions may match the same one. */
   lastEmission: number
   /** Filters that were granted and are on their way into Aedes' table: they count as held. */
@@ -51,6 +69,11 @@ export class Connections {
     this.#byPrincipal.set(key, set)
   }
 
+  /** Whether it is admitted and has not ended. */
+  has(connection: Connection): boolean {
+    return this.#live.has(connection)
+  }
+
   remove(connection: Connection): void {
     this.#live.delete(connection)
     const key = keyOf(connection.principal)
@@ -73,6 +96,7 @@ export class Connections {
     return this.#byPrincipal.get(keyOf(principal)) ?? new Set()
   }
 
+  /** In the order in which they came. */
   all(): Iterable<Connection> {
     return this.#live
   }

@@ -1,5 +1,6 @@
 import type { ChannelName, ErrorNotice, PayloadOf, Principal, TopicParams } from '../contract/index.ts'
 import type { DeviceSession } from './device-status.ts'
+import type { IdentityClash } from './identity-clash.ts'
 
 /** A message that passed rights and schema, on its way to whoever does the work. */
 export interface Inbound<Name extends ChannelName> {
@@ -8,6 +9,8 @@ export interface Inbound<Name extends ChannelName> {
   readonly payload: PayloadOf<Name>
   readonly principal: Principal
   readonly receivedAt: number
+  /** Where the sender's connection comes from; undefined for a will that outlived its process. */
+  readonly address?: string | undefined
 }
 
 /** What is said of parts of a message that were refused or set aside. */
@@ -29,4 +32,6 @@ export interface Handlers {
   readonly sosAnswer: Handler<'sosAnswer'>
   /** Told of the sessions of devices; nothing waits for it. */
   readonly deviceSession?: (session: DeviceSession) => void
+  /** Told of two clients that use the identity of one device; nothing waits for it. */
+  readonly identityClash?: (clash: IdentityClash) => void
 }

@@ -29,9 +29,21 @@ export function brokerMetrics(registry: Registry, connections: Connections) {
       labelNames: ['code'],
       registers: [registry],
     }),
+    ended: new Counter({
+      name: 'trackwire_mqtt_connections_ended_total',
+      help: 'Connections that the platform ended, by the code that their principals were told',
+      labelNames: ['code'],
+      registers: [registry],
+    }),
     connectRefused: new Counter({
       name: 'trackwire_mqtt_connects_refused_total',
       help: 'Refused CONNECT packets, by reason',
+      labelNames: ['reason'],
+      registers: [registry],
+    }),
+    protocolErrors: new Counter({
+      name: 'trackwire_mqtt_protocol_errors_total',
+      help: 'Connections closed because of bytes that MQTT does not allow, by reason',
       labelNames: ['reason'],
       registers: [registry],
     }),

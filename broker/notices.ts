@@ -7,7 +7,7 @@ export type Tell = (principal: Pick<Principal, 'org' | 'sub'>, notice: ErrorNoti
 /** Tells a principal on `{org}/users/{sub}/errors` what was refused, and counts it. */
 export function createNotices(publish: Publish, metrics: BrokerMetrics): Tell {
   return ({ org, sub }, notice) => {
-    metrics.refused.inc({ code: notice.code })
+    if (notice.code !== 'token_expiring') metrics.refused.inc({ code: notice.code })
     const payload = JSON.stringify({ ...notice, topic: notice.topic.slice(0, 512) })
     void publish({ topic: buildTopic('errors', { org, userId: sub }), payload, qos: 0, retain: false }).catch(() => {
       // The broker is closing; nobody is left to be told.

@@ -5,42 +5,81 @@ import AsyncLevelPersistence, {
 } from 'aedes-persistence-level/asyncPersistence.js'
 import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
+import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
+import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
+import type { SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** Whether a connection that stands or is being set up under this client id has a will of its own. */
 type HasWill = (clientId: string) => boolean
 
+const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
+/** Whose a session is, beside what aedes-persistence-level keeps of it. */
+const SESSIONS = { gte: 'session:', lt: 'session;' }
+const QUEUES = ['outgoing:', 'outgoing-id:', 'incoming:']
+
+export interface BrokerPersistenceOptions {
+  readonly db: ClassicLevel<string, unknown>
+  readonly hasWill: HasWill
+  readonly sessions: StoredSessions
+  /** Whether a message that was on its way to a client may still be sent. */
+  readonly mayReceive: (client: object, topic: string) => boolean
+  readonly now: () => number
+  readonly limits: SessionLimitOptions
+}
 
 /**
  * Sessions, queued and retained messages in LevelDB: aedes-persistence-level, with these changes.
  * - Writes keep their order (write-queue.ts), and so do the queued messages.
  * - Retained messages are matched in memory; there, a subscription reads and decodes every one of them from disk.
  * - Which session a message is queued for has an index of our own (subscription-index.ts).
+ * - A message is queued only for sessions whose principal may receive it now (stored-sessions.ts), and sent only to those who still may.
  * - A message is queued at the QoS of the subscription where that is lower.
  * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
  * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
  *   does not end the connection.
  * - What is published while a session is resumed comes after what is queued for it: Aedes sends it in between.
+ * - What was sent before, and not acknowledged, is sent again with DUP. [MQTT-3.3.1-1]
+ * - Of a QoS 2 message that waits for PUBREL only its packet identifier is kept, and one that is repeated at once is known too.
  * - A connection that is taken over does not delete the stored will of its successor, and no failing deletion of a will
  *   ends the process: Aedes does not look at the result.
  */
 export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #db: ClassicLevel<string, unknown>
+  readonly #writes: WriteQueue
   readonly #retained = new Map<string, StoredPacket>()
   readonly #subscriptions = new SubscriptionIndex()
   readonly #granted = new WeakSet<object>()
   /** Reads that a write follows: the store closes after the write. */
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Sessions that are being deleted, by client id. */
+  readonly #leaving = new Map<string, Promise<unknown>>()
   readonly #hasWill: HasWill
+  readonly #sessions: StoredSessions
+  readonly #mayReceive: BrokerPersistenceOptions['mayReceive']
+  readonly #now: () => number
   readonly #order = new ResumeOrder()
+  /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
+  readonly #arriving = new WeakMap<object, Set<number>>()
+  readonly limits: SessionLimits
 
-  constructor(db: ClassicLevel<string, unknown>, hasWill: HasWill) {
-    super(new WriteQueue(db))
+  constructor({ db, hasWill, sessions, mayReceive, now, limits }: BrokerPersistenceOptions) {
+    const writes = new WriteQueue(db)
+    super(writes)
     this.#db = db
+    this.#writes = writes
     this.#hasWill = hasWill
+    this.#sessions = sessions
+    this.#mayReceive = mayReceive
+    this.#now = now
+    const queued = (id: string) => super.outgoingStream({ id })
+    this.limits = new SessionLimits(
+      { db, writes, queued, dropSession: async id => void (await this.deleteSession(id)) },
+      limits,
+    )
   }
 
   override async setup(broker: unknown): Promise<void> {
@@ -48,16 +87,72 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     for await (const packet of super.createRetainedStream('#') as AsyncIterable<StoredPacket>) {
       this.#retained.set(packet.topic, packet)
     }
-    for (const id of await this.#storedClients()) {
+    const owners = await this.#storedOwners()
+    const clients = await this.#storedClients()
+    for (const id of clients) {
       for (const subscription of await this.subscriptionsByClient({ id })) this.#subscriptions.add(id, subscription)
+      if (!owners.has(id)) owners.set(id, null)
     }
+    for (const [id, owner] of owners) this.#sessions.restore(id, owner, this.#now())
+    await this.limits.load(clients)
     await super.setup(broker)
   }
 
   async #storedClients(): Promise<Set<string>> {
     const ids = new Set<string>()
-    for await (const key of this.#db.keys(SUBSCRIPTIONS)) ids.add(decodeURIComponent(key.split(':', 2)[1]!))
+    for await (const key of this.#db.keys(SUBSCRIPTIONS)) ids.add(clientIdIn(key))
     return ids
+  }
+
+  async #storedOwners(): Promise<Map<string, SessionOwner | null>> {
+    const owners = new Map<string, SessionOwner | null>()
+    const stored = this.#db.iterator<string, Buffer>({ ...SESSIONS, valueEncoding: 'buffer' })
+    for await (const [key, value] of stored) owners.set(clientIdIn(key), readOwner(value))
+    return owners
+  }
+
+  /** Written in order with the subscriptions and the queue of the session. */
+  saveSession(id: string, owner: SessionOwner): void {
+    void this.#writes.put(sessionKey(id), writeOwner(owner)).catch(() => {
+      // The store is closing: the session is taken up as one that was left when the process ended.
+    })
+  }
+
+  /** Forgets a session with all that waits for it. */
+  deleteSession(id: string): Promise<unknown> {
+    this.#sessions.delete(id)
+    const work = this.#finish(
+      (async () => {
+        const held = await super.subscriptionsByClient({ id })
+        await this.removeSubscriptions(
+          { id },
+          held.map(({ topic }) => topic),
+        )
+        for (const prefix of QUEUES) {
+          const key = `${prefix}${encodeURIComponent(id)}`
+          await this.#writes.clear({ gte: `${key}:`, lt: `${key};` })
+        }
+        await this.#writes.del(sessionKey(id))
+        await this.limits.ended(id)
+      })(),
+    ).finally(() => this.#leaving.delete(id))
+    this.#leaving.set(id, work)
+    return work
+  }
+
+  /** A clean session ends the one that was stored. [MQTT-3.1.2-6] */
+  override async cleanSubscriptions(client: { id: string }): Promise<void> {
+    // Aedes takes what is queued out one by one, and leaves the rest when the client goes meanwhile.
+    if (this.#sessions.delete(client.id)) await this.deleteSession(client.id)
+    else {
+      await super.cleanSubscriptions(client)
+      await this.limits.ended(client.id)
+    }
+  }
+
+  override async subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]> {
+    await this.#leaving.get(client.id)
+    return super.subscriptionsByClient(client)
   }
 
   override async storeRetained(packet: StoredPacket): Promise<void> {
@@ -83,6 +178,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return [...this.#retained.values()].filter(packet => matchesFilter(filter, packet.topic))
   }
 
+  get retainedCount(): number {
+    return this.#retained.size
+  }
+
   /** Lets a subscription be stored; Aedes hands in the same object with its SUBSCRIBE. */
   grant(subscription: object): void {
     this.#granted.add(subscription)
@@ -91,21 +190,29 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   override async addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void> {
     const granted = subscriptions.filter(subscription => this.#granted.delete(subscription))
     for (const subscription of granted) this.#subscriptions.add(client.id, subscription)
-    if (granted.length > 0) await super.addSubscriptions(client, granted)
+    if (granted.length === 0) return
+    this.#sessions.keep(client.id)
+    await super.addSubscriptions(client, granted)
+    await this.#finish(this.limits.stored(client.id))
   }
 
   override async removeSubscriptions(client: { id: string }, filters: string[]): Promise<void> {
-    for (const filter of filters) this.#subscriptions.remove(client.id, filter)
-    await super.removeSubscriptions(client, filters)
+    // The trees below take no deeper ones; none is held.
+    const holdable = filters.filter(filter => filter.split('/').length <= MAX_FILTER_LEVELS)
+    for (const filter of holdable) this.#subscriptions.remove(client.id, filter)
+    await super.removeSubscriptions(client, holdable)
   }
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
-    return this.#subscriptions.matching(topic)
+    return this.#subscriptions
+      .matching(topic)
+      .filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
   }
 
   /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
   override outgoingEnqueue(subscription: { clientId: string; qos: number }, packet: StoredPacket): Promise<void> {
     const qos = Math.min(packet.qos, subscription.qos)
+    this.limits.enqueued(subscription.clientId, packet)
     return super.outgoingEnqueue(subscription, qos === packet.qos ? packet : Object.assign({}, packet, { qos }))
   }
 
@@ -117,7 +224,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown> {
-    return this.#finish(super.outgoingClearMessageId(client, packet))
+    const cleared = await this.#finish(super.outgoingClearMessageId(client, packet))
+    if (cleared !== undefined) this.limits.cleared(client.id, cleared as StoredPacket)
+    return cleared
   }
 
   override async destroy(): Promise<void> {
@@ -126,21 +235,72 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override outgoingStream(client: { id: string }): Readable {
-    return Readable.from(this.#order.queued(client, super.outgoingStream(client)))
+    return Readable.from(this.#order.queued(client, sentAgain(super.outgoingStream(client))))
   }
 
-  override outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
-    return this.#order.send(client, packet, async () => {
+  override async outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
+    const sent = await this.#order.send(client, packet, async () => {
       try {
         await this.#finish(super.outgoingUpdate(client, packet))
       } catch (error) {
         if ((error as Error).message !== 'no such packet') throw error
       }
     })
+    // What is taken from the queue of the session is looked at by Aedes itself.
+    if (sent === 'queued') return
+    const { cmd, topic } = packet as StoredPacket
+    if (cmd !== 'publish' || this.#mayReceive(client, topic)) return
+    await this.outgoingClearMessageId(client, packet)
+    // Aedes sends the message when this settles, however it does.
+    await new Promise(() => {})
+  }
+
+  /** Kept to know it again when it is repeated [MQTT-4.3.3-2]: its payload is of no more use. */
+  override incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void> {
+    const storing = super.incomingStorePacket(client, { ...packet, payload: NOTHING })
+    return storing.finally(() => this.#arriving.get(client)?.delete(packet.messageId as number))
+  }
+
+  /** Fails for a message that is new. One that is repeated before the first was stored is not. */
+  override async incomingGetPacket(client: { id: string }, packet: StoredPacket): Promise<unknown> {
+    const messageId = packet.messageId as number
+    try {
+      return await super.incomingGetPacket(client, packet)
+    } catch (error) {
+      const arriving = this.#arriving.get(client) ?? new Set()
+      if (arriving.has(messageId)) return packet
+      if (packet.cmd === 'publish') this.#arriving.set(client, arriving.add(messageId))
+      throw error
+    }
   }
 
   #finish<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work)
     return work.finally(() => this.#underWay.delete(work))
   }
+}
+
+/** A message that was given a packet identifier was handed to an earlier connection. */
+async function* sentAgain(packets: AsyncIterable<StoredPacket>): AsyncGenerator<StoredPacket> {
+  for await (const packet of packets) {
+    if (packet.cmd === 'publish' && typeof packet.messageId === 'number') packet.dup = true
+    yield packet
+  }
+}
+
+function sessionKey(id: string): string {
+  return `${SESSIONS.gte}${encodeURIComponent(id)}`
+}
+
+function clientIdIn(key: string): string {
+  return decodeURIComponent(key.split(':', 2)[1]!)
+}
+
+function writeOwner({ issued, ...owner }: SessionOwner): Buffer {
+  return Buffer.from(JSON.stringify({ ...owner, issued: { ...issued, devices: [...issued.devices] } }))
+}
+
+function readOwner(value: Buffer): SessionOwner {
+  const { issued, ...owner } = JSON.parse(value.toString())
+  return { ...owner, issued: { ...issued, devices: new Set(issued.devices) } }
 }

@@ -1,46 +1,83 @@
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import type { SecureContextOptions } from 'node:tls'
 import type { Client } from 'aedes'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { decideFilter, fillAcl, MAX_PAYLOAD_BYTES, TrackwireError } from '../contract/index.ts'
-import { type Admission, admit, CONNACK, ConnectRefused, refuseProtocol5, type VerifyToken } from './auth/admit.ts'
+import { DEFAULT_LIMITS, MAX_PAYLOAD_BYTES, NO_LIMITS, type Principal, TrackwireError } from '../contract/index.ts'
+import { deleteAbandonedSessions, SESSION_LIFETIME_MS } from './abandoned-sessions.ts'
+import {
+  type Admission,
+  admit,
+  CONNACK,
+  ConnectRefused,
+  principalOnEntry,
+  refuseProtocol5,
+  type VerifyToken,
+} from './auth/admit.ts'
 import { authorizeForward } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
+import type { CertificateDesk } from './auth/client-certificate.ts'
+import { endConnections } from './auth/end-connection.ts'
+import { currentPrincipal, LiveRights } from './auth/live-rights.ts'
+import { Newcomers } from './auth/newly-readable.ts'
+import { ParsedTopics, Reader } from './auth/reader.ts'
+import { renewTokens } from './auth/renew-token.ts'
+import { namesOnLists } from './auth/revocation-list.ts'
+import { AS_ISSUED, type Rights } from './auth/rights.ts'
+import { endWithLink, type ShareGate } from './auth/share-gate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
-import { type Connection, Connections, type Transport } from './connections.ts'
+import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { ConnectionDesk } from './connection-desk.ts'
+import { type Connection, Connections, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { deliverAtGrantedQos, GrantedQos } from './delivery/granted-qos.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
 import { guardPackets } from './guard/guard-packets.ts'
-import { PACKET_OVERHEAD_BYTES } from './guard/packet-scanner.ts'
+import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { handleQueuedPackets, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
-import type { Listener } from './listeners/listener.ts'
+import { IdentityClashes, type IdentityClashSettings } from './identity-clash.ts'
+import { tooManyConnections } from './limits/connections-per-principal.ts'
+import { type Limits, openLimits } from './limits/limits.ts'
+import { PublishLimits } from './limits/publish-limits.ts'
+import type { Accept, Listener, Peer } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
 import { createNotices } from './notices.ts'
+import type { LiveMessages, ObservedMessage } from './observe.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
+import { type SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { TrackwireAedes } from './trackwire-aedes.ts'
 
 export interface BrokerOptions {
   /** Sessions, queued and retained messages live in `<dataDirectory>/broker`. */
   readonly dataDirectory: string
   readonly verifyToken: VerifyToken
+  /** Which client certificates are let in beside what the CA says; left out, all that it signed. */
+  readonly certificates?: CertificateDesk | undefined
   readonly handlers: Handlers
+  /** Share links; without it a token with a scope is shown nothing. */
+  readonly shares?: ShareGate | undefined
   readonly logger: Logger
   readonly registry: Registry
-  /** Contract §7; off for benchmarks. What protects the process itself stays on. */
-  readonly limits: boolean
-  readonly now?: () => number
+  /** Contract §7: those shared with HTTP; `true` = the defaults; `false` = none but what protects the process itself. */
+  readonly limits: Limits | boolean
+  /** What the database says of principals now; without it the token speaks for itself. */
+  readonly rights?: Rights
+  readonly clock?: Clock
+  /** When two clients under the identity of one device are told from one that reconnects. */
+  readonly identityClash?: Partial<IdentityClashSettings>
+  /** How long a session waits for its client to come back. */
+  readonly sessionLifetimeMs?: number
   /** How long a socket may take to send CONNECT. */
   readonly connectTimeoutMs?: number
   /** How long a subscriber may leave its socket full before it is disconnected. */
@@ -55,14 +92,29 @@ export interface ListenOptions {
   readonly webSocket?: { readonly server: Server; readonly allowedOrigins: readonly string[] }
 }
 
-export interface Broker {
+export interface Broker extends LiveMessages {
   readonly publish: Publish
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
+  /** New TLS handshakes use this; connections that stand live on, but for those by certificates that the list names now. */
+  renewTls(tls: SecureContextOptions): void
   /** Stops accepting connections; those that stand live on. */
   stopAccepting(): void
   readonly connectionCount: number
+  /** Who is connected, and how an administrator ends it. */
+  readonly connections: ConnectionDesk
+  /** Figures of the moment. */
+  state(): BrokerState
   close(): Promise<void>
+}
+
+export interface BrokerState {
+  readonly connections: number
+  /** Sessions that outlive their connections, connected or not. */
+  readonly sessions: number
+  /** Filters that connections hold. */
+  readonly subscriptions: number
+  readonly retained: number
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -76,22 +128,54 @@ const HEARTBEAT_MS = 15_000
 const MAX_CLIENT_ID_31 = 65_535
 /** Packets of one read that may wait for CONNACK; a read is 64 KiB at the most, so this is no limit in practice. */
 const CONNECT_QUEUE = 65_536
-const MAX_TOPIC_LEVELS = 16
+const TOKEN_EXPIRED = { code: 'token_expired', message: 'the token has expired; connect again with a new one' } as const
+const CERTIFICATE_EXPIRED = {
+  code: 'certificate_expired',
+  message: 'the client certificate has expired; this device needs another one',
+} as const
+const CERTIFICATE_REVOKED = {
+  code: 'certificate_revoked',
+  message: 'the client certificate was revoked; this device needs another one',
+} as const
 
 /** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { logger, limits, now = Date.now } = options
+  const { logger, registry, rights = AS_ISSUED, clock = SYSTEM_CLOCK } = options
+  const { now } = clock
+  const limits = limitsOf(options)
   const connections = new Connections()
-  const metrics = brokerMetrics(options.registry, connections)
+  const metrics = brokerMetrics(registry, connections)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
   const admissions = new WeakMap<Client, Admission | ConnectRefused>()
   /** Clients that are authenticated, but not yet in Aedes' table. */
   const pending = new Map<string, Client>()
-  const transports = new WeakMap<Duplex, Transport>()
+  const origins = new WeakMap<Duplex, Origin>()
+  const peers = new WeakMap<Duplex, Peer>()
+  const topics = new ParsedTopics()
   const streams = new Set<Duplex>()
+  let connectionIds = 0
   const repeatedFilters = new RepeatedFilters()
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
-  const persistence = new BrokerPersistence(db, hasWill)
+  const sessions = new StoredSessions({
+    readerOf: readerOfOwner,
+    store: (id, owner) => persistence.saveSession(id, owner),
+  })
+  const persistence = new BrokerPersistence({
+    db,
+    hasWill,
+    sessions,
+    mayReceive: (client, topic) => {
+      const connection = connections.of(client as Client)
+      return connection?.reader.mayReceive(topic, connection.grantedQos.of(topic)) ?? true
+    },
+    now,
+    limits: {
+      ...limits,
+      logger,
+      tell: (principal, notice) => tell(principal, notice),
+      isConnected: clientId => clientOf(clientId) !== undefined,
+    },
+  })
 
   const bus = new Bus()
   const aedes = new TrackwireAedes({
@@ -104,15 +188,15 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     drainTimeout: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,
     queueLimit: CONNECT_QUEUE,
     maxClientsIdLength: MAX_CLIENT_ID_31,
-    maxTopicLevels: MAX_TOPIC_LEVELS,
     preConnect: (client, packet, done) => {
       if (packet.protocolVersion === 5) {
         metrics.connectRefused.inc({ reason: 'protocol_version' })
-        return refuseProtocol5(client, () => done(new Error('MQTT 5 is not served yet'), false))
+        return refuseProtocol5(client, packet, () => done(new Error('MQTT 5 is not served yet'), false))
       }
       // Nothing more is read of a stranger; Aedes resumes after CONNACK.
       readingOf(client).pause()
-      admit(packet, options.verifyToken)
+      const { verifyToken, certificates } = options
+      admit(packet, { verifyToken, certificates, shown: peers.get(client.conn)?.certificate })
         .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
         .then(admission => {
           admissions.set(client, admission)
@@ -120,29 +204,48 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         })
     },
     authenticate: (client, _username, _password, done) => {
-      const admission = admissions.get(client)
-      if (admission === undefined || admission instanceof ConnectRefused) {
-        metrics.connectRefused.inc({ reason: admission?.reason ?? 'unknown' })
-        logger.info({ reason: admission?.reason, peer: peerOf(client) }, `connection refused: ${admission?.message}`)
-        return done(
-          Object.assign(admission ?? new Error('not admitted'), {
-            returnCode: admission?.returnCode ?? CONNACK.notAuthorized,
-          }),
-          false,
-        )
-      }
       // Gone meanwhile: its 'close' will not come a second time.
       if (client.conn.destroyed) return done(null, false)
-      enter(client, admission)
+      try {
+        const admission = withinConnections(client, admissions.get(client))
+        if (admission === undefined) throw new ConnectRefused(CONNACK.notAuthorized, 'unknown', 'not admitted')
+        if (admission instanceof ConnectRefused) throw admission
+        enter(client, admission, principalOnEntry(admission, rights))
+      } catch (error) {
+        const refused = error instanceof ConnectRefused ? error : unavailable(error as Error)
+        metrics.connectRefused.inc({ reason: refused.reason })
+        logger.info(
+          { reason: refused.reason, peer: origins.get(client.conn)?.address },
+          `connection refused: ${refused.message}`,
+        )
+        // Aedes reads the return code from the error.
+        return done(refused as ConnectRefused & { returnCode: 2 }, false)
+      }
       done(null, true)
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({ connections, bus, metrics }),
+    authorizeForward: authorizeForward({ connections, bus, metrics, shares: options.shares, now }),
   })
   const publish = publishThrough(aedes)
   const tell = createNotices(publish, metrics)
-  const expiry = new TokenExpiry(tell, now)
+  const end = endConnections(tell, metrics)
+  const expiry = new TokenExpiry({
+    tell,
+    end: connection => end(connection, expiredBy(connection)),
+    clock,
+  })
+  const live = new LiveRights({
+    rights,
+    connections,
+    sessions,
+    topics,
+    newcomers: new Newcomers(filter => persistence.retainedUnder(filter)),
+    tell,
+    end,
+    drop: dropSubscriptions,
+    logger,
+  })
   const status = new DeviceStatusPublisher({
     publish,
     connections,
@@ -153,25 +256,59 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const subscribePath = authorizeSubscribe({
     connections,
     tell,
-    limits,
+    maxSubscriptions: limits.settings.subscriptionsPerConnection,
     grant: subscription => persistence.grant(subscription),
     drop: forgetFilter,
   })
+  const clashes = new IdentityClashes({
+    connections,
+    tell,
+    raise: options.handlers.identityClash,
+    now,
+    settings: options.identityClash,
+  })
+  const publishLimits = new PublishLimits({
+    ...limits,
+    messagesPerSecond: limits.settings.messagesPerSecond,
+    tell,
+    logger,
+  })
   const publishPath = authorizePublish({
     connections,
+    clashes,
+    limits: publishLimits,
     handlers: options.handlers,
-    renewToken,
+    renewToken: renewTokens({ verifyToken: options.verifyToken, rights, live, expiry, connections }),
     tell,
     metrics,
     logger,
     now,
   })
 
-  function hasWill(clientId: string): boolean {
-    // The one being set up comes first: it is the successor of the one in Aedes' table.
+  /** The one being set up comes first: it is the successor of the one in Aedes' table. */
+  function clientOf(clientId: string): Client | undefined {
     const { clients } = aedes as unknown as { clients: Record<string, Client> }
-    const client = (pending.get(clientId) ?? clients[clientId]) as { closed: boolean; will: object | null } | undefined
+    return pending.get(clientId) ?? clients[clientId]
+  }
+
+  function hasWill(clientId: string): boolean {
+    const client = clientOf(clientId) as { closed: boolean; will: object | null } | undefined
     return client !== undefined && !client.closed && client.will !== null
+  }
+
+  /** The newest of too many is refused: whoever is connected stays. */
+  function withinConnections(client: Client, admission: Admission | ConnectRefused | undefined) {
+    if (admission === undefined || admission instanceof ConnectRefused) return admission
+    const { connectionsPerPrincipal } = limits.settings
+    const held = connections.ofPrincipal(admission.issued)
+    const refusal = tooManyConnections(held, client.id, connectionsPerPrincipal)
+    if (refusal === null) return admission
+    limits.metrics.connectionsRefused.inc({
+      reason: 'principal',
+      transport: origins.get(client.conn)?.transport ?? 'tcp',
+    })
+    tell(admission.issued, refusal)
+    return new ConnectRefused(CONNACK.serverUnavailable, refusal.code, refusal.message)
   }
 
   function forgetFilter(client: Client, ...filters: string[]): void {
@@ -179,14 +316,44 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     persistence.removeSubscriptions(client, filters).catch(error => logger.error({ err: error }, 'session not stored'))
   }
 
-  function enter(client: Client, admission: Admission): void {
+  function expiredBy({ certificate }: Connection) {
+    return certificate !== undefined && certificate.validToMs <= now() ? CERTIFICATE_EXPIRED : TOKEN_EXPIRED
+  }
+
+  function dropSubscriptions({ client }: Connection, filters: readonly string[]): void {
+    forgetFilter(client, ...filters)
+    client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: filters } as never, () => {})
+  }
+
+  function readerOfOwner(owner: SessionOwner): Reader | null {
+    try {
+      return new Reader(currentPrincipal(rights, owner), topics)
+    } catch (error) {
+      if (error instanceof TrackwireError) return null
+      throw error
+    }
+  }
+
+  function enter(
+    client: Client,
+    { issued, ownClientId, username, certificate }: Admission,
+    principal: Principal,
+  ): void {
+    connectionIds += 1
     const connection: Connection = {
+      id: connectionIds,
       client,
-      ...admission,
-      transport: transports.get(client.conn) ?? 'tcp',
+      issued,
+      principal,
+      reader: new Reader(principal, topics),
+      isCut: false,
+      renewing: undefined,
+      ownClientId,
+      username,
+      certificate,
+      ...origins.get(client.conn)!,
       connectedAtMs: now(),
       forbiddenAtMs: [],
-      receivable: new Map(),
       granting: new Set(),
       grantedQos: new GrantedQos(),
       answers: new OrderedAnswers(readingOf(client)),
@@ -194,11 +361,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       handedBytes: 0,
       willSpoke: false,
     }
+    clashes.entered(connection)
     connections.add(connection)
+    if (!client.clean) sessions.begin(connection)
     pending.set(client.id, client)
+    limits.connections.admitted(client.conn)
     expiry.watch(connection)
+    endWithLink(connection, options.shares, tell)
     client.conn.once('close', () => {
       connections.remove(connection)
+      publishLimits.forget(connection)
+      if (!client.clean) persistence.limits.left(client.id)
+      sessions.end(connection, now())
+      clashes.left(connection)
       settled(client)
       expiry.forget(connection)
       // After Aedes has published the will, which speaks first.
@@ -211,36 +386,23 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (pending.get(client.id) === client) pending.delete(client.id)
   }
 
-  async function renewToken(connection: Connection, token: string): Promise<void> {
-    const renewed = await options.verifyToken(token.trim())
-    if (renewed.org !== connection.principal.org || renewed.sub !== connection.principal.sub) {
-      throw new TrackwireError('token_invalid', 'a renewed token has the same sub and org as the one of the connection')
-    }
-    connection.principal = fillAcl(renewed, { clientId: connection.ownClientId, username: connection.username })
-    connection.receivable.clear()
-    expiry.watch(connection)
-    const held = Object.keys((connection.client as unknown as { subscriptions: object }).subscriptions)
-    const lost = held.filter(filter => !decideFilter(connection.principal, filter).allowed)
-    if (lost.length > 0) {
-      forgetFilter(connection.client, ...lost)
-      connection.client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: lost } as never, () => {})
-    }
-    for (const topic of lost)
-      tell(renewed, { code: 'subscribe_forbidden', message: 'the renewed token does not allow it', topic })
-  }
-
   aedes.on('connackSent', ({ returnCode }, client) => {
     const connection = connections.of(client)
     if (returnCode !== 0 || connection === undefined) return
     logger.debug({ client: client.id, transport: connection.transport }, 'connected')
     // First of all, so that what the device says of itself comes after it.
     status.connected(connection)
+    if (!client.clean) persistence.limits.returned(client.id).catch(error => logger.error({ err: error }, 'not told'))
+    // What the session held is in Aedes' table now; rights may have changed since it was looked at.
+    connection.granting.clear()
+    live.subscribed(connection)
     handleQueuedPackets(client)
   })
   aedes.on('subscribe', (subscriptions, client) => {
-    const granting = connections.of(client)?.granting
-    for (const { topic } of subscriptions) granting?.delete(topic)
+    const connection = connections.of(client)
+    for (const { topic } of subscriptions) connection?.granting.delete(topic)
     repeatedFilters.answer(client, subscriptions)
+    if (connection !== undefined) live.subscribed(connection)
   })
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) connections.of(client)?.grantedQos.revoke(filter)
@@ -250,7 +412,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     logger.debug({ client: client.id, reason: error.message }, 'connection ended'),
   )
   aedes.on('connectionError', (client, error) =>
-    logger.debug({ peer: peerOf(client), reason: error.message }, 'connection ended before it was admitted'),
+    logger.debug(
+      { peer: origins.get(client.conn)?.address, reason: error.message },
+      'connection ended before it was admitted',
+    ),
   )
   ;(aedes as unknown as { on(event: 'error', listener: (error: Error) => void): unknown }).on('error', error =>
     logger.error({ err: error }, 'broker error'),
@@ -258,17 +423,43 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   await aedes.listen()
   status.settleAfterRestart(persistence)
+  const stopDeletingSessions = deleteAbandonedSessions({
+    sessions,
+    persistence,
+    clock,
+    lifetimeMs: options.sessionLifetimeMs ?? SESSION_LIFETIME_MS,
+    logger,
+  })
+
+  const forgetRevoked = options.certificates?.onRevoked(revoked => {
+    for (const connection of connections.ofPrincipal({ org: revoked.org, sub: revoked.deviceId })) {
+      if (connection.certificate?.fingerprint === revoked.fingerprint)
+        end(connection, { ...CERTIFICATE_REVOKED, isCut: true })
+    }
+  })
 
   const listeners: Listener[] = []
-  const accept = (stream: Duplex, transport: Transport) => {
-    transports.set(stream, transport)
+  const accept: Accept = (stream, transport, peer = {}) => {
+    origins.set(stream, { transport, address: peer.address })
+    peers.set(stream, peer)
+    limits.connections.begin(stream, peer.request)
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
     dropNoLatecomers(client)
     deliverAtGrantedQos(client, () => connections.of(client)?.grantedQos)
     repeatedFilters.watch(client)
-    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
+    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, ({ reason, message }) => {
+      metrics.protocolErrors.inc({ reason })
+      logger.info(
+        { reason, client: client.id, peer: origins.get(client.conn)?.address },
+        `connection closed: ${message}`,
+      )
+    })
+  }
+  const onHandshakeFailed = (error: Error, address: string | undefined) => {
+    metrics.connectRefused.inc({ reason: 'tls_handshake' })
+    logger.debug({ peer: address, reason: error.message }, 'TLS handshake failed')
   }
   const stopAccepting = () => {
     for (const listener of listeners.splice(0)) listener.stop()
@@ -277,28 +468,50 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   return {
     publish,
+    observe: listener => bus.observe(packet => listener(packet as unknown as ObservedMessage)),
+    retained: filter => persistence.retainedUnder(filter),
     async listen({ tcp, tls, webSocket }) {
       const addresses: string[] = []
       for (const options of [tcp, tls]) {
         if (options === undefined) continue
-        const listener = await listenTcp(options, accept)
+        const listener = await listenTcp({ onHandshakeFailed, ...options }, limits.connections, accept)
         listeners.push(listener)
         addresses.push(listener.address)
       }
       if (webSocket) {
         const maxFrameBytes = 2 * (MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES)
-        listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, accept))
+        listeners.push(listenWebSocket({ ...webSocket, path: '/mqtt', maxFrameBytes }, limits.connections, accept))
       }
       return addresses
+    },
+    renewTls(tls) {
+      for (const listener of listeners) listener.renewTls?.(tls)
+      const revoked = namesOnLists([tls.crl ?? []].flat().join('\n'))
+      for (const connection of connections.all()) {
+        const { certificate } = connection
+        if (certificate !== undefined && revoked.has(certificate.listedAs))
+          end(connection, { ...CERTIFICATE_REVOKED, isCut: true })
+      }
     },
     stopAccepting,
     get connectionCount() {
       return connections.size
     },
+    connections: new ConnectionDesk({ connections, end, startedAtMs: now() }),
+    state: () => ({
+      connections: connections.size,
+      sessions: sessions.size,
+      subscriptions: bus.subscriptions,
+      retained: persistence.retainedCount,
+    }),
     close() {
       closing ??= (async () => {
         stopAccepting()
+        live.close()
+        publishLimits.close()
+        forgetRevoked?.()
         expiry.close()
+        stopDeletingSessions()
         status.close()
         await new Promise<void>(resolve => aedes.close(resolve))
         // Those that never got as far as CONNECT are in no table of Aedes.
@@ -311,10 +524,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 }
 
-function unavailable(error: Error): ConnectRefused {
-  return new ConnectRefused(CONNACK.serverUnavailable, 'internal', error.message)
+function limitsOf({ limits, registry, logger }: BrokerOptions): Limits {
+  if (typeof limits === 'object') return limits
+  return openLimits({ settings: limits ? DEFAULT_LIMITS : NO_LIMITS, registry, logger })
 }
 
-function peerOf(client: Client): string | undefined {
-  return (client.conn as { remoteAddress?: string }).remoteAddress
+function unavailable(error: Error): ConnectRefused {
+  return new ConnectRefused(CONNACK.serverUnavailable, 'internal', error.message)
 }

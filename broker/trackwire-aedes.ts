@@ -21,6 +21,11 @@ export function swallow(packet: object): void {
 
 /** Aedes with three methods changed; everything else is set through its options. */
 export class TrackwireAedes extends Aedes {
+  /**
+   * Aedes closes the connection of a topic or filter with more levels, which is valid MQTT, and takes no more than 100 as an option.
+   * Our own rules refuse what no channel has, and say so; none of it gets as far as the trees that cannot hold it.
+   */
+  readonly maxTopicLevels = 65_536
   #publishing = 0
   #whenIdle: (() => void)[] = []
 

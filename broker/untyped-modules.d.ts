@@ -37,12 +37,15 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     createRetainedStream(filter: string): Readable
     addSubscriptions(client: { id: string }, subscriptions: StoredSubscription[]): Promise<void>
     removeSubscriptions(client: { id: string }, filters: string[]): Promise<void>
+    cleanSubscriptions(client: { id: string }): Promise<void>
     subscriptionsByTopic(topic: string): Promise<StoredSubscription[]>
     delWill(client: { id: string }): Promise<unknown>
     subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>
     outgoingEnqueue(subscription: { clientId: string }, packet: StoredPacket): Promise<void>
     outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown>
     outgoingStream(client: { id: string }): Readable
+    incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void>
+    incomingGetPacket(client: { id: string }, packet: StoredPacket): Promise<unknown>
     outgoingUpdate(client: { id: string }, packet: unknown): Promise<void>
     destroy(): Promise<void>
   }

@@ -11,7 +11,7 @@ interface Waiting {
 const BINARY = { valueEncoding: 'buffer' } as const
 
 /**
- * The part of LevelDB that aedes-persistence-level uses, with all writes in the order in which they were made. Handed to
+ * The part of LevelDB that aedes-persistence-level uses, with all reads and writes in the order in which they were made. Handed to
  * LevelDB one by one they run on several threads and overtake each other: messages change places in a queue, and an older
  * retained message may be the one that stays. What comes while a write runs is written together after it.
  */
@@ -19,13 +19,18 @@ export class WriteQueue {
   readonly #level: Level
   #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
+  #lastAnswer: Promise<unknown> = Promise.resolve()
 
   constructor(level: Level) {
     this.#level = level
   }
 
+  /** Answers in the order of the questions: what a message waits for here may not let a later one of its sender overtake it. [MQTT-4.6.0-6] */
   get(key: string, options: object): Promise<unknown> {
-    return this.#level.get(key, options)
+    const value = this.#level.get(key, options)
+    const answer = this.#lastAnswer.then(() => value)
+    this.#lastAnswer = answer.catch(() => undefined)
+    return answer
   }
 
   values(options: object): AsyncIterable<unknown> {
@@ -53,7 +58,7 @@ export class WriteQueue {
   }
 
   async clear(range: object): Promise<void> {
-    await this.#writing
+    while (this.#writing !== undefined) await this.#writing
     await this.#level.clear(range)
   }
 

@@ -4,14 +4,20 @@ import { request } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { connect } from 'node:tls'
 
+/** What is sent as it is. */
+export interface FileBody {
+  readonly bytes: Buffer
+  readonly type: string
+}
+
 export interface PlatformRequest {
   /** Where the running platform says it listens. */
   readonly address: string
   /** With the query string. */
   readonly path: string
   readonly token: string
-  /** POSTs it as JSON; GET when left out. */
-  readonly body?: unknown
+  /** POSTs it as JSON, a file as it is; GET when left out. */
+  readonly body?: unknown | FileBody
   /** PEM, as in the configuration; only looked at for an HTTPS address. */
   readonly cert: string | undefined
   readonly signal?: AbortSignal
@@ -37,6 +43,7 @@ export async function askPlatform({
   signal,
 }: PlatformRequest): Promise<PlatformAnswer> {
   const { protocol, hostname, port } = new URL(address)
+  const isFile = Buffer.isBuffer((body as FileBody | undefined)?.bytes)
   const host = hostname.replace(/^\[|\]$/g, '')
   try {
     const socket = protocol === 'https:' ? await connectPinned(host, Number(port), cert) : undefined
@@ -48,12 +55,12 @@ export async function askPlatform({
       headers: {
         authorization: `Bearer ${token}`,
         connection: 'close',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(body !== undefined && { 'content-type': isFile ? (body as FileBody).type : 'application/json' }),
       },
       ...(signal !== undefined && { signal }),
       ...(socket === undefined ? {} : { createConnection: () => socket }),
     })
-    sent.end(body === undefined ? undefined : JSON.stringify(body))
+    sent.end(body === undefined ? undefined : isFile ? (body as FileBody).bytes : JSON.stringify(body))
     const [response] = await once(sent, 'response')
     const answer = (await json(response).catch(() => ({}))) as PlatformAnswer['answer']
     return { status: response.statusCode as number, answer }
@@ -69,5 +76,7 @@ async function connectPinned(host: string, port: number, cert: string | undefine
   await once(socket, 'secureConnect')
   if (socket.getPeerX509Certificate()?.raw.equals(new X509Certificate(cert).raw)) return socket
   socket.destroy()
-  throw new Error('its certificate is not the one in TRACKWIRE_TLS_CERT; restart the platform after a change of it')
+  throw new Error(
+    'its certificate is not the one in TRACKWIRE_TLS_CERT; it takes a new one within seconds, or its log says why not',
+  )
 }

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import { type FixResult, Hourly, type Ingest } from '../bridge/index.ts'
 import type { Handlers, Inbound, Refusal } from '../broker/index.ts'
 import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/index.ts'
@@ -5,7 +6,7 @@ import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/in
 const WEEK_MS = 7 * 86_400_000
 
 /** Connects the channels that devices and people publish to with the ingest pipeline. */
-export function brokerHandlers(ingest: Ingest): Handlers {
+export function brokerHandlers(ingest: Ingest, logger: Logger): Handlers {
   const repairs = new Hourly()
 
   /** A device whose receiver lost its week count is told so once an hour, not with each fix. What a person set needs no telling. */
@@ -23,6 +24,9 @@ export function brokerHandlers(ingest: Ingest): Handlers {
 
   return {
     deviceSession: session => ingest.deviceSession(session),
+    identityClash: clash => {
+      ingest.identityClash(clash).catch(error => logger.warn({ err: error, clash }, 'an identity clash was not stored'))
+    },
     location: async message => {
       const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload], forward: 'repaired' })
       if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)
@@ -32,7 +36,9 @@ export function brokerHandlers(ingest: Ingest): Handlers {
       const notices = repairNotices(message, [result])
       return notices.length > 0 ? notices.map(({ code, message }) => ({ code, message })) : 'swallow'
     },
-    mayForwardUnstored: ({ params, payload }) => ingest.trustsClock(params.org!, params.deviceId!, payload.timestamp),
+    mayForwardUnstored: message =>
+      ingest.isAdmitted(origin(message)) &&
+      ingest.trustsClock(message.params.org!, message.params.deviceId!, message.payload.timestamp),
     locationBatch: async message => {
       const results = await ingest.fixes({ ...origin(message), fixes: message.payload })
       return [...results.flatMap(refusalOf), ...repairNotices(message, results)]
@@ -61,7 +67,7 @@ export function brokerHandlers(ingest: Ingest): Handlers {
   }
 }
 
-function origin({ params, principal, receivedAt }: Inbound<ChannelName>) {
+function origin({ params, principal, receivedAt, address }: Inbound<ChannelName>) {
   const deviceId = params.deviceId!
   // A valid device token registers its own device on first use; other devices exist by registration.
   return {
@@ -69,6 +75,7 @@ function origin({ params, principal, receivedAt }: Inbound<ChannelName>) {
     deviceId,
     receivedAt,
     registers: principal.role === 'device' && principal.sub === deviceId,
+    from: { sub: principal.sub, role: principal.role, address },
   }
 }
 

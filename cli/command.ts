@@ -7,6 +7,8 @@ export interface CommandContext {
   readonly stderr: NodeJS.WritableStream
   /** Aborted at the first SIGINT or SIGTERM; the second ends the process. */
   readonly signal: AbortSignal
+  /** Called at each SIGHUP from now on, which ends the process by itself. */
+  onHangup(listener: () => void): void
 }
 
 export interface Command {

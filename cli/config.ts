@@ -1,6 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { PROTOCOLS } from '../bridge/index.ts'
+import {
+  type IdentityProvider,
+  jwksUrl,
+  organisation,
+  readIdentityProvider,
+  roleMap,
+  sharedSecret,
+} from './identity-provider.ts'
+import { LIMIT_SETTINGS, unknownLimits } from './limit-settings.ts'
 import {
   BadSetting,
   choice,
@@ -15,6 +22,7 @@ import {
   trackerListeners,
   url,
 } from './settings.ts'
+import { readTlsFiles, type TlsMaterial, type TlsPaths } from './tls/tls-files.ts'
 
 const TRACKER_NAMES = [...PROTOCOLS.keys()]
 
@@ -29,11 +37,45 @@ export const SETTINGS = {
   mqttsPort: port('TRACKWIRE_MQTTS_PORT', 'off', 'MQTT over TLS (8883); needs the TLS pair'),
   tlsCert: optional(path('TRACKWIRE_TLS_CERT', '', 'PEM certificate chain; with the key, HTTP becomes HTTPS and WSS')),
   tlsKey: optional(path('TRACKWIRE_TLS_KEY', '', 'PEM private key')),
+  tlsCa: optional(
+    path('TRACKWIRE_TLS_CA', '', 'PEM certificates of who signs the client certificates of devices (MQTTS)'),
+  ),
+  tlsCrl: optional(
+    path('TRACKWIRE_TLS_CRL', '', 'PEM list of revoked client certificates; renew it before its next update'),
+  ),
+  tlsClientCert: choice(
+    'TRACKWIRE_TLS_CLIENT_CERT',
+    'optional',
+    'whether MQTTS refuses whoever has no client certificate',
+    ['optional', 'required'],
+  ),
   httpPort: port('TRACKWIRE_HTTP_PORT', '8080', 'HTTP API, dashboard, MQTT over WebSocket at /mqtt; 0, off'),
   databaseUrl: optional(url('DATABASE_URL', '', 'PostgreSQL 13+; embedded when unset', ['postgres:', 'postgresql:'])),
+  jwksUrl: jwksUrl('TRACKWIRE_JWKS_URL', 'key set of an outside identity provider; own tokens stay valid'),
+  jwtIssuer: optional(text('TRACKWIRE_JWT_ISSUER', '', 'iss of its tokens, exactly; needed with a key set')),
+  jwtAudience: optional(text('TRACKWIRE_JWT_AUDIENCE', '', 'what its tokens must bear in aud; none = not looked at')),
+  jwtSecret: sharedSecret('TRACKWIRE_JWT_SECRET', 'in place of a key set: HS256 tokens, at least 32 bytes'),
+  jwtSubClaim: text('TRACKWIRE_JWT_SUB_CLAIM', 'sub', 'its claim that holds the user id'),
+  jwtOrgClaim: text('TRACKWIRE_JWT_ORG_CLAIM', 'org', 'its claim that names the organisation'),
+  jwtOrg: optional(
+    organisation('TRACKWIRE_JWT_ORG', '', 'one organisation for all of its tokens, in place of a claim'),
+  ),
+  jwtRoleClaim: text('TRACKWIRE_JWT_ROLE_CLAIM', 'role', 'its claim with role names, like realm_access.roles'),
+  jwtRoleMap: roleMap(
+    'TRACKWIRE_JWT_ROLE_MAP',
+    'its roles and ours, first match counts: fleet-admin=admin,ops=dispatcher',
+  ),
+  platformOrg: organisation('TRACKWIRE_PLATFORM_ORG', 'demo', 'whose administrators look after the signing keys'),
   allowedOrigins: list('TRACKWIRE_ALLOWED_ORIGINS', '', 'other origins for CORS and WebSocket, comma separated'),
-  limits: choice('TRACKWIRE_LIMITS', 'on', 'limits of the contract; off for benchmarks', ['on', 'off']),
+  ...LIMIT_SETTINGS,
+  deviceAdoption: choice(
+    'TRACKWIRE_DEVICE_ADOPTION',
+    'auto',
+    'auto = a valid device token registers its device on first use; inbox = it waits for an administrator',
+    ['auto', 'inbox'],
+  ),
   retentionRawDays: integer('TRACKWIRE_RETENTION_RAW_DAYS', '30', 'days raw fixes are kept; 0 = for ever', 0, 36_500),
+  shareMaxDays: integer('TRACKWIRE_SHARE_MAX_DAYS', '30', 'most days until a share link ends', 1, 3_650),
   trackers: trackerListeners(
     'TRACKWIRE_TRACKERS',
     `tracker listeners, like gt06:5023,teltonika:5027; ${TRACKER_NAMES.join(', ')}`,
@@ -64,16 +106,15 @@ export const SETTINGS = {
 /** Settings of the contract that this version does not serve: a clear refusal beats silence. */
 const NOT_SERVED: readonly Setting<undefined>[] = [
   notServed('REDIS_URL', 'several nodes are not served yet; unset it to run one node'),
-  notServed('TRACKWIRE_JWKS_URL', 'outside identity providers are not served yet; unset it to use own keys'),
-  notServed('TRACKWIRE_JWT_ISSUER', 'outside identity providers are not served yet; unset it'),
-  notServed('TRACKWIRE_JWT_AUDIENCE', 'outside identity providers are not served yet; unset it'),
-  notServed('TRACKWIRE_TLS_CA', 'device certificates are not served yet; unset it'),
 ]
 
 type Values = {
   readonly [Key in keyof typeof SETTINGS]: (typeof SETTINGS)[Key] extends Setting<infer Value> ? Value : never
 }
-export type Config = Values & { readonly tls: { readonly cert: string; readonly key: string } | undefined }
+export type Config = Values & {
+  readonly tls: (TlsMaterial & { readonly paths: TlsPaths }) | undefined
+  readonly identityProvider: IdentityProvider | undefined
+}
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** All that is wrong with the configuration, together. */
@@ -101,10 +142,12 @@ export function readConfig(environment: Environment): Config {
   for (const [key, setting] of Object.entries(SETTINGS))
     values[key] = readSetting(setting as Setting<unknown>, environment, problems)
   for (const setting of NOT_SERVED) readSetting(setting as Setting<unknown>, environment, problems)
+  problems.push(...unknownLimits(environment))
   const tls = readTls(values as Values, problems)
+  const identityProvider = readIdentityProvider(values as Values, problems)
   problems.push(...contradictions(values as Values))
   if (problems.length > 0) throw new ConfigError(problems)
-  return Object.freeze({ ...(values as Values), tls })
+  return Object.freeze({ ...(values as Values), tls, identityProvider })
 }
 
 /** Variables that look like ours but are none: most often a slip of the pen. */
@@ -129,51 +172,26 @@ function readSetting<Value>(setting: Setting<Value>, environment: Environment, p
   }
 }
 
-function readTls({ tlsCert, tlsKey }: Values, problems: string[]): Config['tls'] {
+function readTls({ tlsCert, tlsKey, tlsCa, tlsCrl }: Values, problems: string[]): Config['tls'] {
   if (tlsCert === undefined && tlsKey === undefined) return undefined
   if (tlsCert === undefined || tlsKey === undefined) {
     problems.push('TRACKWIRE_TLS_CERT and TRACKWIRE_TLS_KEY go together; set both or none')
     return undefined
   }
-  const read = (name: string, file: string): string => {
-    try {
-      return readFileSync(file, 'utf8')
-    } catch (error) {
-      problems.push(
-        `${name}: cannot read ${file} (${(error as NodeJS.ErrnoException).code}); give the path of a PEM file`,
-      )
-      return ''
-    }
-  }
-  const pair = { cert: read('TRACKWIRE_TLS_CERT', tlsCert), key: read('TRACKWIRE_TLS_KEY', tlsKey) }
-  if (pair.cert !== '' && pair.key !== '') problems.push(...faultsOf(pair))
-  return pair
+  const paths = { cert: tlsCert, key: tlsKey, ca: tlsCa, crl: tlsCrl }
+  const material = readTlsFiles(paths, problems)
+  return material === null ? undefined : { ...material, paths }
 }
 
-/** OpenSSL's own words name neither the variable nor the remedy. */
-function faultsOf({ cert, key }: { cert: string; key: string }): string[] {
-  const given: [name: string, what: string, options: SecureContextOptions][] = [
-    ['TRACKWIRE_TLS_CERT', 'no certificate in PEM', { cert }],
-    ['TRACKWIRE_TLS_KEY', 'no private key in PEM without a passphrase', { key }],
-  ]
-  const faults = given
-    .filter(([, , options]) => !isUsable(options))
-    .map(([name, what]) => `${name}: the file holds ${what}`)
-  if (faults.length > 0 || isUsable({ cert, key })) return faults
-  return ['TRACKWIRE_TLS_KEY is not the key of TRACKWIRE_TLS_CERT; give the two that were made together']
-}
-
-function isUsable(options: SecureContextOptions): boolean {
-  try {
-    createSecureContext(options)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function contradictions({ mqttPort, mqttsPort, httpPort, tlsCert, tlsKey }: Values): string[] {
+function contradictions(values: Values): string[] {
+  const { mqttPort, mqttsPort, httpPort, tlsCert, tlsKey, tlsCa, tlsCrl, tlsClientCert } = values
   const found: string[] = []
+  if (tlsCa !== undefined && mqttsPort === 'off')
+    found.push('TRACKWIRE_TLS_CA is for MQTT over TLS alone; set TRACKWIRE_MQTTS_PORT, or unset it')
+  if (tlsCa === undefined && tlsCrl !== undefined)
+    found.push('TRACKWIRE_TLS_CRL needs TRACKWIRE_TLS_CA, which signed it')
+  if (tlsCa === undefined && tlsClientCert === 'required')
+    found.push('TRACKWIRE_TLS_CLIENT_CERT=required needs TRACKWIRE_TLS_CA; without it nobody could connect')
   if (mqttsPort !== 'off' && mqttsPort !== undefined && (tlsCert === undefined || tlsKey === undefined)) {
     found.push('TRACKWIRE_MQTTS_PORT needs TRACKWIRE_TLS_CERT and TRACKWIRE_TLS_KEY')
   }

@@ -30,8 +30,13 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'device',
-    summary: 'register a device and print its token',
+    summary: 'register devices, one with its token or many from a file, and list them',
     load: async () => (await import('./commands/device.ts')).deviceCommand,
+  },
+  {
+    name: 'keys',
+    summary: 'list, rotate and retire the keys that sign tokens',
+    load: async () => (await import('./commands/keys.ts')).keysCommand,
   },
   {
     name: 'sim',
@@ -112,6 +117,7 @@ async function main([name, ...args]: string[]): Promise<number> {
       stdout: process.stdout,
       stderr: process.stderr,
       signal: stopSignal(),
+      onHangup: listener => void process.on('SIGHUP', listener),
     })
   } catch (error) {
     if (error instanceof UsageError || error instanceof ConfigError) return fail(error.message, 2)

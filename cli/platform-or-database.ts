@@ -1,16 +1,27 @@
 import { createTokens, type Database, migrate, openSigningKeys, readLock } from '../bridge/index.ts'
-import { askPlatform } from './ask-platform.ts'
+import { askPlatform, type FileBody, type PlatformAnswer } from './ask-platform.ts'
 import { CLI_ACTOR } from './cli-actor.ts'
 import type { Config } from './config.ts'
 import { createLogger } from './logger.ts'
 import { withDatabase } from './with-database.ts'
 
 /** Asks the running platform as an administrator of the organisation. `body` is POSTed; without one it is a GET. */
-export type AskRunning = (path: string, body?: unknown) => Promise<Record<string, unknown>>
+export type AskRunning = (path: string, body?: unknown | FileBody) => Promise<Record<string, unknown>>
+
+/** The platform said no, in a sentence of its own. */
+export class RefusedByPlatform extends Error {
+  override readonly name = 'RefusedByPlatform'
+  /** The whole problem document. */
+  readonly answer: Readonly<Record<string, unknown>>
+  constructor(address: string, status: number, answer: PlatformAnswer['answer']) {
+    super(`the platform at ${address} refused: ${answer.detail ?? `HTTP status ${status}`}`)
+    this.answer = answer
+  }
+}
 
 /**
  * Works through the running platform where there is one, since it owns the embedded database; else straight on the database.
- * @throws Error with the platform's own sentence when it refuses
+ * @throws RefusedByPlatform
  */
 export async function withPlatformOrDatabase<T>(
   config: Config,
@@ -30,8 +41,7 @@ export async function withPlatformOrDatabase<T>(
   return work.running(async (path, body) => {
     const token = await tokens.mint({ org, sub: CLI_ACTOR, role: 'admin', ttlSeconds: 60 })
     const { status, answer } = await askPlatform({ address, path, token, body, cert: config.tls?.cert, signal })
-    if (status >= 300)
-      throw new Error(`the platform at ${address} refused: ${answer.detail ?? `HTTP status ${status}`}`)
+    if (status >= 300) throw new RefusedByPlatform(address, status, answer)
     return answer
   })
 }

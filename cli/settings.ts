@@ -63,6 +63,28 @@ export function integer(
   }
 }
 
+/** A limit: how many, or none at all. */
+export function limit(name: string, fallback: string, description: string): Setting<number | null> {
+  const whole = integer(name, fallback, description, 1, 1_000_000_000)
+  return {
+    ...whole,
+    parse: value => {
+      if (value.toLowerCase() === 'off') return null
+      try {
+        return whole.parse(value)
+      } catch {
+        throw new BadSetting(`"${value}" is no limit; give a whole number from 1, or off`)
+      }
+    },
+  }
+}
+
+/** A limit with a rule of its own for when nobody sets it. */
+export function autoLimit(name: string, description: string): Setting<number | null | 'auto'> {
+  const set = limit(name, 'auto', description)
+  return { ...set, parse: value => (value.toLowerCase() === 'auto' ? 'auto' : set.parse(value)) }
+}
+
 export function choice<const Choices extends readonly string[]>(
   name: string,
   fallback: Choices[number],

@@ -1,13 +1,16 @@
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import {
   acquireDataFolder,
+  Certificates,
   createAccounts,
   createHttpApp,
+  createShareLinks,
   createTokens,
   ensureFirstAccount,
   type Ingest,
@@ -16,16 +19,22 @@ import {
   openSigningKeys,
   type PartHealth,
   PROTOCOLS,
+  payloadInView,
   startIngest,
   startTrackers,
   type Tokens,
   type Trackers,
+  watchSigningKeys,
 } from '../bridge/index.ts'
-import { type Broker, startBroker } from '../broker/index.ts'
+import { type Broker, openLimits, startBroker } from '../broker/index.ts'
 import { compileAll } from '../contract/index.ts'
 import { brokerHandlers } from './broker-handlers.ts'
 import type { Config } from './config.ts'
+import { limitSettingsOf } from './limit-settings.ts'
 import { Releasers } from './releasers.ts'
+import { startIdentityProvider } from './start-identity-provider.ts'
+import { httpsOptions, mqttsOptions } from './tls/tls-files.ts'
+import { watchTls } from './tls/watch-tls.ts'
 import { trackerSink } from './tracker-sink.ts'
 import { VERSION } from './version.ts'
 
@@ -39,6 +48,8 @@ export interface Platform {
   readonly tokens: Tokens
   /** Stops accepting, commits what is in flight, empties the outbox, closes. Idempotent. */
   close(): Promise<void>
+  /** Reads the TLS files again; undefined without TLS. */
+  readonly reloadTls: (() => Promise<void>) | undefined
   /** The part that close() waits for right now. */
   readonly closing: string | undefined
 }
@@ -59,7 +70,6 @@ export async function startPlatform(config: Config, logger: Logger): Promise<Pla
 
 async function start(config: Config, logger: Logger, releasers: Releasers): Promise<Platform> {
   const { dataDirectory, host } = config
-  const limits = config.limits === 'on'
   compileAll()
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   const folder = await acquireDataFolder(dataDirectory, { pid: process.pid })
@@ -67,12 +77,19 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  const { trustedProxies } = config
+  const limits = openLimits({ settings: limitSettingsOf(config), trustedProxies, registry, logger })
+  logger.info({ connectionsTotal: limits.settings.connectionsTotal }, 'connections that are held at the most')
   const keys = await openSigningKeys(dataDirectory)
-  const tokens = createTokens(keys)
+  const watch = watchSigningKeys(keys, logger)
+  releasers.add('signing keys', () => watch.close())
+  const tokens = createTokens(keys, { outside: await startIdentityProvider(config, logger, releasers) })
   const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
   releasers.add('database', () => db.close())
   await migrate(db)
-  const accounts = createAccounts(db)
+  const accounts = createAccounts(db, { registry })
+  const shareLinks = createShareLinks(db, { logger })
+  releasers.add('share links', () => shareLinks.close())
   const firstAccount = (await ensureFirstAccount(db)) ?? undefined
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
@@ -84,28 +101,49 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   releasers.add('trackers', () => made.trackers?.close())
   releasers.add('listeners', () => made.broker?.stopAccepting())
 
-  const ingest = await startIngest({ db, logger, registry, retentionRawDays: config.retentionRawDays })
+  const certificates = await Certificates.open({ db, logger })
+  releasers.add('certificates', () => certificates.close())
+  const { retentionRawDays, deviceAdoption } = config
+  const ingest = await startIngest({ db, logger, registry, retentionRawDays, deviceAdoption })
   made.ingest = ingest
-  const handlers = brokerHandlers(ingest)
-  const broker = await startBroker({ dataDirectory, verifyToken: tokens.verify, handlers, logger, registry, limits })
+  const handlers = brokerHandlers(ingest, logger)
+  const broker = await startBroker({
+    dataDirectory,
+    verifyToken: async token => shareLinks.admit(await tokens.verify(token)),
+    shares: { view: payloadInView, watch: shareLinks.watch },
+    certificates: config.tlsCa === undefined ? undefined : certificates,
+    handlers,
+    logger,
+    registry,
+    limits,
+  })
   made.broker = broker
   const app = await createHttpApp({
     db,
     ingest,
+    certificates,
     tokens,
     keys,
+    platformOrg: config.platformOrg,
     accounts,
+    shareLinks,
+    shareMaxDays: config.shareMaxDays,
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,
     ...(config.mapTileUrl ? { mapTileUrl: config.mapTileUrl } : {}),
-    ...(config.tls ? { tls: config.tls } : {}),
+    ...(config.tls ? { tls: httpsOptions(config.tls) } : {}),
     allowedOrigins: [...config.allowedOrigins],
-    mqttPort: () => mqttPortOf(listeners),
+    limits: limits.requests,
+    trustedProxies,
+    mqttPort: () => portOf(listeners, 'mqtt://', 1_883),
+    mqttsPort: () => portOf(listeners, 'mqtts://', 8_883),
+    live: broker,
     health: async () => ({
       database: await databaseHealth(db, logger),
-      broker: { ok: true, connections: broker.connectionCount },
+      broker: { ok: true, ...broker.state() },
     }),
+    connections: broker.connections,
     version: VERSION,
   })
   made.app = app
@@ -124,13 +162,14 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     await folder.setHttpAddress(httpUrl)
   }
   if (config.trackers.length > 0) {
-    const sink = trackerSink({ db, ingest, broker: () => broker, logger })
+    const sink = trackerSink({ db, ingest, broker: () => broker, logger, unknownOrg: config.platformOrg })
     const { trackers: wanted, trackerNetworks: allowedNetworks } = config
     made.trackers = await startTrackers({ host, listeners: wanted, allowedNetworks, sink, logger, registry })
     for (const [i, address] of made.trackers.addresses.entries()) {
       listeners.push({ name: PROTOCOLS.get(wanted[i]!.protocol)!.title, address })
     }
   }
+  const reloadTls = config.tls === undefined ? undefined : followTls(config.tls)
   const mqttUrl = listeners.find(({ address }) => address.startsWith('mqtt'))?.address
   return {
     listeners,
@@ -138,31 +177,50 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     httpUrl,
     firstAccount,
     tokens,
+    reloadTls,
     close: () => releasers.release(),
     get closing() {
       return releasers.closing
     },
   }
+
+  /** MQTTS, HTTPS and WSS use what is in the files now, and what will be. */
+  function followTls({ paths, ...material }: NonNullable<Config['tls']>): () => Promise<void> {
+    const watch = watchTls({
+      paths,
+      material,
+      logger,
+      registry,
+      apply: renewed => {
+        broker.renewTls(mqttsOptions(renewed))
+        ;(app.server as unknown as TlsServer).setSecureContext(httpsOptions(renewed))
+      },
+    })
+    releasers.add('TLS files', () => watch.close())
+    return () => watch.reload()
+  }
 }
 
 async function listenMqtt(broker: Broker, config: Config, host: string): Promise<{ name: string; address: string }[]> {
-  const { mqttPort, mqttsPort, tls } = config
+  const { mqttPort, mqttsPort, tls, tlsClientCert } = config
   const listeners: { name: string; address: string }[] = []
   if (mqttPort !== 'off') {
     const [address] = await broker.listen({ tcp: { host, port: mqttPort } })
     listeners.push({ name: 'MQTT over TCP', address: address! })
   }
   if (mqttsPort !== 'off' && tls !== undefined) {
-    const [address] = await broker.listen({ tls: { host, port: mqttsPort, tls } })
+    const [address] = await broker.listen({
+      tls: { host, port: mqttsPort, tls: mqttsOptions(tls), clientCertificate: tlsClientCert },
+    })
     listeners.push({ name: 'MQTT over TLS', address: address! })
   }
   return listeners
 }
 
 /** Port 0 asks for any free one: the address tells which it became. */
-function mqttPortOf(listeners: readonly { readonly address: string }[]): number | null {
-  const address = listeners.find(({ address }) => address.startsWith('mqtt://'))?.address
-  return address === undefined ? null : Number(new URL(address).port || 1_883)
+function portOf(listeners: readonly { readonly address: string }[], scheme: string, usual: number): number | null {
+  const address = listeners.find(({ address }) => address.startsWith(scheme))?.address
+  return address === undefined ? null : Number(new URL(address).port || usual)
 }
 
 /** Requests were answered while the ingest closed; a peer that still holds its connection open does not hold up the stop. */

@@ -17,9 +17,11 @@ export function trackerSink(options: {
   ingest: Ingest
   broker: () => Broker
   logger: Logger
+  /** In whose inbox trackers wait that nobody registered. */
+  unknownOrg: string
   now?: () => number
 }): TrackerSink {
-  const { db, ingest, broker, logger, now = Date.now } = options
+  const { db, ingest, broker, logger, unknownOrg, now = Date.now } = options
 
   function say(device: { org: string; deviceId: string }, status: DeviceStatus): void {
     const payload = JSON.stringify({ since: now(), ...status })
@@ -37,8 +39,17 @@ export function trackerSink(options: {
       return orgs.length === 1 ? { org: orgs[0]!, deviceId: identity } : null
     },
 
-    unknown(identity, _reports, { protocol, peer }) {
-      logger.info({ identity, protocol, peer }, 'a tracker that nobody registered; add a device of this id to take it')
+    unknown(identity, reports, { protocol, peer, receivedAt }) {
+      if (!isId(identity)) return
+      ingest.unknownDevices.heard({
+        org: unknownOrg,
+        deviceId: identity,
+        channel: protocol,
+        payload: reports.at(-1) ?? { login: identity },
+        fixes: locationUpdatesOf(reports, receivedAt),
+        from: { sub: protocol, role: 'device', address: peer },
+        receivedAt,
+      })
     },
 
     async store(device, reports, { protocol, transport, receivedAt }) {
@@ -67,6 +78,9 @@ export function trackerSink(options: {
 
     clash(device, peers) {
       logger.warn({ ...device, peers }, 'one number on two connections at once: two trackers, or a copied one')
+      ingest
+        .identityClash({ ...device, timestamp: now() })
+        .catch(error => logger.warn({ err: error, ...device }, 'an identity clash was not stored'))
     },
   }
 }

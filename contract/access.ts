@@ -10,6 +10,7 @@ import {
 } from './acl.ts'
 import { CHANNEL_NAMES, CHANNELS, type Channel, type ChannelName, type Rights, type Scope } from './channels.ts'
 import type { Principal } from './claims.ts'
+import { isFilterShared, isShared } from './share-access.ts'
 import { channelsUnder, coversFilter, isFilter, type ParsedTopic, parseTopic } from './topics.ts'
 
 export interface Decision {
@@ -71,6 +72,7 @@ const NO_CHANNEL = 'no channel has this topic'
 export function topicBarrier(principal: Principal, action: Action, parsed: ParsedTopic | null): string | null {
   if (parsed === null) return NO_CHANNEL
   if (parsed.params.org !== undefined && parsed.params.org !== principal.org) return 'another organisation'
+  if (!isShared(principal, action, parsed)) return 'not part of the share link'
   if (!PLATFORM_ALONE[action].has(parsed.channel)) return null
   return action === 'publish' ? 'only the platform publishes here' : 'nobody reads here'
 }
@@ -103,6 +105,7 @@ export function decideFilter(principal: Principal, filter: string, manner: Manne
 export function filterBarrier(principal: Principal, filter: string): string | null {
   if (!isFilter(filter)) return 'not a well-formed filter'
   if (filter.split('/', 1)[0] !== principal.org) return 'filters begin with your own organisation'
+  if (!isFilterShared(principal, filter)) return 'reaches beyond the share link'
   const isRead = channelsUnder(filter).some(({ channel }) => !PLATFORM_ALONE.subscribe.has(channel))
   return isRead ? null : `no channel has topics under ${filter}`
 }

@@ -18,6 +18,9 @@ import { SosAnswer, SosEvent, SosRequest, SosTrailPoint } from './sos.ts'
 export type Scope = 'own' | 'granted' | 'any'
 export type Rights = Readonly<Partial<Record<Role, Scope>>>
 
+/** Token buckets of messages (contract §7); every message but an SOS draws from `message` too. */
+export type MessageClass = 'location' | 'chat' | 'general'
+
 export interface Channel {
   /** Topic template. `{org}` is the organisation; a parameter with choices reads `{event:enter|exit}`. */
   readonly template: string
@@ -30,7 +33,7 @@ export interface Channel {
   readonly qos: 0 | 1
   readonly retain: boolean
   /** Which token bucket a message draws from; SOS has none. */
-  readonly rateClass: 'location' | 'general' | 'none'
+  readonly rateClass: MessageClass | 'none'
   /** Whether the message (or what it causes) is committed before it is acknowledged. */
   readonly stored: boolean
   /** Whether what a client publishes is passed on to subscribers of the same topic. */
@@ -162,7 +165,7 @@ export const CHANNELS = {
   },
   deviceNotification: {
     template:
-      '{org}/notifications/device/{event:online|offline|low-battery|overspeed|idle|moving|stationary|tow|near|far|off-route}/{deviceId}',
+      '{org}/notifications/device/{event:online|offline|low-battery|overspeed|idle|moving|stationary|tow|near|far|off-route|identity-clash}/{deviceId}',
     summary: 'A rule of a device: a condition began or ended.',
     payload: DeviceEvent,
     publish: PLATFORM_ONLY,

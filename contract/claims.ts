@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { Acl, type AclRule, aclRules } from './acl.ts'
 import { Id, Org } from './ids.ts'
+import { ShareScope } from './share-scope.ts'
 
 export const ROLES = ['device', 'driver', 'user', 'dispatcher', 'admin', 'service'] as const
 export type Role = (typeof ROLES)[number]
@@ -18,7 +19,8 @@ export const Claims = Type.Object({
   devices: Type.Optional(Type.Array(Id)),
   groups: Type.Optional(Type.Array(Id)),
   acl: Type.Optional(Acl),
-  scope: Type.Optional(Type.Unknown()),
+  /** An object makes it the token of a share link; a text, as identity providers write it, means nothing here. */
+  scope: Type.Optional(Type.Union([ShareScope, Type.String()])),
 })
 export type Claims = Type.Static<typeof Claims>
 
@@ -34,18 +36,26 @@ export interface Principal {
   readonly acl: readonly AclRule[]
   readonly expiresAtMs: number
   readonly jti: string | undefined
+  /** Who issued the token, when it was not us: an outside identity provider. */
+  readonly issuer?: string | undefined
+  /** All that the bearer of a share link may see; undefined for everybody else. */
+  readonly share: ShareScope | undefined
 }
 
 /** Brings validated claims into a principal. */
 export function principalOf(claims: Claims): Principal {
+  const share = typeof claims.scope === 'object' ? claims.scope : undefined
   return {
     org: claims.org,
     sub: claims.sub,
-    role: claims.role,
-    devices: new Set(claims.devices ?? []),
+    // A share link looks on, whoever signed it for whom: no device, no driver.
+    role: share === undefined ? claims.role : 'user',
+    devices: new Set(share?.devices ?? claims.devices ?? []),
     groups: claims.groups ?? [],
     acl: aclRules(claims.acl),
-    expiresAtMs: claims.exp * 1_000,
+    // No token of a share link outlives its window.
+    expiresAtMs: Math.min(claims.exp * 1_000, share?.until ?? Number.POSITIVE_INFINITY),
     jti: claims.jti,
+    share,
   }
 }

@@ -15,6 +15,7 @@ export const DEVICE_EVENT_KINDS = [
   'near',
   'far',
   'off-route',
+  'identity-clash',
 ] as const
 export const DeviceEventKind = Type.Union(DEVICE_EVENT_KINDS.map(kind => Type.Literal(kind)))
 export type DeviceEventKind = (typeof DEVICE_EVENT_KINDS)[number]

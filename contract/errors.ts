@@ -39,7 +39,34 @@ export const ERRORS = {
   topic_invalid: { status: 400, retry: false, meaning: 'The topic or filter is not well-formed.' },
   publish_forbidden: { status: 403, retry: false, meaning: 'The token does not allow publishing to this topic.' },
   subscribe_forbidden: { status: 403, retry: false, meaning: 'The token does not allow this subscription.' },
+  rate_limited: {
+    status: 429,
+    retry: true,
+    meaning:
+      'More was sent than the limit allows; Retry-After (HTTP) or retryAfterMs (errors topic) says how long to wait.',
+  },
+  connection_limit: {
+    status: 429,
+    retry: true,
+    meaning: 'The principal holds as many connections as it may; close one of them, or use fewer client ids.',
+  },
+  connections_exhausted: {
+    status: 503,
+    retry: true,
+    meaning: 'The platform holds as many connections as it can, or the address opens too many; try again later.',
+  },
+  session_dropped: {
+    status: 429,
+    retry: false,
+    meaning: 'The principal had more stored sessions than it may; the one that was away for longest is gone.',
+  },
+  queue_overflow: {
+    status: 429,
+    retry: false,
+    meaning: 'More waited for the stored session than it may hold; the oldest positions went first, alerts last.',
+  },
   subscription_limit: { status: 429, retry: false, meaning: 'The connection holds as many subscriptions as it may.' },
+  stream_limit: { status: 429, retry: false, meaning: 'The principal holds as many event streams as it may.' },
   forbidden: { status: 403, retry: false, meaning: 'The token does not allow this request.' },
   token_missing: { status: 401, retry: false, meaning: 'No token was sent.' },
   token_invalid: {
@@ -48,6 +75,39 @@ export const ERRORS = {
     meaning: 'The token is malformed, of an unknown key, or wrongly signed.',
   },
   token_expired: { status: 401, retry: false, meaning: 'The token has expired; get a new one.' },
+  token_expiring: {
+    status: 202,
+    retry: false,
+    meaning: 'The token of the connection expires soon; publish a new one to $auth/token and the connection lives on.',
+  },
+  token_revoked: {
+    status: 401,
+    retry: false,
+    meaning: 'The token was revoked, by a logout, a new password or an administrator; get a new one.',
+  },
+  principal_banned: { status: 403, retry: false, meaning: 'An administrator has banned this user or device.' },
+  connection_unknown: { status: 404, retry: false, meaning: 'No connection of that id stands.' },
+  kicked: { status: 403, retry: false, meaning: 'An administrator ended the connection; it may come back.' },
+  identity_clash: {
+    status: 409,
+    retry: false,
+    meaning: 'Two clients use the identity of one device at the same time; give each device a token of its own.',
+  },
+  certificate_revoked: { status: 401, retry: false, meaning: 'The client certificate was revoked.' },
+  certificate_expired: { status: 401, retry: false, meaning: 'The client certificate has expired.' },
+  claim_code_wrong: { status: 404, retry: false, meaning: 'There is no claim code like this.' },
+  claim_code_used: { status: 410, retry: false, meaning: 'The claim code was used or cancelled; ask for another one.' },
+  claim_code_expired: { status: 410, retry: false, meaning: 'The claim code has expired; ask for another one.' },
+  import_invalid: {
+    status: 422,
+    retry: false,
+    meaning: 'Lines of the import cannot be used; `errors` says which and why, and nothing was imported.',
+  },
+  identity_provider_unavailable: {
+    status: 503,
+    retry: true,
+    meaning: 'The keys of the identity provider cannot be fetched right now, so its tokens cannot be checked.',
+  },
   credentials_wrong: { status: 401, retry: false, meaning: 'User name or password is wrong.' },
   too_many_attempts: {
     status: 429,
@@ -87,6 +147,13 @@ export const ERRORS = {
   },
   incident_unknown: { status: 404, retry: false, meaning: 'There is no incident of that id.' },
   incident_closed: { status: 409, retry: false, meaning: 'The incident is already closed.' },
+  share_unknown: { status: 404, retry: false, meaning: 'There is no share link of that id, or with that code.' },
+  share_ended: {
+    status: 410,
+    retry: false,
+    meaning:
+      'The share link shows nothing any more: revoked, past its time, opened often enough, or its maker lost the device.',
+  },
   storage_unavailable: { status: 503, retry: true, meaning: 'The database does not answer; nothing was stored.' },
   shutting_down: { status: 503, retry: true, meaning: 'The platform is stopping; nothing was stored.' },
   internal: { status: 500, retry: true, meaning: 'An unexpected fault; the log has the details.' },

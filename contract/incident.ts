@@ -12,6 +12,7 @@ export const INCIDENT_KINDS = [
   'low-battery',
   'off-route',
   'near',
+  'identity-clash',
   'geofence',
   'overstay',
   'storm',

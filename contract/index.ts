@@ -8,6 +8,7 @@ export {
   CHANNELS,
   type Channel,
   type ChannelName,
+  type MessageClass,
   type PayloadOf,
   type Rights,
   type Scope,
@@ -38,6 +39,7 @@ export {
   IncidentState,
   mayStorm,
 } from './incident.ts'
+export { type AddressLimit, DEFAULT_LIMITS, type LimitSettings, NO_LIMITS } from './limit-settings.ts'
 export {
   FUTURE_TOLERANCE_MS,
   GPS_EPOCH_MS,
@@ -49,6 +51,7 @@ export {
 export {
   checkCry,
   checkFix,
+  checkPayloadSize,
   checkSchema,
   checkStorable,
   compileAll,
@@ -57,6 +60,7 @@ export {
   MAX_PAYLOAD_BYTES,
 } from './payloads.ts'
 export { ProximityRule } from './proximity.ts'
+export { type BucketOwner, bucketOwner } from './rate-class.ts'
 export { errorPage, topicPage } from './reference-pages.ts'
 export {
   IdleSettings,
@@ -69,6 +73,9 @@ export {
   RuleSettings,
   TowSettings,
 } from './rule-settings.ts'
+export { isSameShare } from './share-access.ts'
+export { isShareOpen, MAX_AREA_VERTICES, MAX_SHARED_DEVICES, ShareArea, ShareScope } from './share-scope.ts'
+export { sharedFix, sharedStatus, snapToGrid } from './share-view.ts'
 export { SosAnswer, SosCry, SosEvent, SosOutcome, SosRequest, SosTrailPoint, SosTransition } from './sos.ts'
 export { checkSosPolicy, DEFAULT_SOS_POLICY, SosPolicy, SosTier } from './sos-policy.ts'
 export { type ReadSos, readSosRequest } from './sos-request.ts'

@@ -75,16 +75,14 @@ export function decodeJson(bytes: Uint8Array, what: 'payload' | 'body'): unknown
 }
 
 function decodeLimited(bytes: Uint8Array): unknown {
-  checkSize(bytes)
+  checkPayloadSize(bytes.length)
   return decodeJson(bytes, 'payload')
 }
 
-function checkSize(bytes: Uint8Array): void {
-  if (bytes.length <= MAX_PAYLOAD_BYTES) return
-  throw new TrackwireError(
-    'payload_too_large',
-    `the payload has ${bytes.length} bytes, the limit is ${MAX_PAYLOAD_BYTES}`,
-  )
+/** @throws TrackwireError `payload_too_large` */
+export function checkPayloadSize(bytes: number): void {
+  if (bytes <= MAX_PAYLOAD_BYTES) return
+  throw new TrackwireError('payload_too_large', `the payload has ${bytes} bytes, the limit is ${MAX_PAYLOAD_BYTES}`)
 }
 
 /** Refuses what JSON allows but cannot be kept as it is: NUL, lone surrogates, endless nesting, numbers beyond a double. */
@@ -144,7 +142,7 @@ export function checkCry(value: unknown): SosCry {
 
 /** Bytes that are no UTF-8, NULs and the like cost a character, not the SOS. */
 function decodeCry(bytes: Uint8Array): unknown {
-  checkSize(bytes)
+  checkPayloadSize(bytes.length)
   try {
     return JSON.parse(new TextDecoder().decode(bytes))
   } catch (cause) {

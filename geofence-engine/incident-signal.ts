@@ -22,6 +22,7 @@ const BEGUN_BY: Partial<Record<DeviceEventKind, IncidentKind>> = {
   'low-battery': 'low-battery',
   'off-route': 'off-route',
   near: 'near',
+  'identity-clash': 'identity-clash',
 }
 const ENDED_BY: Partial<Record<DeviceEventKind, IncidentKind>> = { online: 'offline', far: 'near' }
 

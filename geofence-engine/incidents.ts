@@ -805,6 +805,7 @@ const WORDS: Readonly<Record<IncidentKind, string>> = {
   'low-battery': 'low on battery',
   'off-route': 'off route',
   near: 'near',
+  'identity-clash': 'active from two places at once',
   geofence: 'at a fence',
   overstay: 'staying too long',
   storm: 'in a storm',

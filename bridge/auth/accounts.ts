@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { Counter, type Registry } from 'prom-client'
 import { isId, isOrg, type Role, TrackwireError } from '../../contract/index.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import { createAttempts } from './attempts.ts'
@@ -34,21 +35,29 @@ export interface Accounts {
 }
 
 /** @param options.now clock in milliseconds */
-export function createAccounts(db: Database, options: { now?: () => number } = {}): Accounts {
+export function createAccounts(
+  db: Database,
+  options: { now?: () => number; registry?: Registry | undefined } = {},
+): Accounts {
   const now = options.now ?? Date.now
   const attempts = createAttempts()
+  const logins = options.registry && countLogins(options.registry)
   const strangerHash = unknownUserHash()
   const hashing = createTurns(PASSWORDS_AT_ONCE, PASSWORDS_WAITING)
 
   return {
     async login({ username, password, address }) {
-      const key = `${address} ${username}`
-      const earlyMs = attempts.begin(key, now())
-      if (earlyMs > 0) throw tooMany(earlyMs)
+      const attempt = { username, address }
+      const earlyMs = attempts.begin(attempt, now())
+      if (earlyMs > 0) {
+        logins?.inc({ result: 'slowed' })
+        throw tooMany(earlyMs)
+      }
       const found = isId(username) ? await findUser(db, username) : undefined
       const right = await hashing(() => verifyPassword(password, found?.password_hash ?? strangerHash))
+      logins?.inc({ result: found !== undefined && right ? 'right' : 'wrong' })
       if (found === undefined || !right) throw new TrackwireError('credentials_wrong')
-      attempts.succeed(key)
+      attempts.succeed(attempt, now())
       return { account: accountOf(found), refreshToken: await issueRefreshToken(db, found.org, found.user_id, now()) }
     },
 
@@ -143,6 +152,15 @@ function tooMany(waitMs: number): TrackwireError {
   const retryAfterSeconds = Math.ceil(waitMs / 1_000)
   return new TrackwireError('too_many_attempts', `too many attempts to log in; try again in ${retryAfterSeconds} s`, {
     details: { retryAfterSeconds },
+  })
+}
+
+function countLogins(registry: Registry): Counter<'result'> {
+  return new Counter({
+    name: 'trackwire_logins_total',
+    help: 'Attempts to log in: the password was right, wrong, or not looked at because they came too fast',
+    labelNames: ['result'],
+    registers: [registry],
   })
 }
 

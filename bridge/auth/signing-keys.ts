@@ -1,95 +1,167 @@
-import { randomUUID } from 'node:crypto'
-import { chmod, link, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises'
+import { chmod, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
+import { TrackwireError } from '../../contract/index.ts'
+import { type KeyFile, listKeyFiles, nextKeyNumber, readKeyFile, retireKeyFile, writeKeyFile } from './key-files.ts'
 
 /** The algorithm of the keys we make ourselves. */
-const ALGORITHM = 'ES256'
-/** `signing-1.jwk.json`, `signing-2.jwk.json`, …: the highest number signs, all verify. */
-const FILE_NAME = /^signing-(\d{1,6})\.jwk\.json$/
+export const SIGNING_ALGORITHM = 'ES256'
+/** How long outside verifiers may keep our JWK Set: the `max-age` it is served with. */
+export const JWKS_MAX_AGE_SECONDS = 300
+/** Until everyone knows a new key: the `max-age`, and a minute for other processes that look into the folder and for clocks. */
+export const KEY_OVERLAP_MS = (JWKS_MAX_AGE_SECONDS + 60) * 1_000
+/** More are no use, and every verifier has to fetch them all. */
+const MAX_LIVE_KEYS = 10
+
+/** `signing` signs and verifies; `verifying` verifies; `waiting` verifies, and signs from `signsFrom` on. */
+export type KeyState = 'signing' | 'verifying' | 'waiting'
+
+export interface KeyView {
+  readonly kid: string
+  readonly algorithm: string
+  readonly state: KeyState
+  /** Milliseconds; when its file appeared. */
+  readonly createdAt: number
+  /** Milliseconds; from when on it may sign. */
+  readonly signsFrom: number
+}
 
 export interface SigningKeys {
-  /** The newest key: the one that signs. `kid` is its RFC 7638 thumbprint. */
+  /** The newest key whose time to sign has come. `kid` is its RFC 7638 thumbprint. */
   readonly signing: { readonly kid: string; readonly algorithm: string; readonly privateKey: CryptoKey }
-  /** All public keys as a JWK Set, RFC 7517 §5. Never holds a private part. */
+  /** All public keys as a JWK Set, RFC 7517 §5. Never holds a private part. The same object until a key comes or goes. */
   jwks(): { readonly keys: readonly JWK[] }
+  /** Whether tokens of this key are valid. */
+  has(kid: string): boolean
+  list(): KeyView[]
+  /**
+   * Adds a key. It verifies at once and signs after {@link KEY_OVERLAP_MS}, when everyone knows it; `immediately` after a theft.
+   * Errors: `conflict` when one is waiting already, or there are too many.
+   */
+  rotate(options?: { immediately?: boolean | undefined }): Promise<KeyView>
+  /** Takes a key out: its tokens are refused from now on. Its file is kept as `retired-N.jwk.json`. Errors: `not_found`, `conflict` for the last one. */
+  retire(kid: string): Promise<void>
+  /** Reads the folder again: another process may have added or retired a key. @returns whether anything changed */
+  reload(): Promise<boolean>
+}
+
+interface LiveKey extends KeyFile {
+  readonly number: number
+  readonly createdAt: number
 }
 
 /**
  * Opens the signing keys of an installation, and makes the first one when there is none.
  * Processes that start together on an empty folder end up with the same key.
  * @param dataDirectory keys lie in its `keys/` folder (mode 0700, files 0600)
+ * @param options.now clock in milliseconds
  * @throws Error in one plain sentence when a key file cannot be read
  */
-export async function openSigningKeys(dataDirectory: string): Promise<SigningKeys> {
+export async function openSigningKeys(
+  dataDirectory: string,
+  { now = Date.now }: { now?: () => number } = {},
+): Promise<SigningKeys> {
   const folder = join(dataDirectory, 'keys')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await chmod(folder, 0o700)
-  if ((await keyNumbers(folder)).length === 0) await writeNewKey(folder, 1)
-  return loadKeys(folder)
+  if ((await listKeyFiles(folder)).length === 0) await writeKeyFile(folder, 1, { algorithm: SIGNING_ALGORITHM })
+  const keys = new FolderKeys(folder, now)
+  await keys.reload()
+  return keys
 }
 
-/** Adds a key that signs from the next start on; tokens of the older keys stay valid until their files are removed. */
-export async function rotateSigningKey(dataDirectory: string): Promise<SigningKeys> {
-  const folder = join(dataDirectory, 'keys')
-  await openSigningKeys(dataDirectory)
-  await writeNewKey(folder, Math.max(...(await keyNumbers(folder))) + 1)
-  return loadKeys(folder)
-}
+class FolderKeys implements SigningKeys {
+  readonly #folder: string
+  readonly #now: () => number
+  /** Ascending by number. */
+  #live: readonly LiveKey[] = []
+  #jwks: { readonly keys: readonly JWK[] } = { keys: [] }
 
-async function keyNumbers(folder: string): Promise<number[]> {
-  const names = await readdir(folder)
-  return names
-    .map(name => FILE_NAME.exec(name))
-    .filter(match => match !== null)
-    .map(match => Number(match[1]))
-    .sort((a, b) => a - b)
-}
-
-/** A complete file appears under its name in one step (`link` fails when the name is taken), so the first writer wins and nobody reads half a key. */
-async function writeNewKey(folder: string, number: number): Promise<void> {
-  const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true })
-  const jwk = await exportJWK(privateKey)
-  const complete = { ...jwk, alg: ALGORITHM, use: 'sig', kid: await calculateJwkThumbprint(jwk) }
-  const draft = join(folder, `.draft-${randomUUID()}`)
-  const file = await open(draft, 'wx', 0o600)
-  try {
-    await file.writeFile(`${JSON.stringify(complete, null, 2)}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
+  constructor(folder: string, now: () => number) {
+    this.#folder = folder
+    this.#now = now
   }
-  try {
-    await link(draft, join(folder, `signing-${number}.jwk.json`))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    await unlink(draft)
+
+  get signing(): SigningKeys['signing'] {
+    const { kid, privateKey } = this.#signer()
+    return { kid, algorithm: SIGNING_ALGORITHM, privateKey }
+  }
+
+  jwks(): { readonly keys: readonly JWK[] } {
+    return this.#jwks
+  }
+
+  has(kid: string): boolean {
+    return this.#live.some(key => key.kid === kid)
+  }
+
+  list(): KeyView[] {
+    const signer = this.#signer()
+    return this.#live.map(key => this.#view(key, signer))
+  }
+
+  async rotate({ immediately = false }: { immediately?: boolean | undefined } = {}): Promise<KeyView> {
+    await this.reload()
+    const waiting = this.list().find(({ state }) => state === 'waiting')
+    if (waiting !== undefined && !immediately) {
+      const when = new Date(waiting.signsFrom).toISOString()
+      throw new TrackwireError('conflict', `the key ${waiting.kid} is waiting already; it signs from ${when} on`)
+    }
+    if (this.#live.length >= MAX_LIVE_KEYS) {
+      throw new TrackwireError('conflict', `there are ${MAX_LIVE_KEYS} keys already; retire old ones first`)
+    }
+    const number = await nextKeyNumber(this.#folder)
+    const signsFrom = immediately ? 0 : this.#now() + KEY_OVERLAP_MS
+    await writeKeyFile(this.#folder, number, { algorithm: SIGNING_ALGORITHM, signsFrom })
+    await this.reload()
+    // Taken away at once by someone else: there is nothing to show.
+    const made = this.#live.find(key => key.number === number)
+    if (made === undefined) throw new TrackwireError('conflict', 'the new key was retired meanwhile; rotate again')
+    return this.#view(made, this.#signer())
+  }
+
+  async retire(kid: string): Promise<void> {
+    await this.reload()
+    const key = this.#live.find(live => live.kid === kid)
+    if (key === undefined) throw new TrackwireError('not_found', `there is no live key ${kid}; see trackwire keys list`)
+    if (this.#live.length === 1) {
+      throw new TrackwireError('conflict', 'this is the only key; rotate first, then retire it')
+    }
+    await retireKeyFile(this.#folder, key.number)
+    await this.reload()
+  }
+
+  async reload(): Promise<boolean> {
+    const numbers = await listKeyFiles(this.#folder)
+    if (isSame(numbers, this.#live)) return false
+    const known = new Map(this.#live.map(key => [key.number, key]))
+    const live: LiveKey[] = []
+    for (const number of numbers) live.push(known.get(number) ?? (await this.#read(number)))
+    if (live.length === 0) throw new Error(`no signing key is left in ${this.#folder}; put one back, or start anew`)
+    this.#live = live
+    this.#jwks = { keys: live.map(({ publicJwk }) => publicJwk) }
+    return true
+  }
+
+  async #read(number: number): Promise<LiveKey> {
+    const path = join(this.#folder, `signing-${number}.jwk.json`)
+    const key = await readKeyFile(path, SIGNING_ALGORITHM)
+    return { ...key, number, createdAt: Math.floor((await stat(path)).mtimeMs) }
+  }
+
+  /** Where none may sign yet, because the one before was retired, the newest has to. */
+  #signer(): LiveKey {
+    const nowMs = this.#now()
+    return this.#live.findLast(({ signsFrom }) => signsFrom <= nowMs) ?? this.#live.at(-1)!
+  }
+
+  #view(key: LiveKey, signer: LiveKey): KeyView {
+    const { kid, createdAt, signsFrom, number } = key
+    const state = key === signer ? 'signing' : number > signer.number ? 'waiting' : 'verifying'
+    return { kid, algorithm: SIGNING_ALGORITHM, state, createdAt, signsFrom }
   }
 }
 
-async function loadKeys(folder: string): Promise<SigningKeys> {
-  const publicKeys: JWK[] = []
-  let signing: SigningKeys['signing'] | undefined
-  for (const number of await keyNumbers(folder)) {
-    const path = join(folder, `signing-${number}.jwk.json`)
-    const { jwk, privateKey } = await readKey(path)
-    const kid = await calculateJwkThumbprint(jwk)
-    signing = { kid, algorithm: ALGORITHM, privateKey }
-    publicKeys.push({ kty: jwk.kty!, crv: jwk.crv!, x: jwk.x!, y: jwk.y!, kid, alg: ALGORITHM, use: 'sig' })
-  }
-  if (signing === undefined) throw new Error(`no signing key could be made in ${folder}; check that it can be written`)
-  return { signing, jwks: () => ({ keys: publicKeys }) }
-}
-
-async function readKey(path: string): Promise<{ jwk: JWK; privateKey: CryptoKey }> {
-  try {
-    const jwk = JSON.parse(await readFile(path, 'utf8')) as JWK
-    if (jwk.kty !== 'EC' || jwk.crv !== 'P-256' || jwk.d === undefined) throw new Error('not a private P-256 key')
-    return { jwk, privateKey: (await importJWK(jwk, ALGORITHM)) as CryptoKey }
-  } catch (cause) {
-    throw new Error(`the signing key ${path} cannot be used (${(cause as Error).message}); restore it or remove it`, {
-      cause,
-    })
-  }
+function isSame(numbers: readonly number[], live: readonly LiveKey[]): boolean {
+  return numbers.length === live.length && numbers.every((number, i) => live[i]?.number === number)
 }

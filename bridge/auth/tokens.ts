@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { errors, type JWTPayload, SignJWT } from 'jose'
 import {
   type Acl,
   Claims,
@@ -7,15 +7,16 @@ import {
   type Principal,
   principalOf,
   type Role,
+  type ShareScope,
   TrackwireError,
 } from '../../contract/index.ts'
+import { checkShareScope } from '../share/share-area.ts'
 import type { SigningKeys } from './signing-keys.ts'
+import { ALGORITHMS, chooseIssuer, type OutsideIssuer, type VerifiedToken } from './token-issuers.ts'
 
-/** Asymmetric only: neither `none` nor an HMAC keyed with our public key can pass. RFC 8725 §3.1 */
-const ALGORITHMS = ['RS256', 'ES256', 'EdDSA']
 const CLOCK_LEEWAY_SECONDS = 30
-/** Node refuses larger HTTP headers anyway; nothing that large is parsed. */
-const MAX_TOKEN_CHARACTERS = 16_384
+/** So that one fits into the 16 KiB of a CONNECT beside a will, and of HTTP headers beside others; nothing larger is parsed. */
+const MAX_TOKEN_CHARACTERS = 8_192
 /** One ES256 verification costs about 0.1 ms of CPU; a request or a reconnect with a known token costs a hash. */
 const CACHED_TOKENS = 10_000
 
@@ -28,6 +29,8 @@ export interface TokenRequest {
   readonly groups?: readonly string[] | undefined
   readonly acl?: Acl | undefined
   readonly jti?: string | undefined
+  /** Makes it the token of a share link. */
+  readonly scope?: ShareScope | undefined
 }
 
 export interface Tokens {
@@ -35,30 +38,33 @@ export interface Tokens {
   mint(request: TokenRequest): Promise<string>
   /**
    * Checks signature, expiry and claims, and tells who sent the token.
-   * @throws TrackwireError token_missing, token_invalid, token_expired
+   * @throws TrackwireError token_missing, token_invalid, token_expired, identity_provider_unavailable
    */
   verify(token: string): Promise<Principal>
 }
 
 /**
- * Makes and checks tokens with the keys given, which do not change while the process lives (so a verified token can be
- * remembered until it expires).
+ * Makes tokens with our own keys, and checks those of ours and of an outside issuer. Keys may come and go meanwhile: a verified
+ * token is remembered until it expires or its key is taken out of use.
  * @param options.now clock in milliseconds
  */
-export function createTokens(keys: SigningKeys, options: { now?: () => number } = {}): Tokens {
+export function createTokens(
+  keys: SigningKeys,
+  options: { now?: () => number; outside?: OutsideIssuer | undefined } = {},
+): Tokens {
   const now = options.now ?? Date.now
-  const keySet = createLocalJWKSet(keys.jwks() as JSONWebKeySet)
+  const issuerOf = chooseIssuer(keys, options.outside)
   // Insertion order is age of use: a hit is put back at the end, the first entry is the one to drop.
-  const verified = new Map<string, Principal>()
+  const verified = new Map<string, { principal: Principal; isKeyLive: VerifiedToken['isKeyLive'] }>()
 
   async function mint({ ttlSeconds, ...wanted }: TokenRequest): Promise<string> {
     const issuedAt = Math.floor(now() / 1_000)
     const present = Object.entries(wanted).filter(([, value]) => value !== undefined)
     const claims = { ...Object.fromEntries(present), iat: issuedAt, exp: issuedAt + Math.floor(ttlSeconds) }
+    if (wanted.scope !== undefined) checkShareScope(wanted.scope)
     checkSchema(Claims, claims)
-    return new SignJWT(claims as JWTPayload)
-      .setProtectedHeader({ alg: keys.signing.algorithm, kid: keys.signing.kid, typ: 'JWT' })
-      .sign(keys.signing.privateKey)
+    const { algorithm, kid, privateKey } = keys.signing
+    return new SignJWT(claims as JWTPayload).setProtectedHeader({ alg: algorithm, kid, typ: 'JWT' }).sign(privateKey)
   }
 
   async function verify(token: string): Promise<Principal> {
@@ -70,25 +76,31 @@ export function createTokens(keys: SigningKeys, options: { now?: () => number } 
     const known = verified.get(digest)
     if (known !== undefined) {
       verified.delete(digest)
-      if (known.expiresAtMs + CLOCK_LEEWAY_SECONDS * 1_000 <= now()) throw new TrackwireError('token_expired')
-      verified.set(digest, known)
-      return known
+      const { principal } = known
+      if (principal.expiresAtMs + CLOCK_LEEWAY_SECONDS * 1_000 <= now()) throw new TrackwireError('token_expired')
+      checkShareTime(principal)
+      if (known.isKeyLive()) {
+        verified.set(digest, known)
+        return principal
+      }
     }
-    const principal = principalOf(readClaims(await verifiedPayload(token)))
+    const { claims, issuer, isKeyLive } = await freshly(token)
+    const principal: Principal = { ...principalOf(claims), ...(issuer !== undefined && { issuer }) }
+    checkShareTime(principal)
     if (verified.size >= CACHED_TOKENS) verified.delete(verified.keys().next().value!)
-    verified.set(digest, principal)
+    verified.set(digest, { principal, isKeyLive })
     return principal
   }
 
-  async function verifiedPayload(token: string): Promise<JWTPayload> {
+  function checkShareTime({ share }: Principal): void {
+    if (share !== undefined && now() >= share.until) {
+      throw new TrackwireError('token_expired', 'the time of this share link is over')
+    }
+  }
+
+  async function freshly(token: string): Promise<VerifiedToken> {
     try {
-      const { payload } = await jwtVerify(token, keySet, {
-        algorithms: ALGORITHMS,
-        clockTolerance: CLOCK_LEEWAY_SECONDS,
-        requiredClaims: ['exp'],
-        currentDate: new Date(now()),
-      })
-      return payload
+      return await issuerOf(token).verify(token, now())
     } catch (cause) {
       throw refusalOf(cause)
     }
@@ -97,20 +109,9 @@ export function createTokens(keys: SigningKeys, options: { now?: () => number } 
   return { mint, verify }
 }
 
-function readClaims(payload: JWTPayload): Claims {
-  // A share link's token is for one device and one window; until those are served it must not pass for a full one.
-  if (typeof payload.scope === 'object') {
-    throw new TrackwireError('token_invalid', 'the token is limited by a scope claim, which is not served here')
-  }
-  try {
-    return checkSchema(Claims, payload)
-  } catch (cause) {
-    throw new TrackwireError('token_invalid', `the token's claims do not fit: ${(cause as Error).message}`, { cause })
-  }
-}
-
 /** Says what is wrong without repeating anything of the token. */
 function refusalOf(cause: unknown): TrackwireError {
+  if (cause instanceof TrackwireError) return cause
   if (cause instanceof errors.JWTExpired) return new TrackwireError('token_expired', undefined, { cause })
   return new TrackwireError('token_invalid', reasonOf(cause), { cause })
 }

@@ -13,10 +13,14 @@ import {
 } from '../../contract/index.ts'
 import type { Tokens } from '../auth/tokens.ts'
 
-/** Who may call a route: `public` needs no token; else the roles that may. What they see inside is narrower still. */
-export type Access = 'public' | readonly Role[]
+/**
+ * Who may call a route: `public` needs no token; `shared` is for the tokens of share links, which may call nothing else; else
+ * the roles that may. What they see inside is narrower still.
+ */
+export type Access = 'public' | 'shared' | readonly Role[]
 
 export const PUBLIC: Access = 'public'
+export const SHARED: Access = 'shared'
 export const ANYONE: Access = ROLES
 /** Those who read alerts and SOS on the notification channels; devices do not. */
 export const ALERT_READERS: Access = ['driver', 'user', 'dispatcher', 'admin', 'service']
@@ -31,27 +35,36 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who sent the request; null on public routes. Read it by `principalOf`. */
     principal: Principal | null
+    /** The same as its token says, before the database had its say. Read it by `issuedOf`. */
+    issued: Principal | null
   }
 }
 
 /** Verifies the bearer token of every request to a route that is not public, then its role. Errors: `token_*`, `forbidden`. */
 export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
   app.decorateRequest('principal', null)
+  app.decorateRequest('issued', null)
   app.addHook('onRequest', async request => {
     if (request.is404) return
     const access = request.routeOptions.config.access ?? []
     if (access === 'public') return
-    const verified = await tokens.verify(bearerToken(request))
-    // Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`.
-    const principal = fillAcl(verified, { clientId: verified.sub, username: verified.sub })
-    if (!access.includes(principal.role)) {
-      throw new TrackwireError(
-        'forbidden',
-        `the role ${principal.role} may not do this; it takes ${access.join(' or ')}`,
-      )
-    }
+    const issued = await tokens.verify(bearerToken(request))
+    const principal = namedBySub(issued)
+    checkAccess(access, principal)
     request.principal = principal
+    request.issued = issued
   })
+}
+
+/** The one place where a token meets the access of a route. Errors: `forbidden`. */
+function checkAccess(access: Exclude<Access, 'public'>, { role, share }: Principal): void {
+  if (access === 'shared') {
+    if (share === undefined) throw new TrackwireError('forbidden', 'this is for the tokens of share links alone')
+  } else if (share !== undefined) {
+    throw new TrackwireError('forbidden', 'the token of a share link is for /api/v1/shared and for MQTT, nothing else')
+  } else if (!access.includes(role)) {
+    throw new TrackwireError('forbidden', `the role ${role} may not do this; it takes ${access.join(' or ')}`)
+  }
 }
 
 /** RFC 6750 §2.1 */
@@ -65,10 +78,27 @@ function bearerToken(request: FastifyRequest): string {
   return match[1]!
 }
 
+/** Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`. */
+export function namedBySub(principal: Principal): Principal {
+  return fillAcl(principal, { clientId: principal.sub, username: principal.sub })
+}
+
 /** The principal of a route that is not public. */
 export function principalOf(request: FastifyRequest): Principal {
   if (request.principal === null) throw new TypeError(`${request.routeOptions.url} is public and has no principal`)
   return request.principal
+}
+
+/** Who sent the request, and from where. */
+export function originOf(request: FastifyRequest): { sub: string; role: Role; address: string } {
+  const { sub, role } = principalOf(request)
+  return { sub, role, address: request.ip }
+}
+
+/** Whom the token of a request to a route that is not public was issued to, whatever became of its rights since. */
+export function issuedOf(request: FastifyRequest): Principal {
+  if (request.issued === null) throw new TypeError(`${request.routeOptions.url} is public and has no principal`)
+  return request.issued
 }
 
 /** Refuses unless the principal could publish the same over MQTT. Errors: `publish_forbidden`. */

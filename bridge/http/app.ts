@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SecureContextOptions } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -8,20 +9,29 @@ import type { Accounts } from '../auth/accounts.ts'
 import type { SigningKeys } from '../auth/signing-keys.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Ingest } from '../ingest/ingest.ts'
+import type { Certificates } from '../provisioning/certificates.ts'
+import type { ShareLinks } from '../share/share-links.ts'
 import type { Database } from '../store/database.ts'
+import type { LiveMessages, StreamRights } from '../stream/feeds.ts'
 import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
 import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
 import { readJsonBodies } from './json-body.ts'
+import { limitRequests, type RequestLimits } from './limit-requests.ts'
 import { describeApi } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
+import { createRefreshCookies } from './refresh-cookie.ts'
 import { recordRequests, requestIdOf } from './request-log.ts'
 import { adminAccessRoutes } from './routes/admin-access.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
+import { claimRoutes, type RevokeDeviceTokens } from './routes/claims.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
+import { type ConnectionDesk, connectionRoutes } from './routes/connections.ts'
+import { deviceCertificateRoutes } from './routes/device-certificates.ts'
+import { deviceImportRoutes } from './routes/device-import.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { errorReferenceRoutes } from './routes/error-reference.ts'
 import { explainRoutes } from './routes/explain.ts'
@@ -29,12 +39,18 @@ import { fenceRoutes } from './routes/fences.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
+import { keyRoutes } from './routes/keys.ts'
+import { loginCodeRoutes } from './routes/login-codes.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
+import { shareLinkRoutes } from './routes/share-links.ts'
+import { sharedRoutes } from './routes/shared.ts'
 import { sosRoutes } from './routes/sos.ts'
+import { streamRoutes } from './routes/stream.ts'
 import { trackingRoutes } from './routes/tracking.ts'
+import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
 import { setSecurityHeaders } from './security-headers.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
@@ -47,10 +63,23 @@ export interface HttpAppOptions {
   readonly ingest: Ingest
   readonly tokens: Tokens
   readonly keys: SigningKeys
+  /** Whose administrators look after what concerns all organisations; `demo`, which the first start makes, when left out. */
+  readonly platformOrg?: string | undefined
   readonly accounts: Accounts
+  readonly shareLinks: ShareLinks
+  /** A share link ends within so many days. */
+  readonly shareMaxDays?: number | undefined
+  /** Clock of the share links, milliseconds. */
+  readonly now?: (() => number) | undefined
   readonly logger: Logger
   readonly registry: Registry
   readonly health: HealthCheck
+  /** What event streams are made of. */
+  readonly live: LiveMessages
+  /** What principals may do now; when left out, what their tokens say. */
+  readonly rights?: StreamRights | undefined
+  /** Who is connected over MQTT. */
+  readonly connections: ConnectionDesk
   /** Of the platform, as told by `/health`, `/api/v1/config` and the OpenAPI document. */
   readonly version: string
   /** Origins besides our own whose pages may call the API, like `https://app.example`. */
@@ -61,8 +90,18 @@ export interface HttpAppOptions {
   readonly mapTileUrl?: string | undefined
   /** Where MQTT over TCP listens, asked with each request because it is known later; null = it does not. */
   readonly mqttPort?: (() => number | null) | undefined
-  /** PEM; HTTPS when given. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
+  /** Left out, nothing is limited. */
+  readonly limits?: RequestLimits | undefined
+  /** Addresses and ranges of proxies whose `X-Forwarded-*` is believed; none by default. */
+  readonly trustedProxies?: readonly string[] | undefined
+  /** The same of MQTT over TLS. */
+  readonly mqttsPort?: (() => number | null) | undefined
+  /** Ends every token of a device that was issued before a time. */
+  readonly revokeDeviceTokens?: RevokeDeviceTokens | undefined
+  /** Client certificates of devices. */
+  readonly certificates: Certificates
+  /** HTTPS when given. */
+  readonly tls?: SecureContextOptions | undefined
 }
 
 /**
@@ -89,13 +128,20 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   allowOrigins(app, options.allowedOrigins)
   refuseWhenClosing(app)
   guardRoutes(app, options.tokens)
+  limitRequests(app, options.limits)
 
   await describeApi(app, options.version)
   const api = app as unknown as Api
-  authRoutes(api, options)
+  const cookies = createRefreshCookies({ secure: tls !== undefined, allowedOrigins: options.allowedOrigins })
+  authRoutes(api, { ...options, cookies })
+  loginCodeRoutes(api, options)
   adminAccessRoutes(api, options)
   trackingRoutes(api, options)
   deviceRoutes(api, options)
+  deviceImportRoutes(api, options)
+  claimRoutes(api, options)
+  unknownDeviceRoutes(api, options)
+  deviceCertificateRoutes(api, options)
   clockRoutes(api, options)
   fenceRoutes(api, options)
   ruleRoutes(api, options)
@@ -107,11 +153,17 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   proximityRoutes(api, options)
   incidentSettingsRoutes(api, options)
   setAsideRoutes(api, options)
+  streamRoutes(api, options)
   auditRoutes(api, options)
+  connectionRoutes(api, options)
+  keyRoutes(api, options)
+  shareLinkRoutes(api, options)
+  sharedRoutes(api, options)
   healthRoutes(api, options)
   configRoutes(api, options)
   errorReferenceRoutes(api)
-  if (dashboardDirectory !== undefined) await serveDashboard(app, { directory: dashboardDirectory, mapTileUrl })
+  if (dashboardDirectory !== undefined)
+    await serveDashboard(app, { directory: dashboardDirectory, mapTileUrl, secure: tls !== undefined })
 
   await app.ready()
   return app
@@ -125,12 +177,13 @@ function builtDashboard({ dashboardDirectory, logger }: HttpAppOptions): string 
   return undefined
 }
 
-function createServer({ logger, tls }: HttpAppOptions): FastifyInstance {
+function createServer({ logger, tls, trustedProxies = [] }: HttpAppOptions): FastifyInstance {
   const common = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_PAYLOAD_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     genReqId: requestIdOf,
     // Fastify's own answer while closing is no problem document; `refuseWhenClosing` gives ours.
     return503OnClosing: false,

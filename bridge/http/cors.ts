@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { TrackwireError } from '../../contract/index.ts'
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
-const HEADERS = 'authorization, content-type, accept, x-request-id'
-const EXPOSED = 'location, retry-after, www-authenticate, x-request-id'
+const HEADERS = 'authorization, content-type, accept, last-event-id, x-request-id'
+const EXPOSED =
+  'location, ratelimit-limit, ratelimit-policy, ratelimit-remaining, ratelimit-reset, retry-after, www-authenticate, x-request-id'
 const PREFLIGHT_SECONDS = '600'
 
 /** Lets pages of the listed origins call the API (Fetch Standard, CORS protocol). Everyone else stays with the browser's same-origin rule. */

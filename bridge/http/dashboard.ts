@@ -2,17 +2,20 @@ import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { PUBLIC } from './access.ts'
-import { dashboardPolicy } from './security-headers.ts'
+import { dashboardPolicy, sharePolicy } from './security-headers.ts'
 
 /** Vite names files of this folder by their content, so they never change. */
 const HASHED_FOLDER = /[\\/]assets[\\/]/
 
+/** The page of a share link. */
+const SHARE_PAGE = 'share.html'
+
 /** Serves the built dashboard at `/`. */
 export async function serveDashboard(
   app: FastifyInstance,
-  { directory, mapTileUrl }: { directory: string; mapTileUrl: string | undefined },
+  { directory, mapTileUrl, secure }: { directory: string; mapTileUrl: string | undefined; secure: boolean },
 ): Promise<void> {
-  const policy = dashboardPolicy(mapTileUrl)
+  const policyOfShares = sharePolicy(mapTileUrl)
   await app.register(async scope => {
     scope.addHook('onRoute', route => {
       route.config = { ...route.config, access: PUBLIC }
@@ -30,9 +33,17 @@ export async function serveDashboard(
           HASHED_FOLDER.test(path.slice(join(directory).length)) ? 'public, max-age=31536000, immutable' : 'no-cache',
         )
         // Scripts too: a worker is ruled by the policy of its own file, and the map's workers load tiles.
-        reply.header('content-security-policy', policy)
+        reply.header('content-security-policy', dashboardPolicy(mapTileUrl, reply.request.headers.host, secure))
+        if (!path.endsWith(SHARE_PAGE)) return
+        reply.header('content-security-policy', policyOfShares)
+        reply.header('referrer-policy', 'no-referrer')
+        reply.header('x-robots-tag', 'noindex, nofollow')
       },
     })
+    // The code of the link stands behind the #, which browsers keep to themselves.
+    scope.get('/share', (_request, reply) => reply.sendFile(SHARE_PAGE))
+    // The page that takes claim codes: they are in its fragment, so it is at one URL for all of them.
+    scope.get('/claim', (_request, reply) => reply.sendFile('claim.html'))
   })
 }
 

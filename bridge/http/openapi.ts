@@ -15,6 +15,7 @@ import { PUBLIC } from './access.ts'
 import { Problem } from './problem.ts'
 import { Clock } from './routes/clocks.ts'
 import { Device, HistoryFix } from './routes/devices.ts'
+import { ShareLink } from './routes/share-links.ts'
 import { SosAlert } from './routes/sos.ts'
 import { DOCS_POLICY } from './security-headers.ts'
 
@@ -41,6 +42,7 @@ const SHARED = {
   Clock,
   Device,
   HistoryFix,
+  ShareLink,
   SosAlert,
   SosPolicy: { ...SosPolicy, description: 'How an organisation escalates its SOS alerts' },
 }
@@ -63,12 +65,14 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         { name: 'auth', description: 'Logging in, tokens, keys' },
         { name: 'tracking', description: 'Fixes of devices and gateways' },
         { name: 'devices', description: 'Devices, their newest fix, their history' },
+        { name: 'provisioning', description: 'Claim codes, unknown devices, client certificates' },
         { name: 'fences', description: 'Geofences as GeoJSON' },
         { name: 'rules', description: 'Rules of devices: overspeed, idle, tow, …' },
         { name: 'alerts', description: 'Events of fences and rules as announced' },
         { name: 'incidents', description: 'Alerts that last: acknowledged, closed, storms' },
         { name: 'sos', description: 'SOS alerts' },
         { name: 'administration', description: 'The audit log, signing keys' },
+        { name: 'sharing', description: 'Links that show some devices for some time' },
         { name: 'operations', description: 'Health, metrics, configuration' },
       ],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
@@ -100,7 +104,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
 
 /** Routes whose body may be left out; the plugin marks every body as required. */
 const OPTIONAL_BODY =
-  /\/(sos\/\{alertId\}\/(acknowledge|escalate|resolve)|incidents\/\{incidentId\}\/(acknowledge|close))$/
+  /\/(admin\/keys\/rotate|sos\/\{alertId\}\/(acknowledge|escalate|resolve)|incidents\/\{incidentId\}\/(acknowledge|close))$/
 
 type Documented =
   Extract<SwaggerTransformObject, (...args: never) => unknown> extends (argument: infer A) => unknown ? A : never

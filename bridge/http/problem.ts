@@ -83,7 +83,13 @@ function challengeOf({ code }: TrackwireError): string {
 
 /** What every route that needs a token may answer. */
 const ALWAYS: readonly ErrorCode[] = ['internal', 'storage_unavailable']
-const WITH_TOKEN: readonly ErrorCode[] = ['token_missing', 'token_invalid', 'token_expired', 'forbidden']
+const WITH_TOKEN: readonly ErrorCode[] = [
+  'token_missing',
+  'token_invalid',
+  'token_expired',
+  'forbidden',
+  'rate_limited',
+]
 
 /** The error responses of a route behind a token, for its schema: one entry a status, its codes named. */
 export function problems(...codes: ErrorCode[]): Record<string, object> {

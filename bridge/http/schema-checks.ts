@@ -78,6 +78,11 @@ function checkTexts(schema: TSchema, properties: Record<string, { type?: string 
       const known = Object.keys(properties).join(', ') || 'none'
       throw new TrackwireError('request_invalid', `the query parameter ${name} is not known here; known: ${known}`)
     }
+    if (property.type === 'array') {
+      // Named again and again, parted by commas, or both.
+      read[name] = [text as string | string[]].flat().flatMap(part => part.split(','))
+      continue
+    }
     if (Array.isArray(text)) {
       throw new TrackwireError('request_invalid', `the query parameter ${name} was given more than once`)
     }

@@ -33,7 +33,8 @@ export async function commitDevice(pipeline: Pipeline, device: DeviceRegistratio
   return row.created
 }
 
-async function closeWatched(
+/** Closes what watched a device for its old groups alone. */
+export async function closeWatched(
   pipeline: Pipeline,
   tx: Queryable,
   { org, deviceId, groups }: { org: string; deviceId: string; groups: readonly string[] },

@@ -281,6 +281,6 @@ async function newestFix(
 export function unknownDevice(deviceId: string): TrackwireError {
   return new TrackwireError(
     'device_unknown',
-    `no device ${deviceId} is registered; register it, or connect with its own token`,
+    `no device ${deviceId} is registered; register it, adopt it from the inbox of unknown devices, or connect with its own token`,
   )
 }

@@ -14,10 +14,12 @@ import type {
 } from '../../contract/index.ts'
 import type { Act } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
+import type { DevicePlan } from '../store/devices.ts'
 import type { ClockRepair } from '../store/fixes.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
 import type { RuleSubject } from '../store/rule-settings.ts'
 import type { AnsweredIncident, IncidentReply } from './commit-incidents.ts'
+import type { MessageOrigin, UnknownDevices } from './unknown-devices.ts'
 
 export interface IngestOptions {
   /** Migrated. */
@@ -28,6 +30,8 @@ export interface IngestOptions {
   readonly now?: (() => number) | undefined
   /** How many days raw fixes are kept; 0 = for ever. */
   readonly retentionRawDays: number
+  /** Whether a device's own valid token registers it on first use (auto), or has to wait for a person (inbox). `auto` when left out. */
+  readonly deviceAdoption?: 'auto' | 'inbox' | undefined
 }
 
 /** What became of one fix, committed before it is told. */
@@ -57,6 +61,8 @@ export interface FixBatch {
    * which forwards its own; all but those with a repaired time, which it must not forward as they came.
    */
   readonly forward?: boolean | 'repaired'
+  /** Who sent it: told of when nobody knows the device. */
+  readonly from?: MessageOrigin | undefined
 }
 
 export interface SosCall {
@@ -68,6 +74,7 @@ export interface SosCall {
   readonly registers: boolean
   /** Who sent it: a user or device id. */
   readonly principal: string
+  readonly from?: MessageOrigin | undefined
 }
 
 export interface SosTaken {
@@ -170,8 +177,14 @@ export interface Ingest {
   deleteFence(org: string, fenceId: string, act?: Act): Promise<boolean>
   /** Sets rules that {@link readRuleSettings} read, or takes them away (null); they count from each device's next fix. Errors: payload_invalid. */
   setRules(subject: RuleSubject, settings: RuleSettings | null, act?: Act): Promise<void>
-  /** Registers a device, or changes the name and groups that are given; new groups count from its next fix. */
-  registerDevice(device: DeviceRegistration, act?: Act): Promise<{ created: boolean }>
+  /** Registers a device, or changes the name and groups that are given; new groups count from its next fix. `kept` tells how many fixes were heard before and are history now. */
+  registerDevice(device: DeviceRegistration, act?: Act): Promise<{ created: boolean; kept: number }>
+  /** The same for many of one organisation, each once: all of them, or none. */
+  registerDevices(org: string, devices: readonly Omit<DeviceRegistration, 'org'>[], act?: Act): Promise<DevicePlan>
+  /** The inbox of devices that nobody knows. */
+  readonly unknownDevices: UnknownDevices
+  /** Whether a fix of this sender registers the device or is of one that is: from memory. */
+  isAdmitted(batch: Pick<FixBatch, 'org' | 'deviceId' | 'registers'>): boolean
   /** Whether a fix may be passed on as it was sent before it is judged: its time is what it seems. From memory. */
   trustsClock(org: string, deviceId: string, timestamp: number): boolean
   /** Corrects the times of a device from its next fix on; null takes that back. Errors: device_unknown. */
@@ -182,6 +195,8 @@ export interface Ingest {
   dropSetAside(selection: SetAsideSelection, act?: Act): Promise<SetAsideJudgement>
   /** A device's MQTT session began, or ended while it has no other. */
   deviceSession(session: { readonly org: string; readonly deviceId: string; readonly connected: boolean }): void
+  /** Two clients use the identity of one device: an incident that stays open until a person closes it. */
+  identityClash(clash: { readonly org: string; readonly deviceId: string; readonly timestamp: number }): Promise<void>
   /** From memory, by id. */
   proximityRules(org: string): { id: string; rule: ProximityRule }[]
   /** Whether it is new. Errors: payload_invalid. */

@@ -1,6 +1,8 @@
 import { buildTopic, TrackwireError } from '../../contract/index.ts'
 import type { Act } from '../store/audit.ts'
+import type { DeviceKey } from '../store/device-states.ts'
 import { openDayPartitions } from '../store/partitions.ts'
+import { deleteUnknown, readKept } from '../store/unknown-devices.ts'
 import { Announcer } from './announcer.ts'
 import { commitJudged } from './clocks/commit-judged.ts'
 import { DeviceClocks } from './clocks/device-clocks.ts'
@@ -8,7 +10,9 @@ import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
 import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitDueConnectivity } from './commit-connectivity.ts'
 import { commitDevice } from './commit-device.ts'
+import { commitDevices } from './commit-devices.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
+import { commitIdentityClash } from './commit-identity-clash.ts'
 import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from './commit-incidents.ts'
 import { commitProximityDeletion, commitProximityRule } from './commit-proximity.ts'
 import { commitRules } from './commit-rules.ts'
@@ -33,6 +37,7 @@ import { RuleCatalogue } from './rule-catalogue.ts'
 import { startSosTimers } from './sos-timers.ts'
 import { keyOf, StateCache } from './state-cache.ts'
 import { startSweeps } from './sweep.ts'
+import { UnknownDevices } from './unknown-devices.ts'
 
 /** Starts the pipeline on a migrated database. Fences, devices and open alerts are loaded before it resolves. */
 export async function startIngest({
@@ -41,6 +46,7 @@ export async function startIngest({
   registry,
   now = Date.now,
   retentionRawDays,
+  deviceAdoption = 'auto',
 }: IngestOptions): Promise<Ingest> {
   const [devices, fences, rules, alerts, partitions, clocks] = await Promise.all([
     DeviceRegistry.load(db),
@@ -96,7 +102,17 @@ export async function startIngest({
   const proximity = new ProximityWatch(pipeline)
   await proximity.load(db)
   const sweeps = startSweeps(pipeline, [commitDueConnectivity, commitDueIncidents])
-  return new RunningIngest(pipeline, committer, { closing, housekeeping, sosTimers, sweeps })
+  const unknownDevices = new UnknownDevices({ db, logger })
+  const ingest = new RunningIngest(pipeline, committer, {
+    closing,
+    housekeeping,
+    sosTimers,
+    sweeps,
+    unknownDevices,
+    deviceAdoption,
+  })
+  await ingest.takeIn(null)
+  return ingest
 }
 
 interface Resources {
@@ -104,6 +120,8 @@ interface Resources {
   readonly housekeeping: { close(): Promise<void> }
   readonly sosTimers: { close(): Promise<void> }
   readonly sweeps: { close(): Promise<void> }
+  readonly unknownDevices: UnknownDevices
+  readonly deviceAdoption: 'auto' | 'inbox'
 }
 
 class RunningIngest implements Ingest {
@@ -121,10 +139,11 @@ class RunningIngest implements Ingest {
 
   async fixes(batch: FixBatch): Promise<FixResult[]> {
     const { devices, metrics, clocks, now } = this.#pipeline
-    const { org, deviceId, registers, forward } = batch
+    const { org, deviceId, forward } = batch
     if (this.#closed !== undefined) throw new TrackwireError('shutting_down')
-    if (!registers && !devices.has(org, deviceId)) await this.#lookUp(batch)
-    const { items, results } = queueBatch(batch, now(), clocks.correctionMs(keyOf(batch)), code =>
+    const registers = batch.registers && this.#resources.deviceAdoption === 'auto'
+    if (!registers && !devices.has(org, deviceId)) await this.#lookUpSender(batch)
+    const { items, results } = queueBatch({ ...batch, registers }, now(), clocks.correctionMs(keyOf(batch)), code =>
       metrics.fixes.inc({ result: code }),
     )
     if (items.length > 0) this.#committer.add(items)
@@ -145,6 +164,21 @@ class RunningIngest implements Ingest {
     }
   }
 
+  /** A device that nobody knows goes to the inbox, and its sender is told. */
+  async #lookUpSender(batch: FixBatch): Promise<void> {
+    try {
+      await this.#lookUp(batch)
+    } catch (error) {
+      if (!isUnknownDevice(error)) throw error
+      const { org, deviceId, fixes, receivedAt, from } = batch
+      const [channel, payload] = fixes.length === 1 ? ['location', fixes[0]] : ['location/batch', fixes]
+      if (from !== undefined) {
+        this.unknownDevices.heard({ org, deviceId, channel: channel as string, payload, fixes, from, receivedAt })
+      }
+      throw error
+    }
+  }
+
   /** Another node or process may have registered it since. */
   async #lookUp({ org, deviceId }: { org: string; deviceId: string }): Promise<void> {
     const { db, devices } = this.#pipeline
@@ -152,9 +186,21 @@ class RunningIngest implements Ingest {
     if (!devices.has(org, deviceId)) throw unknownDevice(deviceId)
   }
 
-  sos: Ingest['sos'] = call => {
+  /** A device's own SOS registers it however devices are adopted: nobody who cries for help waits for an administrator. */
+  sos: Ingest['sos'] = async call => {
     this.#pipeline.connectivity().heard(call)
-    return this.#committer.urgent(() => commitSosRequest(this.#pipeline, call))
+    const isNew = !this.deviceExists(call.org, call.deviceId)
+    try {
+      const taken = await this.#committer.urgent(() => commitSosRequest(this.#pipeline, call))
+      if (isNew) void this.takeIn([call])
+      return taken
+    } catch (error) {
+      const { org, deviceId, request, from, receivedAt } = call
+      if (isUnknownDevice(error) && from !== undefined) {
+        this.unknownDevices.heard({ org, deviceId, channel: 'sos', payload: request, fixes: [], from, receivedAt })
+      }
+      throw error
+    }
   }
 
   answerSos: Ingest['answerSos'] = reply => this.#committer.urgent(() => commitSosAnswer(this.#pipeline, reply))
@@ -182,8 +228,46 @@ class RunningIngest implements Ingest {
   setRules: Ingest['setRules'] = (subject, settings, act) =>
     this.#committer.change(() => commitRules(this.#pipeline, subject, settings, act))
 
-  async registerDevice(device: DeviceRegistration, act?: Act): Promise<{ created: boolean }> {
-    return { created: await this.#committer.change(() => commitDevice(this.#pipeline, device, act)) }
+  async registerDevice(device: DeviceRegistration, act?: Act): Promise<{ created: boolean; kept: number }> {
+    const created = await this.#committer.change(() => commitDevice(this.#pipeline, device, act))
+    return { created, kept: created ? await this.takeIn([device]) : 0 }
+  }
+
+  get unknownDevices(): UnknownDevices {
+    return this.#resources.unknownDevices
+  }
+
+  isAdmitted({ org, deviceId, registers }: Pick<FixBatch, 'org' | 'deviceId' | 'registers'>): boolean {
+    return (registers && this.#resources.deviceAdoption === 'auto') || this.deviceExists(org, deviceId)
+  }
+
+  /**
+   * What was heard of devices before they were registered becomes their history. What cannot be taken in now stays in the inbox
+   * until the next start. @param devices null: all
+   */
+  async takeIn(devices: readonly DeviceKey[] | null): Promise<number> {
+    const { db, logger, now } = this.#pipeline
+    let kept = 0
+    try {
+      for (const device of await this.unknownDevices.registeredSince(devices)) {
+        const { org, deviceId } = device
+        const fixes = await readKept(db, device)
+        if (fixes.length > 0) {
+          const results = await this.fixes({ org, deviceId, fixes, receivedAt: now(), registers: false })
+          kept += results.filter(({ status }) => status === 'stored').length
+        }
+        await deleteUnknown(db, [device])
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'what was heard of a device before it was registered could not be taken in')
+    }
+    return kept
+  }
+
+  registerDevices: Ingest['registerDevices'] = async (org, devices, act) => {
+    const plan = await this.#committer.change(() => commitDevices(this.#pipeline, org, devices, act))
+    if (plan.created.length > 0) await this.takeIn(plan.created)
+    return plan
   }
 
   trustsClock(org: string, deviceId: string, timestamp: number): boolean {
@@ -205,6 +289,9 @@ class RunningIngest implements Ingest {
 
   deviceSession: Ingest['deviceSession'] = ({ org, deviceId, connected }) =>
     this.#pipeline.connectivity().session({ org, deviceId }, connected)
+
+  identityClash: Ingest['identityClash'] = clash =>
+    this.#committer.change(() => commitIdentityClash(this.#pipeline, clash))
 
   proximityRules: Ingest['proximityRules'] = org => this.#pipeline.proximity().rulesOf(org)
 
@@ -253,5 +340,10 @@ class RunningIngest implements Ingest {
     await positions.close()
     await announcer.close()
     await housekeeping.close()
+    await this.unknownDevices.close()
   }
+}
+
+function isUnknownDevice(error: unknown): boolean {
+  return error instanceof TrackwireError && error.code === 'device_unknown'
 }

@@ -12,7 +12,7 @@ export interface Comparison {
 }
 
 /** Said of sessions and of two devices at once: a run over one device's fixes cannot say them. */
-const NOT_OF_A_TRACK: ReadonlySet<DeviceEventKind> = new Set(['online', 'offline', 'near', 'far'])
+const NOT_OF_A_TRACK: ReadonlySet<DeviceEventKind> = new Set(['online', 'offline', 'near', 'far', 'identity-clash'])
 
 /**
  * Holds replayed events of one device against those that stand. Of fences that were not replayed nothing is said.

@@ -71,7 +71,7 @@ export async function upsertDevice(
   return row!
 }
 
-interface NewDevice {
+export interface NewDevice {
   readonly org: string
   readonly deviceId: string
   readonly name?: string | undefined
@@ -105,4 +105,89 @@ export async function registerDeviceIn(tx: Queryable, device: NewDevice, nowMs: 
 
 function isSameSet(a: readonly string[], b: readonly string[]): boolean {
   return a.every(one => b.includes(one)) && b.every(one => a.includes(one))
+}
+
+export interface DevicePlan<Device extends NewDevice = NewDevice> {
+  readonly created: readonly Device[]
+  readonly updated: readonly Device[]
+  readonly unchanged: readonly Device[]
+}
+
+/** What registering these would do to those of the organisation that are registered. */
+export async function planDevices<Device extends NewDevice>(
+  db: Queryable,
+  devices: readonly Device[],
+): Promise<DevicePlan<Device>> {
+  const known = new Map((await findDevices(db, devices)).map(row => [row.deviceId, row]))
+  const plan = { created: [] as Device[], updated: [] as Device[], unchanged: [] as Device[] }
+  for (const device of devices) {
+    const row = known.get(device.deviceId)
+    if (row === undefined) plan.created.push(device)
+    else if (changes(row, device)) plan.updated.push(device)
+    else plan.unchanged.push(device)
+  }
+  return plan
+}
+
+function changes(row: DeviceRow, { name, groups }: NewDevice): boolean {
+  return (name !== undefined && name !== row.name) || (groups !== undefined && !isSameSet(groups, row.groups))
+}
+
+/**
+ * Registers many devices of one organisation, each once, or changes their names and groups where they are given.
+ * @returns the rows of all that are new or changed, and those of them whose groups changed, with the epoch of that
+ */
+export async function registerDevicesIn(
+  tx: Queryable,
+  org: string,
+  devices: readonly NewDevice[],
+  nowMs: number,
+): Promise<DevicePlan & { rows: DeviceRow[]; regrouped: { epoch: number; rows: DeviceRow[] } | null }> {
+  await ensureOrganisations(tx, [org], nowMs)
+  const before = new Map((await findDevices(tx, devices)).map(row => [row.deviceId, row]))
+  const plan = await planDevices(tx, devices)
+  const inserted = await insertNamed(tx, org, plan.created, nowMs)
+  const isInserted = new Set(inserted.map(({ deviceId }) => deviceId))
+  // What another node has registered in between is changed like the rest.
+  const known = [...plan.updated, ...plan.created.filter(({ deviceId }) => !isInserted.has(deviceId))]
+  const rows = [...inserted, ...(await updateNamed(tx, org, known))]
+  const moved = rows.filter(row => {
+    const known = before.get(row.deviceId)
+    return known !== undefined && !isSameSet(known.groups, row.groups)
+  })
+  if (moved.length === 0) return { ...plan, rows, regrouped: null }
+  const epoch = await nextEpoch(tx, org)
+  await setGroupsEpoch(tx, org, moved, epoch)
+  return { ...plan, rows, regrouped: { epoch, rows: moved } }
+}
+
+const NEW_DEVICES = 'jsonb_to_recordset($2::jsonb) as n(id text, name text, groups text[])'
+
+function asRecords(devices: readonly NewDevice[]): string {
+  return JSON.stringify(devices.map(({ deviceId, name, groups }) => ({ id: deviceId, name, groups })))
+}
+
+function insertNamed(db: Queryable, org: string, devices: readonly NewDevice[], nowMs: number): Promise<DeviceRow[]> {
+  return db.query<DeviceRow>(
+    `insert into devices (org, device_id, name, groups, created_at)
+     select $1::text, n.id, n.name, coalesce(n.groups, '{}'), $3::bigint from ${NEW_DEVICES} order by n.id
+     on conflict do nothing returning ${COLUMNS}`,
+    [org, asRecords(devices), nowMs],
+  )
+}
+
+function updateNamed(db: Queryable, org: string, devices: readonly NewDevice[]): Promise<DeviceRow[]> {
+  return db.query<DeviceRow>(
+    `update devices d set name = coalesce(n.name, d.name), groups = coalesce(n.groups, d.groups) from ${NEW_DEVICES}
+     where d.org = $1 and d.device_id = n.id returning d.org, d.device_id as "deviceId", d.name, d.groups`,
+    [org, asRecords(devices)],
+  )
+}
+
+async function setGroupsEpoch(db: Queryable, org: string, rows: readonly DeviceRow[], epoch: number): Promise<void> {
+  await db.query('update devices set groups_epoch = $3 where org = $1 and device_id = any($2)', [
+    org,
+    rows.map(({ deviceId }) => deviceId),
+    epoch,
+  ])
 }

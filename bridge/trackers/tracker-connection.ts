@@ -5,6 +5,8 @@ import type { Protocol, TrackerCommand } from './protocol.ts'
 import type { Sessions } from './sessions.ts'
 import type { Origin, TrackerDevice, TrackerSink } from './sink.ts'
 
+/** A tracker that is adopted while it is connected is known after so long at the most. */
+const LOOK_AGAIN_MS = 10_000
 /** Frames that may wait for the one before them; beyond it, nothing more is read. */
 const MAX_WAITING = 64
 
@@ -35,6 +37,7 @@ export class TrackerConnection {
   #memory: unknown
   #identity: string | null = null
   #device: TrackerDevice | null = null
+  #lookedAt = 0
   #waiting = 0
   #paused = false
   #closed = false
@@ -125,7 +128,8 @@ export class TrackerConnection {
     }
     const origin: Origin = { protocol: name, transport: this.#transport, peer: this.#peer.address, receivedAt }
     try {
-      if (decoded.identity !== undefined) await this.#becomes(decoded.identity, origin)
+      const identity = decoded.identity ?? (this.#mayBeKnownNow(receivedAt) ? this.#identity : null)
+      if (identity !== null) await this.#becomes(identity, origin)
       if (decoded.reports.length > 0) await this.#keep(decoded.reports, origin)
     } catch (error) {
       // Nothing was stored: without an acknowledgement the device sends it again.
@@ -146,8 +150,13 @@ export class TrackerConnection {
     this.#context.metrics.unidentified.inc({ protocol: this.#protocol.name })
   }
 
+  #mayBeKnownNow(nowMs: number): boolean {
+    return this.#device === null && nowMs - this.#lookedAt >= LOOK_AGAIN_MS
+  }
+
   async #becomes(identity: string, origin: Origin): Promise<void> {
     if (identity === this.#identity && this.#device !== null) return
+    this.#lookedAt = origin.receivedAt
     const device = await this.#context.sink.identify(identity)
     this.#identity = identity
     if (device?.deviceId === this.#device?.deviceId && device?.org === this.#device?.org) return

@@ -4,12 +4,19 @@ import {
   CHANNELS,
   decideTopic,
   decodePayload,
-  fillAcl,
   type Principal,
   parseTopic,
   TrackwireError,
 } from '../../contract/index.ts'
 import { namespacedClientId } from '../client-namespace.ts'
+import {
+  type CertificateDesk,
+  type DeviceCertificate,
+  principalOfCertificate,
+  type ShownCertificate,
+} from './client-certificate.ts'
+import { currentPrincipal } from './live-rights.ts'
+import type { Rights } from './rights.ts'
 
 export type VerifyToken = (token: string) => Promise<Principal>
 
@@ -28,10 +35,14 @@ export class ConnectRefused extends Error {
   }
 }
 
+/** Whose token a CONNECT brought; what it may do is asked when it enters. */
 export interface Admission {
-  readonly principal: Principal
+  readonly issued: Principal
   readonly ownClientId: string
   readonly username: string | undefined
+  readonly will: ConnectPacket['will']
+  /** The client certificate that vouches for it. */
+  readonly certificate: DeviceCertificate | undefined
 }
 
 /** Who the sender of a will was, kept with it: it may be published after a restart. */
@@ -45,44 +56,117 @@ export interface WillSender {
 
 const MAX_CLIENT_ID_LENGTH = 256
 
-/**
- * The checks of a CONNECT, in order: client id, token, will. The client id in the packet becomes the namespaced one.
- * @throws ConnectRefused
- */
-export async function admit(packet: ConnectPacket, verifyToken: VerifyToken): Promise<Admission> {
-  const ownClientId = checkClientId(packet)
-  const verified = await checkToken(packet, verifyToken)
-  const principal = fillAcl(verified, { clientId: ownClientId, username: packet.username })
-  if (packet.will) checkWill(packet.will, principal)
-  ;(packet as { clientId: string }).clientId = namespacedClientId(principal, ownClientId)
-  return { principal, ownClientId, username: packet.username }
+/** By what a client may prove who it is. */
+export interface Proofs {
+  readonly verifyToken: VerifyToken
+  /** What it showed in the TLS handshake. */
+  readonly shown?: ShownCertificate | undefined
+  readonly certificates?: CertificateDesk | undefined
 }
 
-function checkClientId({ clientId = '', clean }: ConnectPacket): string {
-  // [MQTT-3.1.3-8]
-  if (clientId === '' && !clean) {
-    throw new ConnectRefused(CONNACK.identifierRejected, 'client_id', 'an empty client id asks for a clean session')
+/**
+ * The first checks of a CONNECT: client id, certificate and token. The client id in the packet becomes the namespaced one.
+ * @throws ConnectRefused
+ */
+export async function admit(packet: ConnectPacket, proofs: Proofs): Promise<Admission> {
+  const ownClientId = checkClientId(packet)
+  const certificate = proofs.shown?.device ?? undefined
+  const issued = await checkIdentity(packet, proofs, certificate)
+  ;(packet as { clientId: string }).clientId = namespacedClientId(issued, ownClientId)
+  return { issued, ownClientId, username: packet.username, will: packet.will, certificate }
+}
+
+/**
+ * The checks that hold for one moment, made in the same turn in which the connection enters: what its principal may do now, and its
+ * will.
+ * @throws ConnectRefused
+ */
+export function principalOnEntry(admission: Admission, rights: Rights): Principal {
+  let principal: Principal
+  try {
+    principal = currentPrincipal(rights, admission)
+  } catch (error) {
+    if (!(error instanceof TrackwireError)) throw error
+    const returnCode = error.code === 'principal_banned' ? CONNACK.notAuthorized : CONNACK.badCredentials
+    throw new ConnectRefused(returnCode, error.code, error.message)
   }
-  // [MQTT-1.5.3-1], [MQTT-1.5.3-2]: the parser has replaced what was not UTF-8 with U+FFFD.
-  if (clientId.length > MAX_CLIENT_ID_LENGTH || /[\0\uFFFD]/.test(clientId)) {
+  if (admission.will) checkWill(admission.will, principal)
+  return principal
+}
+
+function checkClientId({ clientId = '', clean, protocolVersion }: ConnectPacket): string {
+  // [MQTT-3.1.3-8]; MQTT 3.1 asks for at least one character.
+  if (clientId === '' && (!clean || protocolVersion === 3)) {
     throw new ConnectRefused(
       CONNACK.identifierRejected,
       'client_id',
-      `the client id is not UTF-8 or over ${MAX_CLIENT_ID_LENGTH} characters`,
+      'an empty client id asks for MQTT 3.1.1 and a clean session',
+    )
+  }
+  if (clientId.length > MAX_CLIENT_ID_LENGTH) {
+    throw new ConnectRefused(
+      CONNACK.identifierRejected,
+      'client_id',
+      `the client id is over ${MAX_CLIENT_ID_LENGTH} characters`,
     )
   }
   return clientId
 }
 
-async function checkToken({ password, username }: ConnectPacket, verifyToken: VerifyToken): Promise<Principal> {
-  // A device that cannot send a password may send the token as its user name.
-  const token = password !== undefined && password.length > 0 ? password.toString() : (username ?? '')
-  if (token === '') throw new ConnectRefused(CONNACK.notAuthorized, 'token_missing', 'no token was sent')
+/** A certificate alone is the device that it names; with a token too, both have to name the same one. */
+async function checkIdentity(
+  packet: ConnectPacket,
+  { verifyToken, shown, certificates }: Proofs,
+  certificate: DeviceCertificate | undefined,
+): Promise<Principal> {
+  const token = tokenOf(packet, certificate !== undefined)
+  if (certificate === undefined) {
+    if (token !== '') return checkToken(token, verifyToken)
+    if (shown?.device === null) throw new ConnectRefused(CONNACK.notAuthorized, shown.reason, shown.message)
+    throw new ConnectRefused(CONNACK.notAuthorized, 'token_missing', 'no token was sent')
+  }
+  try {
+    certificates?.admit(certificate)
+  } catch (error) {
+    if (!(error instanceof TrackwireError)) throw error
+    throw new ConnectRefused(CONNACK.notAuthorized, error.code, error.message)
+  }
+  const device = principalOfCertificate(certificate)
+  if (token === '') return device
+  const principal = await checkToken(token, verifyToken)
+  if (principal.org !== device.org || principal.sub !== device.sub || principal.role !== 'device') {
+    throw new ConnectRefused(
+      CONNACK.notAuthorized,
+      'certificate_mismatch',
+      `the token is not of ${device.org}/${device.sub}, the device that the client certificate names`,
+    )
+  }
+  return upToCertificate(principal, certificate)
+}
+
+/** What the token allows, for no longer than the certificate is good. */
+export function upToCertificate(principal: Principal, certificate: DeviceCertificate | undefined): Principal {
+  if (certificate === undefined || principal.expiresAtMs <= certificate.validToMs) return principal
+  return { ...principal, expiresAtMs: certificate.validToMs }
+}
+
+const LOOKS_LIKE_JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+/** A device that cannot send a password may send the token as its user name; beside a certificate, other user names mean nothing. */
+function tokenOf({ password, username = '' }: ConnectPacket, hasCertificate: boolean): string {
+  if (password !== undefined && password.length > 0) return password.toString()
+  return hasCertificate && !LOOKS_LIKE_JWT.test(username) ? '' : username
+}
+
+async function checkToken(token: string, verifyToken: VerifyToken): Promise<Principal> {
   try {
     return await verifyToken(token)
   } catch (error) {
     const reason = error instanceof TrackwireError ? error.code : 'token_invalid'
-    throw new ConnectRefused(CONNACK.badCredentials, reason, (error as Error).message)
+    // Not the token's fault: a client shall come again with it.
+    const passes = error instanceof TrackwireError && error.status === 503
+    const returnCode = passes ? CONNACK.serverUnavailable : CONNACK.badCredentials
+    throw new ConnectRefused(returnCode, reason, (error as Error).message)
   }
 }
 
@@ -115,10 +199,18 @@ function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principa
   ;(will as { sender?: WillSender }).sender = sender
 }
 
-/** MQTT 5 is refused in its own format, so that its clients say why: CONNACK, reason code 0x84, no properties. MQTT 5 §3.2.2.2 */
-const CONNACK_UNSUPPORTED_V5 = Buffer.from([0x20, 0x03, 0x00, 0x84, 0x00])
+const REASON_V5 = Buffer.from('MQTT 5 is not served yet, connect with 3.1.1')
+/** MQTT 5 is refused in its own format: CONNACK, reason code 0x84, no properties or the reason as a string. MQTT 5 §3.2.2 */
+const CONNACK_V5 = Buffer.from([0x20, 0x03, 0x00, 0x84, 0x00])
+const CONNACK_V5_WITH_REASON = Buffer.from([
+  ...[0x20, 6 + REASON_V5.length, 0x00, 0x84],
+  ...[3 + REASON_V5.length, 0x1f, 0x00, REASON_V5.length],
+  ...REASON_V5,
+])
 
 /** Calls `done` when the answer has left. */
-export function refuseProtocol5(client: Client, done: () => void): void {
-  client.conn.write(CONNACK_UNSUPPORTED_V5, () => done())
+export function refuseProtocol5(client: Client, { properties }: ConnectPacket, done: () => void): void {
+  // The reason string is left out where the client takes no packet that long. [MQTT-3.2.2-19] of MQTT 5
+  const fits = CONNACK_V5_WITH_REASON.length <= (properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY)
+  client.conn.write(fits ? CONNACK_V5_WITH_REASON : CONNACK_V5, () => done())
 }

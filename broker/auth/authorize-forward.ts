@@ -1,30 +1,33 @@
 import type { AedesOptions, AedesPublishPacket, Client } from 'aedes'
-import { decideTopic } from '../../contract/index.ts'
+import { buildTopic } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
 import type { Bus } from '../delivery/bus.ts'
 import { laneFor } from '../delivery/slow-consumers.ts'
 import type { BrokerMetrics } from '../metrics.ts'
+import { narrow, type ShareGate } from './share-gate.ts'
 
 type AuthorizeForward = NonNullable<AedesOptions['authorizeForward']>
 
-const REMEMBERED_TOPICS = 10_000
-
 /**
- * The last gate before a message reaches a connection: what its token may read (so a wildcard gives exactly the devices it
+ * The last gate before a message reaches a connection: what it may read now (so a wildcard gives exactly the devices it
  * may see), and what a consumer that does not read may still be sent.
  */
 export function authorizeForward(options: {
   connections: Connections
   bus: Bus
   metrics: BrokerMetrics
+  shares: ShareGate | undefined
+  now: () => number
 }): AuthorizeForward {
-  const { connections, bus, metrics } = options
+  const { connections, bus, metrics, shares, now } = options
   return (client: Client, packet: AedesPublishPacket) => {
     const connection = connections.of(client)
     // A live message written before CONNACK breaks the client; what matters waits in the session's queue.
     if (connection === undefined || !(client as unknown as { connackSent: boolean }).connackSent) return null
     if (alreadyHanded(connection, bus.emission)) return null
     if (!mayReceive(connection, packet.topic)) return null
+    if (connection.principal.share !== undefined && !narrow(connection.principal.share, packet, shares, now()))
+      return null
     const lane = laneFor(client, packet.qos, connection.handedBytes)
     if (lane === 'deliver') {
       countHanded(connection, packet.payload.length)
@@ -55,14 +58,8 @@ function alreadyHanded(connection: Connection, emission: number): boolean {
   return false
 }
 
-function mayReceive(connection: Connection, topic: string): boolean {
-  const { receivable } = connection
-  let allowed = receivable.get(topic)
-  if (allowed === undefined) {
-    const qos = connection.grantedQos.of(topic)
-    allowed = decideTopic(connection.principal, 'subscribe', topic, undefined, { qos }).allowed
-    if (receivable.size >= REMEMBERED_TOPICS) receivable.clear()
-    receivable.set(topic, allowed)
-  }
-  return allowed
+/** Who is cut off hears why, and no more. */
+function mayReceive({ isCut, principal, reader, grantedQos }: Connection, topic: string): boolean {
+  if (isCut && topic !== buildTopic('errors', { org: principal.org, userId: principal.sub })) return false
+  return reader.mayReceive(topic, grantedQos.of(topic))
 }

@@ -5,6 +5,7 @@ import {
   type Channel,
   type ChannelName,
   checkFix,
+  checkPayloadSize,
   type DeviceStatus,
   decideTopic,
   decodePayload,
@@ -14,7 +15,10 @@ import {
   TrackwireError,
 } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
+import { skippedOf } from '../guard/guard-packets.ts'
 import type { Handlers, Inbound, Refusal } from '../handlers.ts'
+import type { IdentityClashes } from '../identity-clash.ts'
+import type { PublishLimits } from '../limits/publish-limits.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { swallow } from '../trackwire-aedes.ts'
@@ -24,7 +28,9 @@ type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
 
 export interface PublishPath {
   readonly connections: Connections
+  readonly clashes: IdentityClashes
   readonly handlers: Handlers
+  readonly limits: PublishLimits
   readonly renewToken: (connection: Connection, token: string) => Promise<void>
   readonly tell: Tell
   readonly metrics: BrokerMetrics
@@ -51,17 +57,31 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
   let unstored = 0
 
   /** Steps of every message, in order. */
-  function judge(sender: Sender, packet: PublishPacket): Verdict | Promise<Verdict> {
-    const parsed = parseTopic(packet.topic)
+  function judge(
+    sender: Sender,
+    packet: PublishPacket,
+    parsed: ParsedTopic | null,
+    receivedAt: number,
+  ): Verdict | Promise<Verdict> {
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
     path.metrics.received.inc({ channel: parsed.channel })
     const { topic, qos, retain } = packet
     const decision = decideTopic(sender.principal, 'publish', topic, parsed, { qos, retain })
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
+    checkPayloadSize(skippedOf(packet))
     const payload = decodePayload(parsed.channel, asBytes(packet.payload))
-    const receivedAt = path.now()
-    const message = { topic: packet.topic, params: parsed.params, payload, principal: sender.principal, receivedAt }
+    const message = {
+      topic: packet.topic,
+      params: parsed.params,
+      payload,
+      principal: sender.principal,
+      receivedAt,
+      address: sender.connection?.address,
+    }
     const verdict = work(sender, packet, parsed, message)
+    if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
+    // DUP is between the sender and us. [MQTT-3.3.1-3]
+    packet.dup = false
     // Whether a topic is retained is the table's to say, never the client's.
     packet.retain = (CHANNELS[parsed.channel] as Channel).retain
     return verdict
@@ -176,16 +196,16 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
   }
 
   return (client, packet, done) => {
-    // [MQTT-1.5.3-1], [MQTT-1.5.3-2], [MQTT-3.3.2-2]: not well-formed UTF-8, NUL or a wildcard in a topic name.
-    if (/[\0\uFFFD#+]/.test(packet.topic)) return done(new Error('protocol violation: malformed topic name'))
     const sender = senderOf(client, packet, path.connections)
     if (sender === null) {
       // The will of an earlier process that nobody can answer for: an error here would keep all other wills from going out.
       swallow(packet)
       return done(null)
     }
+    // Not answered: its connection is about to end, and what it sent is not acknowledged.
+    if (sender.connection?.isCut && !sender.isWill) return
     const inTurn = packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take() : undefined
-    const answer = (error: Error | null) => (inTurn ? inTurn(() => done(error)) : done(error))
+    const answer = (error: Error | null) => (inTurn ? inTurn.answer(() => done(error)) : done(error))
     const finish = (verdict: Verdict) => {
       if (verdict === 'swallow') swallow(packet)
       answer(null)
@@ -195,13 +215,21 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (fatal !== null) answer(fatal)
       else finish('swallow')
     }
-    try {
-      const verdict = judge(sender, packet)
-      if (typeof verdict === 'string') finish(verdict)
-      else verdict.then(finish, fail)
-    } catch (error) {
-      fail(error)
+    const parsed = parseTopic(packet.topic)
+    const receivedAt = path.now()
+    const handle = () => {
+      try {
+        // What was put off meanwhile has the rights that its sender has now.
+        const verdict = judge(senderOf(client, packet, path.connections) ?? sender, packet, parsed, receivedAt)
+        if (typeof verdict === 'string') finish(verdict)
+        else verdict.then(finish, fail)
+      } catch (error) {
+        fail(error)
+      }
     }
+    const { connection, isWill } = sender
+    if (connection === null || isWill) return handle()
+    path.limits.admit({ connection, packet, parsed, turn: inTurn, handle, drop: () => finish('swallow') })
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { Connection } from '../connections.ts'
 import type { Tell } from '../notices.ts'
 
@@ -5,55 +6,84 @@ import type { Tell } from '../notices.ts'
 const CLOCK_LEEWAY_MS = 30_000
 /** setTimeout takes no more than 2^31 - 1 ms; longer waits are taken in steps. */
 const MAX_TIMEOUT_MS = 2_147_483_647
+const NOTICE_MS = 60_000
+/** Of a token with less than this to live the notice comes when a third of that is left. */
+const SHORT_LIFE_MS = 2 * NOTICE_MS
 
-/** Ends a connection when its token expires. A will is published, since no DISCONNECT was sent. [MQTT-3.1.2-8] */
+interface Watch {
+  readonly endsAtMs: number
+  noticeAtMs: number | undefined
+  timer: unknown
+}
+
+/**
+ * Tells a connection that its token is about to expire, and ends it when it does. A will is published, since no DISCONNECT was
+ * sent. [MQTT-3.1.2-8]
+ */
 export class TokenExpiry {
-  readonly #timers = new Map<Connection, NodeJS.Timeout>()
+  readonly #watches = new Map<Connection, Watch>()
   readonly #tell: Tell
-  readonly #now: () => number
+  readonly #end: (connection: Connection) => void
+  readonly #clock: Clock
 
-  constructor(tell: Tell, now: () => number) {
-    this.#tell = tell
-    this.#now = now
+  constructor(options: { tell: Tell; end: (connection: Connection) => void; clock: Clock }) {
+    this.#tell = options.tell
+    this.#end = options.end
+    this.#clock = options.clock
   }
 
-  /** Starts the timer, or starts it anew after the token was renewed. */
+  /** Starts to watch the token, or the one that took its place. */
   watch(connection: Connection): void {
-    const { expiresAtMs } = connection.principal
-    this.#wait(connection, expiresAtMs > this.#now() ? expiresAtMs : expiresAtMs + CLOCK_LEEWAY_MS)
-  }
-
-  #wait(connection: Connection, endsAtMs: number): void {
     this.forget(connection)
-    const timer = setTimeout(
-      () => {
-        if (endsAtMs > this.#now()) this.#wait(connection, endsAtMs)
-        else this.#end(connection)
-      },
-      Math.min(Math.max(endsAtMs - this.#now(), 0), MAX_TIMEOUT_MS),
-    )
-    timer.unref()
-    this.#timers.set(connection, timer)
+    const now = this.#clock.now()
+    const { expiresAtMs } = connection.issued
+    const endsAtMs = expiresAtMs > now ? expiresAtMs : expiresAtMs + CLOCK_LEEWAY_MS
+    const life = endsAtMs - now
+    const noticeAtMs = endsAtMs - (life < SHORT_LIFE_MS ? Math.floor(life / 3) : NOTICE_MS)
+    const watch: Watch = { endsAtMs, noticeAtMs, timer: undefined }
+    this.#watches.set(connection, watch)
+    this.#wait(connection, watch)
   }
 
   forget(connection: Connection): void {
-    clearTimeout(this.#timers.get(connection))
-    this.#timers.delete(connection)
+    const watch = this.#watches.get(connection)
+    if (watch === undefined) return
+    this.#clock.clearTimeout(watch.timer)
+    this.#watches.delete(connection)
   }
 
   close(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    for (const connection of [...this.#watches.keys()]) this.forget(connection)
   }
 
-  #end(connection: Connection): void {
+  #wait(connection: Connection, watch: Watch): void {
+    const next = watch.noticeAtMs ?? watch.endsAtMs
+    const wait = Math.min(Math.max(next - this.#clock.now(), 0), MAX_TIMEOUT_MS)
+    watch.timer = this.#clock.setTimeout(() => this.#step(connection, watch), wait)
+  }
+
+  #step(connection: Connection, watch: Watch): void {
+    const now = this.#clock.now()
+    if (now >= watch.endsAtMs) {
+      void this.#expire(connection, watch)
+      return
+    }
+    if (watch.noticeAtMs !== undefined && now >= watch.noticeAtMs) {
+      watch.noticeAtMs = undefined
+      this.#tell(connection.principal, {
+        code: 'token_expiring',
+        message: `the token expires at ${new Date(watch.endsAtMs).toISOString()}; publish a new one to $auth/token`,
+        topic: '$auth/token',
+      })
+    }
+    this.#wait(connection, watch)
+  }
+
+  /** A renewal that came in time is waited for. */
+  async #expire(connection: Connection, watch: Watch): Promise<void> {
+    while (connection.renewing !== undefined) await connection.renewing
+    if (this.#watches.get(connection) !== watch) return
     this.forget(connection)
-    this.#tell(connection.principal, {
-      code: 'token_expired',
-      message: 'the token has expired; connect again with a new one',
-      topic: '$auth/token',
-    })
-    // The notice leaves with the next turn of the event loop; the connection ends after it.
-    setImmediate(() => setImmediate(() => connection.client.conn.destroy()))
+    this.#end(connection)
   }
 }

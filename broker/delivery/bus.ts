@@ -24,12 +24,15 @@ export class Bus<Packet extends BusPacket = BusPacket> {
     match_empty_levels: true, // [MQTT-4.7.1-3]
   })
   readonly #matched = new Map<string, readonly Listener<Packet>[]>()
+  readonly #observers = new Set<(packet: Packet) => void>()
+  #subscriptions = 0
   #closed = false
   #emissions = 0
   #emitting = 0
 
   on(filter: string, listener: Listener<Packet>, done?: () => void): this {
     this.#trie.add(filter, listener)
+    this.#subscriptions += 1
     this.#matched.clear()
     if (done) setImmediate(done)
     return this
@@ -37,6 +40,7 @@ export class Bus<Packet extends BusPacket = BusPacket> {
 
   removeListener(filter: string, listener: Listener<Packet>, done?: () => void): this {
     this.#trie.remove(filter, listener)
+    this.#subscriptions -= 1
     this.#matched.clear()
     if (done) setImmediate(done)
     return this
@@ -49,15 +53,27 @@ export class Bus<Packet extends BusPacket = BusPacket> {
     }
     this.#emissions += 1
     this.#emitting = this.#emissions
+    if (this.#observers.size > 0) for (const observe of this.#observers) observe(packet)
     for (const listener of this.#listeners(packet.topic)) listener(packet, ignore)
     this.#emitting = 0
     done()
     return this
   }
 
+  /** Calls the observer with every packet, before its subscribers get it. @returns a function that stops it */
+  observe(observer: (packet: Packet) => void): () => void {
+    this.#observers.add(observer)
+    return () => void this.#observers.delete(observer)
+  }
+
   /** Which packet is being handed out right now, counted from 1; 0 = none. */
   get emission(): number {
     return this.#emitting
+  }
+
+  /** How many listeners there are, those of the broker itself included. */
+  get subscriptions(): number {
+    return this.#subscriptions
   }
 
   close(done: () => void = ignore): void {

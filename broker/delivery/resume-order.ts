@@ -36,14 +36,23 @@ export class ResumeOrder {
     }
   }
 
-  /** Runs what sends a message: at once, unless the session is being resumed and the message is none of its queue. */
-  send(client: object, packet: unknown, work: () => Promise<void>): Promise<void> {
+  /**
+   * Runs what sends a message: at once, unless the session is being resumed and the message is none of its queue.
+   * @returns whether it is one of its queue
+   */
+  async send(client: object, packet: unknown, work: () => Promise<void>): Promise<'queued' | 'live'> {
     const message = packet as QueuedPacket
     const { connecting, conn } = client as Connecting
     const isHeldUp = connecting || (this.#resuming.get(client)?.held ?? 0) > 0
-    if (!isHeldUp || message.cmd !== 'publish') return work()
+    if (!isHeldUp || message.cmd !== 'publish') {
+      await work()
+      return 'live'
+    }
     const resuming = this.#of(client)
-    if (resuming.queued.has(keyOf(message))) return work()
+    if (resuming.queued.has(keyOf(message))) {
+      await work()
+      return 'queued'
+    }
     resuming.held += 1
     if (resuming.held > MOST_HELD) conn.destroy()
     const turn = resuming.last.then(work)
@@ -51,7 +60,8 @@ export class ResumeOrder {
       resuming.held -= 1
     }
     resuming.last = turn.then(done, done)
-    return turn
+    await turn
+    return 'live'
   }
 
   #of(client: object): Resuming {

@@ -1,22 +1,54 @@
 import type { Client } from 'aedes'
-import { PacketScanner } from './packet-scanner.ts'
+import type { Fault } from './faults.ts'
+import { PacketGuard } from './packet-guard.ts'
 
 interface Parsing {
-  _parser: { parse(chunk: Uint8Array): number }
+  _parser: {
+    parse(chunk: Uint8Array): number
+    prependOnceListener(event: 'packet', listener: (packet: object) => void): void
+  }
+}
+
+const skippedBytes = Symbol('skipped bytes')
+
+/** How many bytes of a PUBLISH's payload were left out because they were over the limit; 0 = none. */
+export function skippedOf(packet: object): number {
+  return (packet as { [skippedBytes]?: number })[skippedBytes] ?? 0
 }
 
 /**
- * Puts a {@link PacketScanner} in front of the connection's parser. In place of a stream of its own, which would cost
+ * Puts a {@link PacketGuard} in front of the connection's parser. In place of a stream of its own, which would cost
  * every chunk a copy and a turn of the event loop.
  */
-export function guardPackets(client: Client, maxPacketBytes: number): void {
+export function guardPackets(client: Client, maxPacketBytes: number, refused: (fault: Fault) => void): void {
   const parser = (client as unknown as Parsing)._parser
   const parse = parser.parse.bind(parser)
-  const scanner = new PacketScanner(maxPacketBytes)
+  const guard = new PacketGuard(maxPacketBytes)
+  const waiting: Uint8Array[] = []
+  let isParsing = false
+
+  const pass = (bytes: Uint8Array, skipped?: number) => {
+    if (skipped !== undefined) {
+      parser.prependOnceListener('packet', packet => Object.assign(packet, { [skippedBytes]: skipped }))
+    }
+    parse(bytes)
+  }
+  const end = (fault: Fault) => {
+    refused(fault)
+    const error = new Error(`protocol violation: ${fault.message}`)
+    if (fault.returnCode === undefined) client.emit('error', error)
+    else client.conn.write(Buffer.from([0x20, 0x02, 0x00, fault.returnCode]), () => client.emit('error', error))
+  }
   parser.parse = chunk => {
-    const fault = scanner.scan(chunk)
-    if (fault === null) return parse(chunk)
-    client.emit('error', new Error(`protocol violation: ${fault}`))
+    waiting.push(chunk)
+    // A packet that is handled at once has Aedes read on before the rest of its chunk is parsed.
+    if (isParsing) return 0
+    isParsing = true
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const fault = guard.check(next, pass)
+      if (fault !== null) end(fault)
+    }
+    isParsing = false
     return 0
   }
 }

@@ -4,6 +4,7 @@ interface Reader {
   closed: boolean
   connackSent: boolean
   _parsingBatch: number
+  _nextBatch(): void
   _parser: { _queue: object[] | null; emit(event: 'packet', packet: object): void }
   pause(): void
   resume(): void
@@ -21,6 +22,14 @@ export function readingOf(client: Client): { pause: () => void; resume: () => vo
       reader.resume()
     },
   }
+}
+
+/** Aedes reads on once a chunk's packets are done; one that is put off counts as done for that. */
+export function readPast(client: Client): void {
+  const reader = client as unknown as Reader
+  setImmediate(() => {
+    if (!reader.closed) reader._nextBatch()
+  })
 }
 
 /**

@@ -1,6 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
+import type { ConnectionLimits } from '../limits/connection-limits.ts'
+import { refuseUpgrade } from '../limits/refuse-connection.ts'
 import type { Accept, Listener } from './listener.ts'
 import { WebSocketStream } from './websocket-stream.ts'
 
@@ -18,7 +21,7 @@ const CLOSE_WITHIN_MS = 2_000
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
 
 /** MQTT over WebSocket, MQTT 3.1.1 §6. */
-export function listenWebSocket(options: WebSocketOptions, accept: Accept): Listener {
+export function listenWebSocket(options: WebSocketOptions, limits: ConnectionLimits, accept: Accept): Listener {
   const { server, path, allowedOrigins, maxFrameBytes } = options
   // Not written in the call: the types of ws do not know closeTimeout yet.
   const settings = {
@@ -39,9 +42,14 @@ export function listenWebSocket(options: WebSocketOptions, accept: Accept): List
     if (!originAllowed(request, allowedOrigins)) {
       return refuse(socket, 403, 'origin not allowed; add it to TRACKWIRE_ALLOWED_ORIGINS')
     }
-    sockets.handleUpgrade(request, socket, head, webSocket => accept(new WebSocketStream(webSocket), 'websocket'))
+    const tooMany = limits.ofUpgrade(request)
+    if (tooMany !== null) return refuseUpgrade(socket, tooMany)
+    sockets.handleUpgrade(request, socket, head, webSocket =>
+      accept(new WebSocketStream(webSocket), 'websocket', { address: request.socket.remoteAddress, request }),
+    )
   }
 
+  limits.guard(server, 'http')
   server.on('upgrade', onUpgrade)
   return {
     address: path,
@@ -57,10 +65,18 @@ function offersSubprotocol(request: IncomingMessage): boolean {
   return offered.some(name => SUBPROTOCOLS.includes(name))
 }
 
-function originAllowed({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
+/** Clients that are no browsers send no origin. A page of our own name counts as ours only where nobody on the way can have forged it. */
+function originAllowed({ headers, socket }: IncomingMessage, allowed: readonly string[]): boolean {
   const { origin, host } = headers
-  if (origin === undefined || allowed.includes(origin) || allowed.includes('*')) return true
-  return URL.canParse(origin) && new URL(origin).host === host
+  if (origin === undefined || allowed.includes('*')) return true
+  const plain = (text: string): string => text.toLowerCase().replace(/\/$/, '')
+  if (allowed.some(one => plain(one) === plain(origin))) return true
+  if (!URL.canParse(origin)) return false
+  const { protocol, host: from } = new URL(origin)
+  // A proxy may have ended TLS before us; but an http page has no business where we speak TLS ourselves.
+  const fits = protocol === 'https:' || (protocol === 'http:' && (socket as Partial<TLSSocket>).encrypted !== true)
+  const own = `${protocol}//${host}`
+  return fits && URL.canParse(own) && new URL(own).host === from
 }
 
 function refuse(socket: Duplex, status: number, message: string): void {

@@ -70,11 +70,14 @@ async function startDemo(
     })
     if (status >= 300 && status !== ALREADY_REGISTERED)
       throw new Error(`${path} refused the demo's data: ${answer.detail}`)
+    return answer
   }
   await prepareCity(post, city)
 
   printAddresses(platform, context)
-  context.stdout.write(`\nOpen the dashboard:     ${httpUrl}/#token=${admin}\n\n`)
+  const { code } = await post('/api/v1/auth/codes', {})
+  context.stdout.write(`\nOpen the dashboard:     ${httpUrl}/#code=${code}\n`)
+  context.stdout.write('                        (the link logs in once, within 10 minutes)\n\n')
   context.stdout.write(
     `${city.vehicles.length} vehicles drive through ${city.name}. Alerts as they happen (Ctrl+C stops):\n\n`,
   )
@@ -96,7 +99,7 @@ async function startDemo(
 }
 
 /** The fences, and the vehicles: they would register themselves on first use, but without their names. */
-async function prepareCity(post: (path: string, body: unknown) => Promise<void>, city: DemoCity): Promise<void> {
+async function prepareCity(post: (path: string, body: unknown) => Promise<unknown>, city: DemoCity): Promise<void> {
   await post('/api/v1/fences/import', { type: 'FeatureCollection', features: city.fences })
   for (const { deviceId, name } of city.vehicles) await post('/api/v1/devices', { id: deviceId, name })
 }

@@ -1,88 +1,38 @@
-import { parseArgs } from 'node:util'
-import {
-  createTokens,
-  migrate,
-  openSigningKeys,
-  readLock,
-  recordAudit,
-  registerDeviceIn,
-  type Tokens,
-} from '../../bridge/index.ts'
-import { askPlatform } from '../ask-platform.ts'
-import { CLI_ACTOR } from '../cli-actor.ts'
 import { type Command, UsageError } from '../command.ts'
-import { type Config, readConfig } from '../config.ts'
-import { readDuration } from '../duration.ts'
-import { checkId, checkOrg } from '../identifiers.ts'
-import { createLogger } from '../logger.ts'
-import { withDatabase } from '../with-database.ts'
+import { addDevice } from './device/add.ts'
+import { importDeviceList } from './device/import.ts'
+import { printDevices } from './device/list.ts'
+
+const VERBS = { add: addDevice, import: importDeviceList, list: printDevices }
 
 export const deviceCommand: Command = {
-  help: `Usage: trackwire device add ID --org ORG [options]
+  help: `Usage: trackwire device add ID --org ORG [--name NAME] [--ttl TIME]
+       trackwire device import FILE --org ORG [--dry-run] [--partial] [--tokens]
+       trackwire device list --org ORG [--json]
 
-Registers a device and prints its token, alone, on standard output. Works beside a running platform and without one.
-A device that is registered already keeps its data; it gets another token.
+add registers a device and prints its token, alone, on standard output. A device that is registered already keeps its
+data; it gets another token.
 
-  --org ORG        organisation the device belongs to
+import registers or changes up to 10,000 devices: all of them, or, when a line is wrong, none. FILE is CSV in UTF-8 with
+the header id,name,groups (groups parted by ; or |), or a JSON array of the same. An empty cell leaves what is there.
+
+list prints the devices of an organisation, one a line: id, name, groups.
+
+All work beside a running platform and without one.
+
+  --org ORG        organisation the devices belong to
   --name NAME      a name for people
   --ttl TIME       how long the token is valid: 15m, 1h, 30d [3650d]
+  --dry-run        only say what the import would do
+  --partial        leave wrong lines out instead of refusing all
+  --tokens         print id,token of each new device as CSV on standard output
+  --json           print a JSON array
   --config FILE    read settings from FILE
   --help           this text
 `,
-  async run(args, { environment, stdout }) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { org: { type: 'string' }, name: { type: 'string' }, ttl: { type: 'string', default: '3650d' } },
-    })
-    const [verb, deviceId, ...more] = positionals
-    if (verb !== 'add' || deviceId === undefined || more.length > 0)
-      throw new UsageError('say "trackwire device add ID --org ORG"')
-    const { org, name } = values
-    if (org === undefined) throw new UsageError('device add needs --org')
-    checkOrg(org)
-    checkId('the id', deviceId)
-    const ttlSeconds = readDuration('--ttl', values.ttl)
-    const config = readConfig(environment)
-    const tokens = createTokens(await openSigningKeys(config.dataDirectory))
-    await register(config, tokens, { org, deviceId, ...(name === undefined ? {} : { name }) })
-    stdout.write(`${await tokens.mint({ org, sub: deviceId, role: 'device', ttlSeconds })}\n`)
-    return 0
+  async run([verb, ...args], context) {
+    if (verb === undefined || !Object.hasOwn(VERBS, verb))
+      throw new UsageError('say "trackwire device add ID", "import FILE" or "list", each with --org ORG')
+    return VERBS[verb as keyof typeof VERBS](args, context)
   },
-}
-
-interface NewDevice {
-  readonly org: string
-  readonly deviceId: string
-  readonly name?: string
-}
-
-/** Through the running platform where there is one, since it owns the embedded database; else straight into the database. */
-async function register(config: Config, tokens: Tokens, device: NewDevice): Promise<void> {
-  const holder = await readLock(config.dataDirectory)
-  if (holder?.httpAddress !== undefined) return registerOverHttp(holder.httpAddress, config, tokens, device)
-  const logger = createLogger({ logLevel: 'warn', logFormat: config.logFormat })
-  await withDatabase(config, logger, async db => {
-    await migrate(db)
-    const { org, deviceId, name } = device
-    await db.transaction(async tx => {
-      const act = { org, actor: CLI_ACTOR, action: 'device.register', target: deviceId, detail: { name } }
-      await registerDeviceIn(tx, device, Date.now())
-      await recordAudit(tx, act, Date.now())
-    })
-  })
-}
-
-async function registerOverHttp(address: string, config: Config, tokens: Tokens, device: NewDevice): Promise<void> {
-  const { org, deviceId, name } = device
-  const { status, answer } = await askPlatform({
-    address,
-    path: '/api/v1/devices',
-    token: await tokens.mint({ org, sub: CLI_ACTOR, role: 'admin', ttlSeconds: 60 }),
-    body: { id: deviceId, ...(name === undefined ? {} : { name }) },
-    cert: config.tls?.cert,
-  })
-  // 409: it is registered already.
-  if (status >= 300 && status !== 409)
-    throw new Error(`the platform at ${address} refused: ${answer.detail ?? `HTTP status ${status}`}`)
 }

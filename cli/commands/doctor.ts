@@ -6,6 +6,7 @@ import { openDatabase, openSigningKeys, readLock } from '../../bridge/index.ts'
 import type { Command } from '../command.ts'
 import { type Config, ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
+import { checkChain } from '../tls/tls-files.ts'
 
 interface Check {
   readonly name: string
@@ -28,6 +29,7 @@ const CHECKS: readonly Check[] = [
     name: 'MQTT port',
     run: ({ host, mqttPort, dataDirectory }) => checkPort(host, mqttPort, dataDirectory, 'TRACKWIRE_MQTT_PORT'),
   },
+  { name: 'TLS', run: async ({ tls }) => (tls === undefined ? 'off' : checkChain(tls, Date.now())) },
   {
     name: 'HTTP port',
     run: ({ host, httpPort, dataDirectory }) => checkPort(host, httpPort, dataDirectory, 'TRACKWIRE_HTTP_PORT'),

@@ -11,7 +11,7 @@ const DRAIN_MS = 20_000
 export const SETTINGS_HELP = Object.values(SETTINGS)
   .map(
     ({ name, default: fallback, description }) =>
-      `  ${name.padEnd(29)} ${description}${fallback === '' ? '' : ` [${fallback}]`}`,
+      `  ${name.padEnd(43)} ${description}${fallback === '' ? '' : ` [${fallback}]`}`,
   )
   .join('\n')
 
@@ -20,6 +20,7 @@ export const serveCommand: Command = {
 
 Runs the whole platform in one process until SIGINT or SIGTERM. The first signal drains: it stops accepting, commits what
 is in flight, announces it and closes; a second one stops at once. The addresses that really listen are printed.
+With TLS, changed certificate files are taken into use within seconds, at SIGHUP at once.
 
   --config FILE   read settings from FILE, lines of NAME=value
   --help          this text
@@ -35,6 +36,9 @@ Exit codes: 0 stopped in order, 1 failed, 2 a mistake in the call or the configu
     const logger = createLogger(config)
     warnOfUnknown(context, logger)
     const platform = await startPlatform(config, logger)
+    const { reloadTls } = platform
+    // Without TLS there is nothing to read again: SIGHUP ends the process, as when its terminal is closed.
+    if (reloadTls !== undefined) context.onHangup(() => void reloadTls())
     printAddresses(platform, context)
     await untilStopped(context.signal)
     return drain(platform, logger)
@@ -45,7 +49,7 @@ export function warnOfUnknown({ environment }: CommandContext, logger: Logger): 
   for (const name of unknownVariables(environment))
     logger.warn({ variable: name }, `${name} is no setting of Trackwire; see trackwire serve --help`)
   for (const name of Object.keys(environment)) {
-    if (/^TRACKWIRE_(LIMITS_|RETENTION_HOURLY_DAYS$)/.test(name))
+    if (name === 'TRACKWIRE_RETENTION_HOURLY_DAYS')
       logger.warn({ variable: name }, `${name} has no effect in this version`)
   }
 }

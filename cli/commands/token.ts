@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { createTokens, openSigningKeys } from '../../bridge/index.ts'
-import { Claims, checkSchema, ROLES, type Role, TrackwireError } from '../../contract/index.ts'
+import { checkShareScope, createTokens, openSigningKeys } from '../../bridge/index.ts'
+import { Claims, checkSchema, ROLES, type Role, type ShareScope, TrackwireError } from '../../contract/index.ts'
 import { type Command, UsageError } from '../command.ts'
 import { readConfig } from '../config.ts'
 import { readDuration } from '../duration.ts'
@@ -18,6 +18,8 @@ Prints a JWT, alone, on standard output. It is signed with the key in TRACKWIRE_
   --devices A,B    devices it may watch (drivers: act for), beside what the role grants
   --groups A,B     groups of devices
   --acl JSON       [{"permission":"allow"|"deny","action":"publish"|"subscribe"|"all","topic":"…"}] or {"pub":[…],"sub":[…],"all":[…]}
+  --scope JSON     share link: {"devices":["…"],"from":ms,"until":ms} and, when wanted, "history":true, "area":GeoJSON Polygon,
+                   "precisionMeters":500; the token can do nothing but look at that. It needs a --sub of its own
   --config FILE    read settings from FILE
   --help           this text
 
@@ -36,6 +38,7 @@ Example: mosquitto_pub -q 1 -t demo/devices/truck-7/location -u any \\
         devices: { type: 'string' },
         groups: { type: 'string' },
         acl: { type: 'string' },
+        scope: { type: 'string' },
       },
     })
     const { org, role, sub } = values
@@ -51,7 +54,8 @@ Example: mosquitto_pub -q 1 -t demo/devices/truck-7/location -u any \\
       role: role as Role,
       ...(values.devices === undefined ? {} : { devices: readIds('--devices', values.devices) }),
       ...(values.groups === undefined ? {} : { groups: readIds('--groups', values.groups) }),
-      ...(values.acl === undefined ? {} : { acl: readAcl(values.acl) }),
+      ...(values.acl === undefined ? {} : { acl: readJson('--acl', values.acl) as Claims['acl'] }),
+      ...(values.scope === undefined ? {} : { scope: readScope(values.scope) }),
     }
     checkClaims(claims)
     const keys = await openSigningKeys(readConfig(environment).dataDirectory)
@@ -60,11 +64,21 @@ Example: mosquitto_pub -q 1 -t demo/devices/truck-7/location -u any \\
   },
 }
 
-function readAcl(text: string): Claims['acl'] {
+function readJson(option: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`--acl is not JSON: ${(error as Error).message}`)
+    throw new UsageError(`${option} is not JSON: ${(error as Error).message}`)
+  }
+}
+
+function readScope(text: string): ShareScope {
+  const scope = readJson('--scope', text)
+  try {
+    return checkShareScope(scope)
+  } catch (error) {
+    if (error instanceof TrackwireError) throw new UsageError(`--scope: ${error.message}; see trackwire token --help`)
+    throw error
   }
 }
 

@@ -77,7 +77,7 @@ test('OrderedAnswers: whatever the order of settling, answers come in the order 
       const answers = new OrderedAnswers({ pause: () => calls.push('pause'), resume: () => calls.push('resume') })
       const given: number[] = []
       const places = order.map(() => answers.take())
-      for (const place of order) places[place]!(() => given.push(place))
+      for (const place of order) places[place]!.answer(() => given.push(place))
       assert.deepEqual(given, [...Array(100).keys()])
       assert.deepEqual(calls, ['pause', 'resume'])
     }),
@@ -116,4 +116,16 @@ test('SubscriptionIndex: a session is found once, when one of its QoS 1 filters 
       )
     }),
   )
+})
+
+test('an observer sees every packet, before its subscribers and without any, until it stops', () => {
+  const bus = new Bus()
+  const order: string[] = []
+  bus.on('a/+', ({ topic }) => order.push(`subscriber ${topic}`))
+  const stop = bus.observe(({ topic }) => order.push(`observer ${topic}`))
+  bus.emit({ topic: 'a/b' })
+  bus.emit({ topic: 'nobody' })
+  stop()
+  bus.emit({ topic: 'a/c' })
+  assert.deepEqual(order, ['observer a/b', 'subscriber a/b', 'observer nobody', 'subscriber a/c'])
 })

@@ -54,6 +54,11 @@ const MISTAKES: readonly [name: string, args: string[]][] = [
     'a token whose acl has the wrong shape',
     ['token', '--org', 'demo', '--role', 'admin', '--sub', 'x', '--acl', '[{"permission":"maybe"}]'],
   ],
+  ['a token whose scope is no JSON', ['token', '--org', 'demo', '--role', 'user', '--sub', 'x', '--scope', '{']],
+  [
+    'a token whose scope has no end',
+    ['token', '--org', 'demo', '--role', 'user', '--sub', 'x', '--scope', '{"devices":["a"],"from":1}'],
+  ],
   ['a device with a bad id', ['device', 'add', 'a b', '--org', 'demo']],
   ['a device verb that is none', ['device', 'remove', 'a', '--org', 'demo']],
   ['a backup to nowhere', ['backup']],
@@ -124,6 +129,20 @@ test('token prints a JWT alone, which the platform takes', async t => {
     headers: { authorization: `Bearer ${stdout.trim()}` },
   })
   assert.equal(response.status, 200)
+})
+
+test('token --scope makes the token of a share link, which shows its devices and opens nothing else', async t => {
+  const platform = await startTestPlatform(t)
+  const admin = { role: 'admin', sub: 'me' } as const
+  await platform.request('/api/v1/devices', { ...admin, body: { id: 'truck-1' } })
+  const scope = { devices: ['truck-1'], from: Date.now() - 1_000, until: Date.now() + 60_000 }
+  const args = ['token', '--org', 'demo', '--role', 'admin', '--sub', 'guest', '--scope', JSON.stringify(scope)]
+  const { code, stdout, stderr } = await trackwire(t, args, { TRACKWIRE_DATA: platform.dataDirectory })
+  assert.equal(code, 0, stderr)
+  const headers = { authorization: `Bearer ${stdout.trim()}` }
+  const shared = await fetch(`${platform.httpUrl}/api/v1/shared`, { headers })
+  assert.equal(((await shared.json()) as { devices: { id: string }[] }).devices[0]?.id, 'truck-1')
+  assert.equal((await fetch(`${platform.httpUrl}/api/v1/devices`, { headers })).status, 403)
 })
 
 test('device add works beside a running platform and without one', async t => {

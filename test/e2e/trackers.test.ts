@@ -82,6 +82,18 @@ async function historyOf(
   return ((await answer.json()) as { items: never[] }).items
 }
 
+async function inboxHas(platform: RunningPlatform, id: string): Promise<void> {
+  const end = Date.now() + 20_000
+  for (;;) {
+    const { items } = (await (await platform.request('/api/v1/devices/inbox', ADMIN)).json()) as {
+      items: { id: string }[]
+    }
+    if (items.some(item => item.id === id)) return
+    assert.ok(Date.now() < end, 'it is not in the inbox')
+    await new Promise(resolve => setTimeout(resolve, 200))
+  }
+}
+
 const secondsAgo = (seconds: number) => new Date(Math.floor(Date.now() / 1_000) * 1_000 - seconds * 1_000)
 
 test('a GT06 tracker logs in, is acknowledged once its fixes are stored, and its button opens an SOS, also across kill -9', async t => {
@@ -126,17 +138,20 @@ test('a GT06 tracker logs in, is acknowledged once its fixes are stored, and its
   assert.equal((await historyOf(again, IMEI)).length, 3)
 })
 
-test('a tracker that nobody registered is not acknowledged, and a repeat of what was stored is one fix', async t => {
+test('a tracker that nobody registered waits in the inbox with what it sent, and a repeat of what was stored is one fix', async t => {
   const platform = await startWithTrackers(t)
   const port = platform.ports.get('gt06')!
   const stranger = await tracker(t, port)
   stranger.socket.write(Buffer.concat([LOGIN, gt06Position(secondsAgo(30), 2)]))
+  await inboxHas(platform, IMEI)
+  stranger.socket.destroy()
   await register(platform, IMEI)
   const known = await tracker(t, port)
   const frame = gt06Position(secondsAgo(20), 2)
   known.socket.write(Buffer.concat([LOGIN, frame, frame]))
   await known.answered(30)
-  assert.equal((await historyOf(platform, IMEI)).length, 1)
+  // What it sent before it was registered is not lost either.
+  assert.equal((await historyOf(platform, IMEI)).length, 2)
 })
 
 test('H02 over UDP, Teltonika over TCP with the number of records as the answer', async t => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
-import { createTokens, openSigningKeys, type Tokens } from '../../bridge/index.ts'
+import { createTokens, openSigningKeys, type SigningKeys, type Tokens } from '../../bridge/index.ts'
 import {
   type Broker,
   type BrokerOptions,
@@ -22,17 +22,23 @@ export function fix(timestamp = Date.now(), more: Record<string, unknown> = {}):
   return JSON.stringify({ timestamp, location: { lat: 41.15, lng: -8.61 }, ...more })
 }
 
-let keys: Promise<Tokens> | undefined
+let keys: Promise<SigningKeys> | undefined
+let tokens: Promise<Tokens> | undefined
 
-/** Tokens of one signing key for the whole test process: making a key takes longer than most tests. */
-export function testTokens(): Promise<Tokens> {
+/** One signing key for the whole test process: making a key takes longer than most tests. */
+export function testKeys(): Promise<SigningKeys> {
   keys ??= (async () => {
     const folder = await mkdtemp(join(tmpdir(), 'trackwire-keys-'))
     const opened = await openSigningKeys(folder)
     await rm(folder, { recursive: true })
-    return createTokens(opened)
+    return opened
   })()
   return keys
+}
+
+export function testTokens(): Promise<Tokens> {
+  tokens ??= testKeys().then(opened => createTokens(opened))
+  return tokens
 }
 
 export async function mint({ org = 'demo', ttlSeconds = 3_600, ...claims }: Who): Promise<string> {

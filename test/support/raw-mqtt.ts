@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
+import { createWebSocketStream, WebSocket } from 'ws'
 import type { TestScope } from './scope.ts'
 
 type Command = Packet['cmd']
@@ -150,4 +151,14 @@ export async function openRaw(t: TestScope, port: number): Promise<RawClient> {
     socket.destroy()
   })
   return new RawClient(socket)
+}
+
+/** The same over a WebSocket. */
+export async function openRawWebSocket(t: TestScope, url: string): Promise<RawClient> {
+  const socket = new WebSocket(url, ['mqtt'], { perMessageDeflate: false })
+  t.after(() => socket.terminate())
+  const stream = createWebSocketStream(socket)
+  await once(socket, 'open')
+  socket.once('close', () => setImmediate(() => stream.destroy()))
+  return new RawClient(stream)
 }

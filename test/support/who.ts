@@ -1,4 +1,4 @@
-import type { Acl, Role } from '../../contract/index.ts'
+import type { Acl, Role, ShareScope } from '../../contract/index.ts'
 
 /** Whom a token is minted for; of the organisation `demo` for an hour when nothing else is said. */
 export interface Who {
@@ -7,5 +7,6 @@ export interface Who {
   readonly org?: string
   readonly devices?: string[]
   readonly acl?: Acl
+  readonly scope?: ShareScope
   readonly ttlSeconds?: number
 }

@@ -65,6 +65,7 @@ for (const role of ['user', 'dispatcher', 'admin'] as Role[]) {
       acl: [],
       expiresAtMs: 0,
       jti: undefined,
+      share: undefined,
     }
     for (const { filter } of subscriptionsOf('demo', 'ana')) {
       const { allowed, reason } = decideFilter(principal, filter)

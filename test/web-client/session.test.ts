@@ -1,25 +1,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Api } from '../../web-client/dashboard/src/live/api.ts'
+import type { Api, Request } from '../../web-client/dashboard/src/live/api.ts'
 import { createAuth } from '../../web-client/dashboard/src/live/auth.ts'
 import {
+  linkInFragment,
   loadSession,
   renewInMs,
   type Session,
   saveSession,
   sessionOf,
   sessionOfToken,
-  tokenInFragment,
 } from '../../web-client/dashboard/src/live/session.ts'
 
 const tokenOf = (claims: unknown): string =>
   `e30.${Buffer.from(typeof claims === 'string' ? claims : JSON.stringify(claims)).toString('base64url')}.signature`
 const CLAIMS = { sub: 'ana', org: 'demo', role: 'dispatcher', exp: 2_000 }
 
-test('a link carries its token in the fragment', () => {
-  assert.equal(tokenInFragment('#token=a.b.c'), 'a.b.c')
-  assert.equal(tokenInFragment('#other=1&token=a.b.c'), 'a.b.c')
-  for (const fragment of ['', '#', '#token=', '#tokens=x']) assert.equal(tokenInFragment(fragment), null, fragment)
+test('a link carries a one-time code or a token in the fragment', () => {
+  assert.deepEqual(linkInFragment('#code=abc'), { kind: 'code', value: 'abc' })
+  assert.deepEqual(linkInFragment('#token=a.b.c'), { kind: 'token', value: 'a.b.c' })
+  assert.deepEqual(linkInFragment('#other=1&token=a.b.c'), { kind: 'token', value: 'a.b.c' })
+  for (const fragment of ['', '#', '#token=', '#code=', '#tokens=x'])
+    assert.equal(linkInFragment(fragment), null, fragment)
 })
 
 test('a token tells whose it is and when it ends', () => {
@@ -30,7 +32,6 @@ test('a token tells whose it is and when it ends', () => {
     role: 'dispatcher',
     accessToken: token,
     expiresAtMs: 2_000_000,
-    refreshToken: null,
   })
 })
 
@@ -49,7 +50,6 @@ for (const [name, token] of bad) {
 
 const answer = {
   accessToken: 'a',
-  refreshToken: 'r',
   expiresIn: 900,
   user: { sub: 'ana', org: 'demo', role: 'dispatcher' as const },
 }
@@ -74,11 +74,11 @@ function memory(): { map: Map<string, string> } & Parameters<typeof loadSession>
 
 test('a session outlives a reload, not its end, and not a logout', () => {
   const storage = memory()
-  const session = sessionOf(answer, 0)
+  const session = sessionOf(answer, 0, 'session-0')
   saveSession(storage, session)
   assert.deepEqual(loadSession(storage, 1), session)
   assert.deepEqual(loadSession(storage, 10 ** 9), session, 'one that can be renewed is renewed')
-  const linked: Session = { ...session, refreshToken: null }
+  const linked: Session = sessionOf(answer, 0)
   saveSession(storage, linked)
   assert.equal(loadSession(storage, linked.expiresAtMs), null, 'one that cannot is over')
   saveSession(storage, null)
@@ -96,14 +96,16 @@ test('what is stored and broken is no session', () => {
 
 function startAuth(storage: ReturnType<typeof memory>, claim: (name: string) => Promise<boolean>) {
   const asked: string[] = []
+  const bodies: unknown[] = []
   const api: Api = {
-    async request<Answer>(path: string) {
+    async request<Answer>(path: string, request?: Request) {
       asked.push(path)
+      bodies.push(request?.body)
       return answer as Answer
     },
     clockOffsetMs: () => 0,
   }
-  return { auth: createAuth(api, storage, claim, () => 'session-1'), asked }
+  return { auth: createAuth(api, storage, claim, () => 'session-1'), asked, bodies }
 }
 
 test('a login claims its session; a reload of the same tab goes on with it', async t => {
@@ -141,9 +143,12 @@ test('a copied tab never uses the refresh token of the first one', async t => {
 
 test('a renewed session keeps its name', async t => {
   const storage = memory()
-  const { auth } = startAuth(storage, async () => true)
+  const { auth, asked, bodies } = startAuth(storage, async () => true)
   t.after(() => auth.close())
   await auth.login('ana', 'secret')
   await auth.refused()
   assert.equal(auth.store.get().session?.name, 'session-1')
+  assert.deepEqual(asked, ['/auth/login', '/auth/refresh'])
+  assert.deepEqual(bodies, [{ username: 'ana', password: 'secret', session: 'session-1' }, { session: 'session-1' }])
+  assert.doesNotMatch([...storage.map.values()].join(''), /refresh/i, 'no refresh token where a script could read it')
 })

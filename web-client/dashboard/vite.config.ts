@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 import { precompress } from './precompress.ts'
@@ -19,6 +20,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 1_200,
     assetsInlineLimit: 0,
     rolldownOptions: {
+      // The dashboard, the page that takes claim codes, and the page of a share link.
+      input: ['index.html', 'claim.html', 'share.html'].map(page => join(import.meta.dirname, page)),
       // Compressing takes most of the build, and is meant to.
       checks: { pluginTimings: false },
       treeshake: {

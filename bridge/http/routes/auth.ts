@@ -1,31 +1,43 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { TrackwireError } from '../../../contract/index.ts'
 import type { Account, Accounts, Session } from '../../auth/accounts.ts'
-import type { SigningKeys } from '../../auth/signing-keys.ts'
+import { JWKS_MAX_AGE_SECONDS, type SigningKeys } from '../../auth/signing-keys.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import { recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
 import { ANYONE, PUBLIC, principalOf } from '../access.ts'
 import { problems, publicProblems } from '../problem.ts'
+import { type RefreshCookies, SessionName } from '../refresh-cookie.ts'
 import type { Api } from '../schema-checks.ts'
 
 const ACCESS_TTL_SECONDS = 15 * 60
 const SOCKET_TTL_SECONDS = 24 * 3_600
 /** Marks a token that was made for a socket: it gets no successor of itself, or a stolen one would live for ever. */
-const SOCKET_JTI = 'socket'
+export const SOCKET_JTI = 'socket'
 
 const Login = Type.Object(
-  { username: Type.String({ maxLength: 256 }), password: Type.String({ maxLength: 1_024 }) },
+  {
+    username: Type.String({ maxLength: 256 }),
+    password: Type.String({ maxLength: 1_024 }),
+    session: Type.Optional(SessionName),
+  },
   { additionalProperties: false },
 )
 const RefreshToken = Type.Object(
-  { refreshToken: Type.String({ maxLength: 256, description: 'Good for one use, within 7 days' }) },
-  { additionalProperties: false },
+  {
+    refreshToken: Type.Optional(Type.String({ maxLength: 256, description: 'Good for one use, within 7 days' })),
+    session: Type.Optional(SessionName),
+  },
+  { additionalProperties: false, minProperties: 1, maxProperties: 1 },
 )
+type RefreshBody = Type.Static<typeof RefreshToken>
 const SessionView = {
   ...Type.Object({
     accessToken: Type.String({ description: 'JWT for the Authorization header' }),
-    refreshToken: Type.String({ description: 'Good for one use, within 7 days' }),
+    refreshToken: Type.Optional(
+      Type.String({ description: 'Good for one use, within 7 days; missing where a cookie keeps it' }),
+    ),
     tokenType: Type.Literal('Bearer'),
     expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
     user: Type.Object({ sub: Type.String(), org: Type.String(), role: Type.String() }),
@@ -44,15 +56,43 @@ const SocketToken = {
 /** Logging in and out, and the public keys. */
 export function authRoutes(
   app: Api,
-  { db, accounts, tokens, keys }: { db: Database; accounts: Accounts; tokens: Tokens; keys: SigningKeys },
+  {
+    db,
+    accounts,
+    tokens,
+    keys,
+    cookies,
+  }: { db: Database; accounts: Accounts; tokens: Tokens; keys: SigningKeys; cookies: RefreshCookies },
 ): void {
   const recordSession = (action: string, { org, sub }: Pick<Account, 'org' | 'sub'>, address: string): Promise<void> =>
     recordAudit(db, { org, actor: sub, action, target: sub, address }, Date.now())
 
-  async function sessionView({ account, refreshToken }: Session): Promise<object> {
+  const refreshTokenOf = (request: FastifyRequest, { refreshToken, session }: RefreshBody): string =>
+    refreshToken ?? cookies.read(request, session!)
+
+  async function sessionView({ account, refreshToken }: Pick<Session, 'account'> & Partial<Session>): Promise<object> {
     const { sub, org, role } = account
     const accessToken = await tokens.mint({ ...rightsOf(account), ttlSeconds: ACCESS_TTL_SECONDS })
-    return { accessToken, refreshToken, tokenType: 'Bearer', expiresIn: ACCESS_TTL_SECONDS, user: { sub, org, role } }
+    const user = { sub, org, role }
+    return {
+      accessToken,
+      ...(refreshToken !== undefined && { refreshToken }),
+      tokenType: 'Bearer',
+      expiresIn: ACCESS_TTL_SECONDS,
+      user,
+    }
+  }
+
+  /** A browser gets the refresh token as a cookie, everyone else in the body. */
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    session: string | undefined,
+    { account, refreshToken }: Session,
+  ): Promise<object> {
+    if (session === undefined) return sessionView({ account, refreshToken })
+    cookies.write(request, reply, session, refreshToken)
+    return sessionView({ account })
   }
 
   app.post(
@@ -67,15 +107,23 @@ export function authRoutes(
         body: Login,
         response: {
           200: SessionView,
-          ...publicProblems('credentials_wrong', 'too_many_attempts', 'payload_not_json', 'payload_invalid'),
+          ...publicProblems(
+            'credentials_wrong',
+            'too_many_attempts',
+            'rate_limited',
+            'forbidden',
+            'payload_not_json',
+            'payload_invalid',
+          ),
         },
       },
     },
-    async request => {
-      const { username, password } = request.body
+    async (request, reply) => {
+      const { username, password, session: name } = request.body
+      if (name !== undefined) cookies.checkOrigin(request)
       const session = await accounts.login({ username, password, address: request.ip })
       await recordSession('session.login', session.account, request.ip)
-      return sessionView(session)
+      return answer(request, reply, name, session)
     },
   )
 
@@ -87,17 +135,35 @@ export function authRoutes(
         operationId: 'refreshSession',
         summary: 'Swap a refresh token for new tokens',
         description:
-          'A refresh token is good for one use; using one twice revokes every token that followed from the same log-in.',
+          'Send the refreshToken, or, where a cookie keeps it, the `session` that the log-in was given. A refresh token is good for one use; using one twice revokes every token that followed from the same log-in.',
         tags: ['auth'],
         security: [],
         body: RefreshToken,
         response: {
           200: SessionView,
-          ...publicProblems('token_invalid', 'token_expired', 'refresh_reused', 'payload_not_json', 'payload_invalid'),
+          ...publicProblems(
+            'token_invalid',
+            'token_expired',
+            'refresh_reused',
+            'rate_limited',
+            'forbidden',
+            'payload_not_json',
+            'payload_invalid',
+          ),
         },
       },
     },
-    async request => sessionView(await accounts.refresh(request.body.refreshToken)),
+    async (request, reply) => {
+      const { session } = request.body
+      try {
+        const refreshToken = refreshTokenOf(request, request.body)
+        return await answer(request, reply, session, await accounts.refresh(refreshToken))
+      } catch (error) {
+        const isOver = error instanceof TrackwireError && error.status === 401
+        if (session !== undefined && isOver) cookies.clear(request, reply, session)
+        throw error
+      }
+    },
   )
 
   app.post(
@@ -112,12 +178,14 @@ export function authRoutes(
         body: RefreshToken,
         response: {
           204: { type: 'null', description: 'Logged out; also when the token was not known' },
-          ...publicProblems('payload_not_json', 'payload_invalid'),
+          ...publicProblems('token_invalid', 'forbidden', 'rate_limited', 'payload_not_json', 'payload_invalid'),
         },
       },
     },
     async (request, reply) => {
-      const left = await accounts.logout(request.body.refreshToken)
+      const { session } = request.body
+      const left = await accounts.logout(refreshTokenOf(request, request.body))
+      if (session !== undefined) cookies.clear(request, reply, session)
       if (left !== undefined) await recordSession('session.logout', { org: left.org, sub: left.userId }, request.ip)
       return reply.code(204).send()
     },
@@ -130,26 +198,30 @@ export function authRoutes(
       schema: {
         operationId: 'mintSocketToken',
         summary: 'A token of the same principal for MQTT, good for 24 h',
+        description: 'For a token of an outside identity provider it is good no longer than that one.',
         tags: ['auth'],
         response: { 200: SocketToken, ...problems() },
       },
     },
     async request => {
-      const { sub, org, role, devices, groups, acl, jti } = principalOf(request)
+      const { sub, org, role, devices, groups, acl, jti, issuer, expiresAtMs } = principalOf(request)
       if (jti === SOCKET_JTI) {
         throw new TrackwireError('forbidden', 'this is a socket token already; ask with the access token of the log-in')
       }
+      // Whom the identity provider lets go must not stay for a day.
+      const left = issuer === undefined ? SOCKET_TTL_SECONDS : Math.floor((expiresAtMs - Date.now()) / 1_000)
+      const ttlSeconds = Math.max(0, Math.min(SOCKET_TTL_SECONDS, left))
       const token = await tokens.mint({
         sub,
         org,
         role,
-        ttlSeconds: SOCKET_TTL_SECONDS,
+        ttlSeconds,
         jti: SOCKET_JTI,
         ...(devices.size > 0 && { devices: [...devices] }),
         ...(groups.length > 0 && { groups }),
         ...(acl.length > 0 && { acl: [...acl] }),
       })
-      return { token, tokenType: 'Bearer', expiresIn: SOCKET_TTL_SECONDS }
+      return { token, tokenType: 'Bearer', expiresIn: ttlSeconds }
     },
   )
 
@@ -174,7 +246,7 @@ export function authRoutes(
       },
     },
     async (_request, reply) => {
-      reply.header('cache-control', 'public, max-age=300')
+      reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`)
       return keys.jwks()
     },
   )

@@ -6,7 +6,7 @@ import type { Database } from '../../store/database.ts'
 import { type ClockRow, findDeviceClock } from '../../store/queries/clocks.ts'
 import { type DeviceRow, findDevice, listDevices } from '../../store/queries/devices.ts'
 import { type FixRow, fixOf, listFixes } from '../../store/queries/history.ts'
-import { ADMINS, ANYONE, mayPublish, principalOf } from '../access.ts'
+import { ADMINS, ANYONE, mayPublish, originOf, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
 import { featureCollectionOf, fixFeature, GEOJSON_TYPE, sendFeatures, wantsGeoJson } from '../geojson.ts'
 import { problems } from '../problem.ts'
@@ -16,7 +16,7 @@ import { mustSeeDevice, readableDevices, unknownDevice } from '../visibility.ts'
 import { type Clock, clockView } from './clocks.ts'
 
 /** Until revoked, as the contract says; a token must have an end, so ten years. */
-const DEVICE_TOKEN_TTL_SECONDS = 10 * 365 * 86_400
+export const DEVICE_TOKEN_TTL_SECONDS = 10 * 365 * 86_400
 
 const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
 const Groups = Type.Array(Id, { maxItems: 100 })
@@ -70,7 +70,7 @@ function historyView(deviceId: string, row: FixRow): Type.Static<typeof HistoryF
   return { ...fixOf(deviceId, row), ...(clock && { clock }) }
 }
 
-function deviceView(row: DeviceRow): Type.Static<typeof Device> {
+export function deviceView(row: DeviceRow): Type.Static<typeof Device> {
   return {
     id: row.device_id,
     name: row.name,
@@ -304,6 +304,7 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
         request: checkCry(request.body),
         receivedAt: Date.now(),
         registers: principal.role === 'device' && principal.sub === deviceId,
+        from: originOf(request),
         principal: principal.sub,
       })
       return reply.code(202).send({ status: 'stored', ...(amended.length > 0 && { amended }) })

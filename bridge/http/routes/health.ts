@@ -38,7 +38,14 @@ const Health = {
 const Realtime = {
   type: 'object',
   required: ['status'],
-  properties: { status: { enum: ['ok', 'degraded'] }, connections: { type: 'integer' }, detail: { type: 'string' } },
+  properties: {
+    status: { enum: ['ok', 'degraded'] },
+    connections: { type: 'integer', description: 'MQTT connections' },
+    sessions: { type: 'integer', description: 'Sessions that outlive their connections, connected or not' },
+    subscriptions: { type: 'integer', description: 'Filters that are held' },
+    retained: { type: 'integer', description: 'Retained messages' },
+    detail: { type: 'string' },
+  },
 }
 
 /** For load balancers, orchestrators and Prometheus. */

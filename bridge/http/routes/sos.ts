@@ -296,7 +296,7 @@ export function sosRoutes(app: Api, { db, ingest }: { db: Database; ingest: Inge
   app.post(
     '/api/v1/sos/:alertId/escalate',
     {
-      config: { access: DISPATCHERS },
+      config: { access: DISPATCHERS, rateClass: 'none' },
       schema: {
         operationId: 'escalateSos',
         summary: 'Tell the next tier now; after the last one, tell it again',
@@ -324,7 +324,7 @@ export function sosRoutes(app: Api, { db, ingest }: { db: Database; ingest: Inge
     app.post(
       `/api/v1/sos/:alertId/${action}`,
       {
-        config: { access: DISPATCHERS },
+        config: { access: DISPATCHERS, rateClass: 'none' },
         schema: {
           operationId: `${action}Sos`,
           summary: action === 'acknowledge' ? 'Say that someone looks after the alert' : 'Close the alert',

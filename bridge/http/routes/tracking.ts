@@ -9,7 +9,7 @@ import {
   TrackwireError,
 } from '../../../contract/index.ts'
 import type { FixResult, Ingest } from '../../ingest/ingest.ts'
-import { ANYONE, mayPublish, principalOf } from '../access.ts'
+import { ANYONE, mayPublish, originOf, principalOf } from '../access.ts'
 import { problems } from '../problem.ts'
 import { type Api, documented } from '../schema-checks.ts'
 
@@ -74,7 +74,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
   app.post(
     '/api/tracking/location',
     {
-      config: { access: ANYONE },
+      config: { access: ANYONE, rateClass: 'location' },
       schema: {
         operationId: 'postLocation',
         summary: 'Send one fix; 202 once it is stored',
@@ -95,6 +95,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
         fixes: [request.body],
         receivedAt: Date.now(),
         registers: registers(principal, deviceId),
+        from: originOf(request),
         forward: true,
       })
       if (result === undefined) throw new TypeError('ingest answered one fix with no result')
@@ -106,7 +107,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
   app.post(
     '/api/tracking/batch',
     {
-      config: { access: ANYONE },
+      config: { access: ANYONE, rateClass: 'location' },
       schema: {
         operationId: 'postLocationBatch',
         summary: 'Send up to 1,000 fixes of one or several devices, in any order; 202 once they are stored',
@@ -137,6 +138,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
             fixes,
             receivedAt,
             registers: registers(principal, deviceId),
+            from: originOf(request),
           })
           for (const [i, result] of (await resultsOf(work, fixes.length)).entries()) {
             if ('code' in result) refused.push({ index: indexes[i]!, code: result.code, message: result.message })

@@ -35,6 +35,19 @@ export async function findDevice(db: Queryable, org: string, deviceId: string): 
   return rows[0]
 }
 
+/** Those of these devices, and of these groups, that are registered, in order of their id. */
+export function listDevicesToClaim(
+  db: Queryable,
+  org: string,
+  { devices, groups, limit }: { devices: readonly string[]; groups: readonly string[]; limit: number },
+): Promise<Pick<DeviceRow, 'device_id' | 'name'>[]> {
+  return db.query(
+    `select device_id, name from devices
+     where org = $1 and (device_id = any($2::text[]) or groups && $3::text[]) order by device_id limit $4`,
+    [org, devices, groups, limit],
+  )
+}
+
 /** Every device id of the organisation. */
 export async function listDeviceIds(db: Queryable, org: string): Promise<string[]> {
   const rows = await db.query<{ device_id: string }>('select device_id from devices where org = $1', [org])

@@ -5,8 +5,10 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import pino from 'pino'
 import { Registry } from 'prom-client'
 import {
+  Certificates,
   createAccounts,
   createHttpApp,
+  createShareLinks,
   createTokens,
   type HttpAppOptions,
   type Ingest,
@@ -88,21 +90,30 @@ async function start(
   releases.push(() => db.close())
   await migrate(db)
   const keys = await openSigningKeys(folder)
-  const tokens = createTokens(keys)
+  const clock = options.now === undefined ? {} : { now: options.now }
+  const tokens = createTokens(keys, clock)
   const registry = new Registry()
   const ingest = await startIngest({ db, logger, registry, retentionRawDays: 0 })
   releases.push(() => ingest.close())
   await ingest.announce(async () => {})
+  const shareLinks = createShareLinks(db, { logger, ...clock })
+  releases.push(() => shareLinks.close())
+  const certificates = await Certificates.open({ db, logger })
+  releases.push(() => certificates.close())
   const app = await createHttpApp({
     db,
+    certificates,
     ingest,
     tokens,
     keys,
     // A clock that stands still: how long a machine takes to hash a password decides nothing.
     accounts: createAccounts(db, { now: () => startedAtMs }),
+    shareLinks,
     logger,
     registry,
+    live: { observe: () => () => {}, retained: () => [] },
     health: async () => ({ database: { ok: true }, broker: { ok: true, connections: 3 } }),
+    connections: NOBODY_CONNECTED,
     version: '0.0.0-test',
     allowedOrigins: ['https://app.example'],
     ...options,
@@ -137,6 +148,13 @@ async function start(
       return { status: response.statusCode, headers: response.headers, body: isJson ? response.json() : response.body }
     },
   }
+}
+
+const NOBODY_CONNECTED: HttpAppOptions['connections'] = {
+  list: () => [],
+  find: () => undefined,
+  disconnect: () => false,
+  disconnectPrincipal: () => 0,
 }
 
 export const ADMIN: Caller = { role: 'admin' }

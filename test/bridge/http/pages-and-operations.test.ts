@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
-import { tileHost } from '../../../bridge/http/security-headers.ts'
+import { dashboardPolicy, tileHost } from '../../../bridge/http/security-headers.ts'
 import { createUser, type PartHealth } from '../../../bridge/index.ts'
 import { ADMIN, type HttpPlatform, startHttpPlatform } from './http-platform.ts'
 
@@ -15,6 +15,19 @@ const COMPRESSED: readonly (readonly [name: string, text: string])[] = [
   ['map-abc123.js', `export default ${JSON.stringify('map '.repeat(500))}`],
   ['map-abc123.css', '.map { color: red }'.repeat(100)],
 ]
+
+const HELMET = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'x-dns-prefetch-control': 'off',
+  'x-download-options': 'noopen',
+  'x-permitted-cross-domain-policies': 'none',
+  'x-xss-protection': '0',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'referrer-policy': 'strict-origin-when-cross-origin',
+}
 
 describe('pages and operations', () => {
   let platform: HttpPlatform
@@ -76,7 +89,10 @@ describe('pages and operations', () => {
       assert.equal(policy.get('script-src'), "'self'")
       assert.equal(policy.get('worker-src'), "'self' blob:")
       assert.equal(policy.get('img-src'), "'self' data: blob: https://*.tiles.example:8443")
-      assert.equal(policy.get('connect-src'), "'self' ws: wss: https://*.tiles.example:8443")
+      assert.equal(
+        policy.get('connect-src'),
+        "'self' ws://localhost:80 wss://localhost:80 https://*.tiles.example:8443",
+      )
       assert.equal(policy.get('object-src'), "'none'")
       assert.equal(policy.get('frame-ancestors'), "'none'")
     })
@@ -164,6 +180,32 @@ describe('pages and operations', () => {
     assert.equal(headers['strict-transport-security'], undefined, 'only over TLS')
   })
 
+  test('every answer bears what helmet sends by default, refusals and pages that are missing too', async () => {
+    const answers = [
+      await platform.call('GET', '/api/v1/devices', { caller: ADMIN }),
+      await platform.call('GET', '/api/v1/devices'),
+      await platform.call('GET', '/nothing/here'),
+      await platform.call('OPTIONS', '/api/v1/devices', { headers: { origin: 'https://evil.example' } }),
+    ]
+    for (const { headers } of answers) {
+      assert.deepEqual(Object.fromEntries(Object.keys(HELMET).map(name => [name, headers[name]])), HELMET)
+      assert.match(String(headers['content-security-policy']), /frame-ancestors 'none'/)
+      assert.equal(headers['x-powered-by'], undefined)
+    }
+  })
+
+  test('the policy of the page lets it connect to its own host alone, whatever Host header comes', () => {
+    const connectTo = (host: string | undefined, secure: boolean) =>
+      /connect-src ([^;]*)/.exec(dashboardPolicy(undefined, host, secure))?.[1]
+    assert.equal(connectTo('track.example:8080', false), "'self' ws://track.example:8080 wss://track.example:8080")
+    assert.equal(connectTo('[::1]:8080', true), "'self' wss://[::1]:8080")
+    for (const host of [undefined, '*', "x; script-src 'unsafe-inline'", 'a b', 'https://evil.example', 'x,y']) {
+      assert.equal(connectTo(host, true), "'self'", host)
+    }
+    assert.match(dashboardPolicy(undefined, 'x', true), /; upgrade-insecure-requests$/)
+    assert.doesNotMatch(dashboardPolicy(undefined, 'x', false), /upgrade/)
+  })
+
   describe('CORS', () => {
     const preflight = (origin: string) =>
       platform.call('OPTIONS', '/api/v1/devices', { headers: { origin, 'access-control-request-method': 'GET' } })
@@ -178,7 +220,16 @@ describe('pages and operations', () => {
       assert.equal(headers.vary, 'origin')
     })
 
-    for (const origin of ['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'null']) {
+    for (const origin of [
+      'https://evil.example',
+      'https://app.example.evil.example',
+      'https://x.app.example',
+      'https://notapp.example',
+      'https://app.example:8443',
+      'https://app.example@evil.example',
+      'http://app.example',
+      'null',
+    ]) {
       test(`a preflight of ${origin} is refused`, async () => {
         const { status, headers } = await preflight(origin)
         assert.equal(status, 403)

@@ -7,6 +7,7 @@ const EVERYONE = ROLES
 const NOT_DEVICES: readonly Role[] = ROLES.filter(role => role !== 'device')
 const DISPATCHERS: readonly Role[] = ['dispatcher', 'admin']
 /** Who may send for truck-1: itself, its driver, a gateway. */
+const PEOPLE: readonly Role[] = ['driver', 'user', 'dispatcher', 'admin']
 const SENDERS: readonly Role[] = ['device', 'driver', 'service']
 
 describe('rights', () => {
@@ -32,14 +33,30 @@ describe('rights', () => {
   const sos = { action: 'cancel', id: 'never-sent', timestamp: 1_700_000_000_000 }
   const routes: readonly [method: string, url: string, roles: readonly Role[], body?: unknown][] = [
     ['POST', '/api/v1/auth/socket-token', EVERYONE],
+    ['POST', '/api/v1/auth/codes', EVERYONE],
+    ['GET', '/api/v1/admin/audit', ['admin']],
+    ['GET', '/api/v1/admin/keys', ['admin']],
+    ['POST', '/api/v1/admin/keys/rotate', ['admin']],
+    ['POST', '/api/v1/admin/keys/none/retire', ['admin']],
     ['GET', '/api/v1/admin/access?principal=truck-1&action=publish&topic=x', ['admin']],
     ['POST', '/api/v1/admin/access', ['admin'], { token: 'none', action: 'publish', topic: 'x' }],
     ['POST', '/api/tracking/location', SENDERS, fix],
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
     ['GET', '/api/v1/devices', EVERYONE],
+    ['HEAD', '/api/v1/stream?topics=demo/fences/%23', EVERYONE],
     ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
     ['GET', '/api/v1/devices/truck-1', EVERYONE],
     ['PATCH', '/api/v1/devices/truck-1', ['admin'], { name: 'One' }],
+    ['POST', '/api/v1/devices/import', ['admin'], []],
+    ['GET', '/api/v1/devices/inbox', ['admin']],
+    ['POST', '/api/v1/devices/inbox/truck-1/adopt', ['admin'], {}],
+    ['DELETE', '/api/v1/devices/inbox/truck-1', ['admin']],
+    ['POST', '/api/v1/claim-codes', ['admin'], {}],
+    ['GET', '/api/v1/devices/truck-1/claim-codes', ['admin']],
+    ['POST', '/api/v1/devices/truck-1/claim-codes', ['admin'], {}],
+    ['DELETE', '/api/v1/devices/truck-1/claim-codes/1', ['admin']],
+    ['GET', '/api/v1/devices/truck-1/certificates', ['admin']],
+    ['DELETE', `/api/v1/devices/truck-1/certificates/${'0'.repeat(64)}`, ['admin']],
     ['GET', '/api/v1/devices/truck-1/last', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/history', EVERYONE],
     ['POST', '/api/v1/devices/truck-1/sos', SENDERS, sos],
@@ -81,6 +98,15 @@ describe('rights', () => {
     ['POST', '/api/v1/set-aside/1/drop', DISPATCHERS],
     ['POST', '/api/v1/set-aside/accept', DISPATCHERS, { deviceId: 'truck-1' }],
     ['POST', '/api/v1/set-aside/drop', DISPATCHERS, { deviceId: 'truck-1' }],
+    ['POST', '/api/v1/share-links', PEOPLE, { devices: ['truck-1'], until: Date.now() + 60_000 }],
+    ['GET', '/api/v1/share-links', PEOPLE],
+    ['GET', '/api/v1/share-links/none', PEOPLE],
+    ['PATCH', '/api/v1/share-links/none', PEOPLE, { label: 'Parcel' }],
+    ['DELETE', '/api/v1/share-links/none', PEOPLE],
+    ['GET', '/api/v1/share-links/none/views', PEOPLE],
+    ['GET', '/api/v1/shared', []],
+    ['GET', '/api/v1/shared/devices/truck-1/history', []],
+    ['POST', '/api/v1/shared/renew', []],
     ['PUT', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS, { offsetSeconds: 0 }],
     ['DELETE', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS],
   ]
@@ -115,8 +141,13 @@ describe('rights', () => {
         .replace('/groups/{group}', '/groups/vans')
         .replace('/sos/{alertId}', '/sos/none')
         .replace('/set-aside/{id}', '/set-aside/1')
+        .replace('/inbox/{deviceId}', '/inbox/truck-1')
+        .replace('/claim-codes/{id}', '/claim-codes/1')
+        .replace('{fingerprint}', '0'.repeat(64))
         .replace('/incidents/{incidentId}', '/incidents/none')
         .replace('/proximity/{ruleId}', '/proximity/none')
+        .replace('/keys/{kid}', '/keys/none')
+        .replace('/share-links/{linkId}', '/share-links/none')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
         const names = ['home', 'work'].map(id => `${method.toUpperCase()} ${concrete.replace('{fenceId}', id)}`)

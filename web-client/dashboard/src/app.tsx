@@ -1,5 +1,5 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
-import { type Console, ConsoleContext } from './hooks/live-context.ts'
+import { type Console, ConsoleContext, FleetContext } from './hooks/live-context.ts'
 import { useStore } from './hooks/use-store.ts'
 import { useTheme } from './hooks/use-theme.ts'
 import type { Api } from './live/api.ts'
@@ -29,9 +29,11 @@ export function App({ api, auth }: Props) {
   if (console === null) return null
   return (
     <ConsoleContext value={console}>
-      <Suspense fallback={null}>
-        <ConsoleView theme={theme} onToggleTheme={toggle} onLogout={auth.logout} />
-      </Suspense>
+      <FleetContext value={console}>
+        <Suspense fallback={null}>
+          <ConsoleView theme={theme} onToggleTheme={toggle} onLogout={auth.logout} />
+        </Suspense>
+      </FleetContext>
     </ConsoleContext>
   )
 }

@@ -25,6 +25,7 @@ import { Notices } from './panels/notices.tsx'
 import { Sheet } from './panels/sheet.tsx'
 import { SosBanner } from './panels/sos-banner.tsx'
 import { TopBar } from './panels/top-bar.tsx'
+import { UnknownDeviceList } from './panels/unknown-devices.tsx'
 
 /** What the panels cover of the map, in pixels; see `--side` in `styles/tokens.css`. */
 const DESKTOP_PADDING = { top: 16, bottom: 16, left: 360, right: 412 }
@@ -43,6 +44,7 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
   const phase = useSelected(live.connection.store, state => state.phase)
   const tooFarBehind = useSelected(live.delay, delay => delay.tooFar)
   const tileUrl = useSelected(live.config, config => config?.mapTileUrl ?? null)
+  const hasUnknown = useSelected(live.unknownDevices.store, list => list.length > 0)
   const sosState = useStore(live.sos)
   const sos = useMemo(() => openAlerts(sosState), [sosState])
   const urgent = sos.filter(alert => alert.acknowledged === null).length
@@ -76,12 +78,14 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
             tabs={[
               { id: 'devices', label: 'Devices', content: <DeviceList /> },
               { id: 'alerts', label: 'Alerts', content: <AlertList /> },
+              ...(hasUnknown ? [{ id: 'unknown', label: 'New', content: <UnknownDeviceList /> }] : []),
             ]}
           />
         ) : (
           <>
             <aside className="side side--left">
               <DeviceList />
+              <UnknownDeviceList />
             </aside>
             <aside className="side side--right">
               {card}

@@ -13,9 +13,11 @@ export class ApiError extends Error {
 }
 
 export interface Request {
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'POST' | 'DELETE'
   readonly body?: unknown
   readonly token?: string
+  /** Goes on when the page is left. */
+  readonly keepalive?: boolean
 }
 
 export interface Api {
@@ -34,13 +36,17 @@ export function createApi(base: string, fetcher: typeof fetch): Api {
   let offsetMs = 0
   return {
     clockOffsetMs: () => offsetMs,
-    async request<Answer>(path: string, { method = 'GET', body, token }: Request = {}): Promise<Answer> {
+    async request<Answer>(
+      path: string,
+      { method = 'GET', body, token, keepalive = false }: Request = {},
+    ): Promise<Answer> {
       const headers: Record<string, string> = { accept: 'application/json' }
       if (token !== undefined) headers.authorization = `Bearer ${token}`
       if (body !== undefined) headers['content-type'] = 'application/json'
       const response = await send(fetcher, base + path, {
         method,
         headers,
+        keepalive,
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })

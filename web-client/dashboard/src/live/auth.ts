@@ -25,6 +25,8 @@ export interface Auth {
   /** @throws ApiError `credentials_wrong`, or status 0 when the server is away */
   login(username: string, password: string): Promise<void>
   loginByToken(token: string): void
+  /** Swaps the one-time code of a link for a token; why it could not is told in the store. */
+  loginByCode(code: string): Promise<void>
   logout(): void
   /** A token that is valid now, renewed when it must be. @throws ApiError 401 when the session has ended */
   accessToken(): Promise<string>
@@ -40,7 +42,7 @@ export type Claim = (name: string) => Promise<boolean>
 
 const EXPIRED = 'Your session has expired. Log in again.'
 const COPIED = 'This tab is a copy of one that is logged in. Log in here too, or go on in the other one.'
-const LINK_EXPIRED = 'The link you came by has expired. Log in, or ask for a new one.'
+const LINK_EXPIRED = 'The link you came by has expired, or was used before. Log in, or ask for a new one.'
 
 /**
  * Holds the session of this tab and renews it before it expires.
@@ -49,7 +51,7 @@ const LINK_EXPIRED = 'The link you came by has expired. Log in, or ask for a new
  */
 export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newName: () => string): Auth {
   const stored = loadSession(storage, Date.now())
-  const claimed = stored?.name !== undefined && stored.refreshToken !== null
+  const claimed = stored?.name !== undefined
   const store = createStore<AuthState>({ session: claimed ? null : stored, reason: null, checking: claimed })
   let timer: ReturnType<typeof setTimeout> | undefined
   let renewing: Promise<Session> | null = null
@@ -63,7 +65,7 @@ export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newN
   }
 
   const schedule = (session: Session): void => {
-    const inMs = session.refreshToken === null ? session.expiresAtMs - Date.now() : renewInMs(session, Date.now())
+    const inMs = session.name === undefined ? session.expiresAtMs - Date.now() : renewInMs(session, Date.now())
     // A longer timeout would overflow to zero.
     timer = setTimeout(onTimer, Math.min(inMs, 2 ** 31 - 1))
   }
@@ -71,7 +73,7 @@ export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newN
   const onTimer = (): void => {
     const { session } = store.get()
     if (session === null) return
-    if (session.refreshToken === null) {
+    if (session.name === undefined) {
       if (session.expiresAtMs <= Date.now()) setSession(null, LINK_EXPIRED)
       else schedule(session)
       return
@@ -88,7 +90,9 @@ export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newN
       try {
         const answer = await api.request<TokenAnswer>('/auth/refresh', {
           method: 'POST',
-          body: { refreshToken: session.refreshToken },
+          body: { session: session.name },
+          // A page that goes meanwhile must not lose the cookie of the answer: the token that was sent is used up.
+          keepalive: true,
         })
         failures = 0
         const next = sessionOf(answer, Date.now(), session.name)
@@ -114,7 +118,7 @@ export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newN
   const accessToken = async (): Promise<string> => {
     const session = current()
     if (session.expiresAtMs > Date.now() + 5_000) return session.accessToken
-    if (session.refreshToken !== null) return (await renew(session)).accessToken
+    if (session.name !== undefined) return (await renew(session)).accessToken
     setSession(null, LINK_EXPIRED)
     throw new ApiError(401, 'token_expired', LINK_EXPIRED)
   }
@@ -130,8 +134,11 @@ export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newN
     store,
     accessToken,
     async login(username, password) {
-      const answer = await api.request<TokenAnswer>('/auth/login', { method: 'POST', body: { username, password } })
       const name = newName()
+      const answer = await api.request<TokenAnswer>('/auth/login', {
+        method: 'POST',
+        body: { username, password, session: name },
+      })
       setSession(sessionOf(answer, Date.now(), name), null)
       await claim(name)
     },
@@ -141,24 +148,38 @@ export function createAuth(api: Api, storage: SessionStorage, claim: Claim, newN
       else if (linked.expiresAtMs <= Date.now()) setSession(null, LINK_EXPIRED)
       else setSession(linked, null)
     },
+    async loginByCode(code) {
+      setSession(null, null)
+      try {
+        const { accessToken: token } = await api.request<{ accessToken: string }>('/auth/code', {
+          method: 'POST',
+          body: { code },
+        })
+        setSession(sessionOfToken(token), null)
+      } catch (error) {
+        setSession(null, isTransient(error) ? (error as Error).message : LINK_EXPIRED)
+      }
+    },
     logout() {
       const { session } = store.get()
       setSession(null, null)
-      if (session?.refreshToken == null) return
-      const { accessToken: token, refreshToken } = session
+      if (session?.name === undefined) return
+      const { accessToken: token, name } = session
       // The session of this tab is over either way; the server forgets it when it hears of it.
-      api.request('/auth/logout', { method: 'POST', token, body: { refreshToken } }).catch(() => undefined)
+      api
+        .request('/auth/logout', { method: 'POST', token, body: { session: name }, keepalive: true })
+        .catch(() => undefined)
     },
     async socketToken() {
       const token = await accessToken()
-      if (current().refreshToken === null) return token
+      if (current().name === undefined) return token
       const answer = await api.request<{ token: string }>('/auth/socket-token', { method: 'POST', token, body: {} })
       return answer.token
     },
     async refused() {
       const { session } = store.get()
       if (session === null) return
-      if (session.refreshToken === null) setSession(null, LINK_EXPIRED)
+      if (session.name === undefined) setSession(null, LINK_EXPIRED)
       else await renew(session).catch(() => undefined)
     },
     close() {

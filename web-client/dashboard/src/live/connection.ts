@@ -43,6 +43,8 @@ export interface Connection {
   readonly store: Store<ConnectionState>
   /** Tries at once when it waits for its next try: the network is back, the tab is seen again. */
   retryNow(): void
+  /** The connection that stands lives on with this token. */
+  renew(token: string): void
   close(): void
 }
 
@@ -134,6 +136,9 @@ export function startConnection(options: ConnectionOptions): Connection {
       if (store.get().retryAtMs === null) return
       clearTimeout(timer)
       connect()
+    },
+    renew(token) {
+      wire?.renew(token)
     },
     close() {
       closed = true

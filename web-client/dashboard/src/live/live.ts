@@ -21,6 +21,7 @@ import { addNotice, type Notice } from './notices.ts'
 import type { Session } from './session.ts'
 import { applySos, closeDevice, NO_SOS, reconcileSos, type SosState } from './sos.ts'
 import { createStore, type Store } from './store.ts'
+import { followUnknownDevices, type UnknownDevices } from './unknown-devices.ts'
 import type { OpenWire } from './wire.ts'
 
 export type Fences = ReadonlyMap<string, FenceFeature>
@@ -44,6 +45,7 @@ export interface Live {
   readonly fences: Store<Fences>
   readonly alerts: Store<Alerts>
   readonly sos: Store<SosState>
+  readonly unknownDevices: UnknownDevices
   readonly notices: Store<readonly Notice[]>
   /** Null until the platform has answered. */
   readonly config: Store<PlatformConfig | null>
@@ -78,6 +80,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
   const sos = createStore<SosState>(NO_SOS)
   const notices = createStore<readonly Notice[]>([])
   const config = createStore<PlatformConfig | null>(null)
+  const unknownDevices = followUnknownDevices(api, () => auth.accessToken(), session.role === 'admin')
   const timers = new Set<ReturnType<typeof setTimeout>>()
   const delay = createStore<Delay>({ behindMs: 0, tooFar: false })
   const freshness = createFreshness()
@@ -206,6 +209,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     fences,
     alerts,
     sos,
+    unknownDevices,
     notices,
     config,
     now: () => Date.now() + api.clockOffsetMs(),
@@ -224,6 +228,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     dismiss,
     close() {
       connection.close()
+      unknownDevices.close()
       clearInterval(measuring)
       for (const timer of timers) clearTimeout(timer)
       timers.clear()

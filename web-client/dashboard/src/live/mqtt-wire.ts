@@ -1,3 +1,4 @@
+import { buildTopic } from '../../../../contract/index.ts'
 import { createInbox } from './inbox.ts'
 import { decodeMessage, LAST_ALONE_ABOVE_DEVICES } from './messages.ts'
 import type { OpenWire } from './wire.ts'
@@ -91,6 +92,9 @@ export const openMqttWire: OpenWire = async (options, events) => {
   client.on('close', end)
   return {
     taken: inbox.taken,
+    renew(token) {
+      if (!closed) client.publish(buildTopic('authToken', {}), token, { qos: 1 })
+    },
     close() {
       if (closed) return
       stop()

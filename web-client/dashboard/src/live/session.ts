@@ -8,11 +8,10 @@ export interface Session {
   readonly accessToken: string
   /** This browser's clock, milliseconds. */
   readonly expiresAtMs: number
-  /** Null for a session that came by link: it ends with its token. */
-  readonly refreshToken: string | null
   /**
-   * Of the login that began it, kept by every renewal. A browser that duplicates a tab copies its storage, and a refresh
-   * token may be used by one tab only: by this name the copy finds that the session has an owner.
+   * Of the login that began it, kept by every renewal; missing for a session that came by link: that ends with its token.
+   * The refresh token lies in a cookie of this name that no script can read. A browser that duplicates a tab copies its storage,
+   * and a refresh token may be used by one tab only: by this name the copy finds that the session has an owner.
    */
   readonly name?: string
 }
@@ -20,7 +19,6 @@ export interface Session {
 /** The answer of `login` and `refresh`. */
 export interface TokenAnswer {
   readonly accessToken: string
-  readonly refreshToken: string
   /** Seconds. */
   readonly expiresIn: number
   readonly user: { readonly sub: string; readonly org: string; readonly role: Role }
@@ -28,10 +26,10 @@ export interface TokenAnswer {
 
 /** @param name see {@link Session.name} */
 export function sessionOf(answer: TokenAnswer, nowMs: number, name?: string): Session {
-  const { accessToken, refreshToken, expiresIn, user } = answer
+  const { accessToken, expiresIn, user } = answer
   const { sub, org, role } = user
   const expiresAtMs = nowMs + expiresIn * 1_000
-  return { org, sub, role, accessToken, refreshToken, expiresAtMs, ...(name === undefined ? {} : { name }) }
+  return { org, sub, role, accessToken, expiresAtMs, ...(name === undefined ? {} : { name }) }
 }
 
 /** When to renew: after four fifths of the token's life, not later than 30 s before its end. Milliseconds from now. */
@@ -44,10 +42,14 @@ export function mayAnswerSos(session: Session): boolean {
   return session.role === 'dispatcher' || session.role === 'admin'
 }
 
-/** The token of a one-click link, `#token=<JWT>`, or null. */
-export function tokenInFragment(fragment: string): string | null {
-  const token = new URLSearchParams(fragment.replace(/^#/, '')).get('token')
-  return token === null || token === '' ? null : token
+/** What a one-click link brings: `#code=<one-time code>`, or `#token=<JWT>`; null when it is neither. */
+export function linkInFragment(fragment: string): { readonly kind: 'code' | 'token'; readonly value: string } | null {
+  const said = new URLSearchParams(fragment.replace(/^#/, ''))
+  for (const kind of ['code', 'token'] as const) {
+    const value = said.get(kind)
+    if (value !== null && value !== '') return { kind, value }
+  }
+  return null
 }
 
 /**
@@ -60,7 +62,7 @@ export function sessionOfToken(token: string): Session | null {
   const role = ROLES.find(known => known === claims.role)
   if (role === undefined || typeof claims.exp !== 'number') return null
   const { org, sub, exp } = claims
-  return { org, sub, role, accessToken: token, expiresAtMs: exp * 1_000, refreshToken: null }
+  return { org, sub, role, accessToken: token, expiresAtMs: exp * 1_000 }
 }
 
 function readClaims(token: string): Record<string, unknown> | null {
@@ -88,7 +90,7 @@ export function loadSession(storage: SessionStorage, nowMs: number): Session | n
   try {
     const session = JSON.parse(storage.getItem(KEY) ?? 'null') as Session | null
     if (session === null || !isOrg(session.org) || !isId(session.sub)) return null
-    return session.refreshToken === null && session.expiresAtMs <= nowMs ? null : session
+    return session.name === undefined && session.expiresAtMs <= nowMs ? null : session
   } catch {
     return null
   }

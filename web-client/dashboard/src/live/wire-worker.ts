@@ -11,6 +11,7 @@ let wire: Promise<Wire> | null = null
 
 scope.onmessage = ({ data }) => {
   if (data.kind === 'taken') wire?.then(opened => opened.taken())
+  else if (data.kind === 'renew') wire?.then(opened => opened.renew(data.token))
   else if (data.kind === 'close') wire?.then(opened => opened.close())
   else {
     const lost = (reason: string): void => scope.postMessage({ kind: 'close', reason, unauthorized: false })

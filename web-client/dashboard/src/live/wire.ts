@@ -5,6 +5,8 @@ import type { Subscription } from './messages.ts'
 export interface Wire {
   /** The view has applied the batch it was handed, and may have the next one. */
   taken(): void
+  /** Gives the connection a new token before the one it has expires. */
+  renew(token: string): void
   close(): void
 }
 

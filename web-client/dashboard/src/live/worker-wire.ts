@@ -4,6 +4,7 @@ import type { OpenWire, WireOptions } from './wire.ts'
 export type ToWorker =
   | { readonly kind: 'open'; readonly options: WireOptions }
   | { readonly kind: 'taken' }
+  | { readonly kind: 'renew'; readonly token: string }
   | { readonly kind: 'close' }
 
 export type FromWorker =
@@ -41,6 +42,7 @@ export const openWorkerWire: OpenWire = async (options, events) => {
   post({ kind: 'open', options: { url, clientId, username, token, subscriptions, locationFilter } })
   return {
     taken: () => post({ kind: 'taken' }),
+    renew: token => post({ kind: 'renew', token }),
     close() {
       if (closed) return
       closed = true

@@ -1,6 +1,6 @@
 import { type LngLatBoundsLike, Marker, type PaddingOptions } from 'maplibre-gl'
 import { useEffect } from 'react'
-import { useConsole } from '../hooks/live-context.ts'
+import { useFleet } from '../hooks/live-context.ts'
 import { boxOf, fenceOutline } from './fence-outline.ts'
 import { GLIDE_LIMIT_MS } from './glide.ts'
 import { useMapHandle } from './map-context.ts'
@@ -14,16 +14,19 @@ const FIT_MARGIN = 56
 const FENCE_REACH = 0.25
 const FENCE_REACH_DEGREES = 0.005
 const FLY_ZOOM = 14.5
+const FOLLOW_ZOOM = 13
 const PING_MS = 4_000
 
 interface Props {
   /** What panels cover of the map, in pixels. */
   readonly padding: PaddingOptions
+  /** How near the map comes to the fleet by itself. */
+  readonly fitZoom?: number
 }
 
 /** Moves the map: to the fleet at first, to what was clicked, along with a followed device. */
-export function Camera({ padding }: Props) {
-  const { live, selection, motion } = useConsole()
+export function Camera({ padding, fitZoom = FIT_ZOOM }: Props) {
+  const { live, selection, motion } = useFleet()
   const handle = useMapHandle()
 
   useEffect(() => {
@@ -59,7 +62,7 @@ export function Camera({ padding }: Props) {
         [west, south],
         [east, north],
       ]
-      map.fitBounds(bounds, { padding: FIT_MARGIN, maxZoom: FIT_ZOOM, animate, duration: 900 })
+      map.fitBounds(bounds, { padding: FIT_MARGIN, maxZoom: fitZoom, animate, duration: 900 })
     }
 
     const fitFirst = (): void => {
@@ -82,7 +85,7 @@ export function Camera({ padding }: Props) {
       followedTo = goal
       map.easeTo({
         center: [lng, lat],
-        zoom: Math.max(map.getZoom(), 13),
+        zoom: Math.max(map.getZoom(), Math.min(FOLLOW_ZOOM, fitZoom)),
         duration: GLIDE_LIMIT_MS,
         easing: part => part,
       })
@@ -107,7 +110,7 @@ export function Camera({ padding }: Props) {
       else followedTo = ''
       if (seen.flyTo !== null && seen.flyTo !== before.flyTo) {
         fitted = true
-        const zoom = Math.max(map.getZoom(), FLY_ZOOM)
+        const zoom = Math.max(map.getZoom(), Math.min(FLY_ZOOM, fitZoom))
         map.flyTo({ center: [...seen.flyTo.position], zoom, duration: 1_200 })
         if (seen.flyTo.ping) ping(seen.flyTo.position)
       }
@@ -130,7 +133,7 @@ export function Camera({ padding }: Props) {
       for (const stop of unsubscribe) stop()
       for (const timer of timers) clearTimeout(timer)
     }
-  }, [live, selection, motion, handle])
+  }, [live, selection, motion, handle, fitZoom])
   return null
 }
 

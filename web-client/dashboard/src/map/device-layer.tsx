@@ -1,6 +1,6 @@
 import type { Map as MapLibreMap, MapMouseEvent, PointLike, SymbolLayerSpecification } from 'maplibre-gl'
 import { useCallback } from 'react'
-import { type Console, useConsole } from '../hooks/live-context.ts'
+import { type Fleet, useFleet } from '../hooks/live-context.ts'
 import { type Device, type DeviceState, stateOf } from '../live/devices.ts'
 import { chooseLabels, type LabelWish } from './label-choice.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
@@ -99,7 +99,7 @@ type Drawn = Omit<LabelWish, 'x' | 'y' | 'width'> & {
   readonly sos: boolean
 }
 
-function drawnDevices({ live, selection, motion }: Console): Drawn[] {
+function drawnDevices({ live, selection, motion }: Fleet): Drawn[] {
   const nowMs = live.now()
   const { deviceId: selectedId, hoveredId } = selection.store.get()
   const inDistress = new Set([...live.sos.get().open.values()].map(alert => alert.deviceId))
@@ -167,7 +167,7 @@ function deviceAt(map: MapLibreMap, { x, y }: { x: number; y: number }): string 
 
 /** The fleet: one source, fed frame by frame, past React. */
 export function DeviceLayer() {
-  const console = useConsole()
+  const console = useFleet()
   const onDrawn = useCallback(
     ({ map }: MapHandle) => {
       const { live, selection, motion } = console

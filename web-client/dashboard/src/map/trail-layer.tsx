@@ -1,6 +1,6 @@
 import { useCallback } from 'react'
 import type { LocationUpdate } from '../../../../contract/index.ts'
-import { useConsole } from '../hooks/live-context.ts'
+import { useFleet } from '../hooks/live-context.ts'
 import { TRAIL_GAP_MS } from '../live/devices.ts'
 import { GLIDING_DEVICES } from './fleet-motion.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
@@ -66,7 +66,7 @@ interface Props {
 
 /** Where the devices came from in the last minutes, and the selected one before that. */
 export function TrailLayer({ recent }: Props) {
-  const { live, selection, motion } = useConsole()
+  const { live, selection, motion } = useFleet()
 
   const onDrawn = useCallback(
     ({ map }: MapHandle) => {

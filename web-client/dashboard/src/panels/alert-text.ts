@@ -15,6 +15,7 @@ const OF_DEVICE: Readonly<Record<DeviceEvent['event'], readonly [begin: string, 
   near: ['is near', 'is far again from'],
   far: ['is far again from', 'is far again from'],
   'off-route': ['left its route', 'is back on its route'],
+  'identity-clash': ['is active from two places at once', 'is active from one place again'],
 }
 
 /** What is said of the device, and what it is said about: a fence's name, another device, or nothing. */

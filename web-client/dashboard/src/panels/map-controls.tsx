@@ -1,10 +1,10 @@
-import { useConsole } from '../hooks/live-context.ts'
+import { useFleet } from '../hooks/live-context.ts'
 import { useMapHandle } from '../map/map-context.ts'
 import { Icon } from './icons.tsx'
 
 export function MapControls() {
   const { map } = useMapHandle()
-  const { selection } = useConsole()
+  const { selection } = useFleet()
   return (
     <div className="map-controls" role="toolbar" aria-label="Map" aria-orientation="vertical">
       <button className="icon-button" type="button" aria-label="Zoom in" title="Zoom in" onClick={() => map.zoomIn()}>

@@ -1,0 +1,56 @@
+import { decideTopic, type ParsedTopic, type Principal, parseTopic, type Qos } from '../../contract/index.ts'
+
+const REMEMBERED_TOPICS = 50_000
+/** Per reader: the rules of an `acl` claim are tried one after the other, so their answers are worth remembering. */
+const REMEMBERED_ANSWERS = 10_000
+
+/** Topics taken apart: a message goes to many, and is read once. */
+export class ParsedTopics {
+  readonly #parsed = new Map<string, ParsedTopic | null>()
+  #topic: string | undefined
+  #last: ParsedTopic | null = null
+
+  of(topic: string): ParsedTopic | null {
+    if (topic === this.#topic) return this.#last
+    let parsed = this.#parsed.get(topic)
+    if (parsed === undefined) {
+      parsed = parseTopic(topic)
+      if (this.#parsed.size >= REMEMBERED_TOPICS) this.#parsed.clear()
+      this.#parsed.set(topic, parsed)
+    }
+    this.#topic = topic
+    this.#last = parsed
+    return parsed
+  }
+}
+
+/** What one principal may receive, as of now: another one takes its place when rights change. */
+export class Reader {
+  readonly principal: Principal
+  readonly #topics: ParsedTopics
+  /** Roles and granted devices are decided faster than they are remembered, and need no memory per device. */
+  readonly #answers: readonly Map<string, boolean>[] | undefined
+
+  constructor(principal: Principal, topics: ParsedTopics) {
+    this.principal = principal
+    this.#topics = topics
+    this.#answers = principal.acl.length > 0 ? [new Map(), new Map(), new Map()] : undefined
+  }
+
+  /** @param qos of the subscription: a rule of an `acl` claim may ask for it */
+  mayReceive(topic: string, qos: Qos): boolean {
+    const answers = this.#answers?.[qos]
+    if (answers === undefined) return this.#decide(topic, qos)
+    let answer = answers.get(topic)
+    if (answer === undefined) {
+      answer = this.#decide(topic, qos)
+      if (answers.size >= REMEMBERED_ANSWERS) answers.clear()
+      answers.set(topic, answer)
+    }
+    return answer
+  }
+
+  #decide(topic: string, qos: Qos): boolean {
+    return decideTopic(this.principal, 'subscribe', topic, this.#topics.of(topic), { qos }).allowed
+  }
+}
