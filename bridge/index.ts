@@ -1,19 +1,14 @@
 /** Everything that is not MQTT: storage, the ingest pipeline, accounts and tokens, the HTTP API. */
-export {
-  type Account,
-  type Accounts,
-  createAccounts,
-  createUser,
-  ensureFirstAccount,
-  type Session,
-  setPassword,
-} from './auth/accounts.ts'
+export { type Account, type Accounts, createAccounts, type Session } from './auth/accounts.ts'
 export type { ClaimMapping } from './auth/claim-mapping.ts'
 export { type AccessAnswer, explainAccess, explainAccessOf } from './auth/explain-access.ts'
 export { type OutsideKeys, startOutsideKeys } from './auth/outside-keys.ts'
+export { generatePassword } from './auth/passwords.ts'
+export { Rights, type RightsChange } from './auth/rights.ts'
 export { type KeyView, openSigningKeys, type SigningKeys } from './auth/signing-keys.ts'
 export type { OutsideIssuer } from './auth/token-issuers.ts'
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
+export { ACCOUNT_ROLES, createUser, createUsers, ensureFirstAccount, type Users } from './auth/users.ts'
 export { watchSigningKeys } from './auth/watch-keys.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
 export { readTime } from './http/query.ts'

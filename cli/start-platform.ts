@@ -20,6 +20,7 @@ import {
   type PartHealth,
   PROTOCOLS,
   payloadInView,
+  Rights,
   startIngest,
   startTrackers,
   type Tokens,
@@ -87,7 +88,9 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
   releasers.add('database', () => db.close())
   await migrate(db)
-  const accounts = createAccounts(db, { registry })
+  const rights = await Rights.open({ db, logger })
+  releasers.add('rights', () => rights.close())
+  const accounts = createAccounts(db, { registry, rightsChanged: () => rights.refresh() })
   const shareLinks = createShareLinks(db, { logger })
   releasers.add('share links', () => shareLinks.close())
   const firstAccount = (await ensureFirstAccount(db)) ?? undefined
@@ -128,6 +131,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     accounts,
     shareLinks,
     shareMaxDays: config.shareMaxDays,
+    rights,
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,

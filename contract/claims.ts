@@ -8,14 +8,16 @@ export type Role = (typeof ROLES)[number]
 /** A schema of its own type: TypeBox cannot derive a union from a list made at run time. */
 const RoleName = Type.Unsafe<Role>(Type.Union(ROLES.map(role => Type.Literal(role))))
 
-/** The claims of a Trackwire token, RFC 7519 §4 with our own `org`, `role`, `devices`, `groups`, `acl`. */
+/** The claims of a Trackwire token, RFC 7519 §4 with our own `org`, `role`, `devices`, `groups`, `acl`, `sid`, `use`. */
 export const Claims = Type.Object({
   sub: Id,
   org: Org,
   role: RoleName,
   exp: Type.Number({ description: 'Seconds since the Unix epoch' }),
-  iat: Type.Optional(Type.Number()),
-  jti: Type.Optional(Type.String()),
+  iat: Type.Optional(Type.Number({ description: 'Seconds since the Unix epoch; ours have milliseconds as decimals' })),
+  jti: Type.Optional(Type.String({ maxLength: 256 })),
+  sid: Type.Optional(Type.String({ maxLength: 256, description: 'The log-in that it comes of' })),
+  use: Type.Optional(Type.String({ maxLength: 64, description: '`socket`: it gets no successor of itself' })),
   devices: Type.Optional(Type.Array(Id)),
   groups: Type.Optional(Type.Array(Id)),
   acl: Type.Optional(Acl),
@@ -35,11 +37,16 @@ export interface Principal {
   /** Both claim forms brought into the list form; `fillAcl` fills its placeholders in. */
   readonly acl: readonly AclRule[]
   readonly expiresAtMs: number
+  /** Undefined when the token does not say: then it counts as older than any change of rights. */
+  readonly issuedAtMs: number | undefined
   readonly jti: string | undefined
   /** Who issued the token, when it was not us: an outside identity provider. */
   readonly issuer?: string | undefined
   /** All that the bearer of a share link may see; undefined for everybody else. */
   readonly share: ShareScope | undefined
+  /** The log-in that the token comes of: all tokens of it end together. */
+  readonly sid: string | undefined
+  readonly use: string | undefined
 }
 
 /** Brings validated claims into a principal. */
@@ -55,7 +62,10 @@ export function principalOf(claims: Claims): Principal {
     acl: aclRules(claims.acl),
     // No token of a share link outlives its window.
     expiresAtMs: Math.min(claims.exp * 1_000, share?.until ?? Number.POSITIVE_INFINITY),
-    jti: claims.jti,
     share,
+    issuedAtMs: claims.iat === undefined ? undefined : Math.round(claims.iat * 1_000),
+    jti: claims.jti,
+    sid: claims.sid,
+    use: claims.use,
   }
 }

@@ -108,6 +108,14 @@ export const ERRORS = {
     retry: true,
     meaning: 'The keys of the identity provider cannot be fetched right now, so its tokens cannot be checked.',
   },
+  account_disabled: { status: 403, retry: false, meaning: 'The account is disabled; an administrator can enable it.' },
+  user_unknown: { status: 404, retry: false, meaning: 'No user of that id is in the organisation.' },
+  last_admin: {
+    status: 409,
+    retry: false,
+    meaning: 'The organisation would be left without an administrator who can log in.',
+  },
+  password_weak: { status: 400, retry: false, meaning: 'The password is too short, or is the user id.' },
   credentials_wrong: { status: 401, retry: false, meaning: 'User name or password is wrong.' },
   too_many_attempts: {
     status: 429,

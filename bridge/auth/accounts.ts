@@ -1,151 +1,155 @@
-import { randomBytes } from 'node:crypto'
 import { Counter, type Registry } from 'prom-client'
-import { isId, isOrg, type Role, TrackwireError } from '../../contract/index.ts'
+import { isId, type Role, TrackwireError } from '../../contract/index.ts'
+import { findBan } from '../store/bans.ts'
 import type { Database, Queryable } from '../store/database.ts'
+import { recordRightsChanges } from '../store/rights-changes.ts'
+import { findUser, findUserById, lockUsers, type UserRow, updateUser } from '../store/users.ts'
 import { createAttempts } from './attempts.ts'
-import { hashPassword, unknownUserHash, verifyPassword } from './passwords.ts'
-import { issueRefreshToken, revokeFamilyOf, rotateRefreshToken } from './refresh-tokens.ts'
+import { checkPassword, hashPassword, unknownUserHash, verifyPassword } from './passwords.ts'
+import {
+  endLoginOf,
+  endOtherLogins,
+  issueRefreshToken,
+  refuseRefreshToken,
+  rotateRefreshToken,
+} from './refresh-tokens.ts'
+import { banned } from './rights-of-organisation.ts'
+import { createTurns } from './turns.ts'
 
 /** More at once would fill the thread pool that file access shares, and 32 MiB each. */
 const PASSWORDS_AT_ONCE = 2
 const PASSWORDS_WAITING = 50
 
-/** A person's account: what its tokens are made from. */
+/** A person's account: what its tokens are made from. What it may see besides is looked up live, see `Rights`. */
 export interface Account {
   readonly sub: string
   readonly org: string
   readonly role: Role
-  /** Devices granted to it beside what the role gives. */
-  readonly devices: readonly string[]
 }
 
 export interface Session {
   readonly account: Account
+  /** The log-in: all its tokens bear it and end together. */
+  readonly sid: string
   /** 256 random bits, base64url, good for one use within 7 days. */
   readonly refreshToken: string
 }
 
-export interface Accounts {
-  /** Errors: `credentials_wrong`, `too_many_attempts` (details.retryAfterSeconds). */
-  login(attempt: { username: string; password: string; address: string }): Promise<Session>
-  /** Swaps a refresh token for the next of its family. Errors: `token_invalid`, `token_expired`, `refresh_reused`. */
-  refresh(refreshToken: string): Promise<Session>
-  /** Revokes the token's family; an unknown token is no error. Resolves with whose session ended, if one did. */
-  logout(refreshToken: string): Promise<{ org: string; userId: string } | undefined>
+export interface PasswordChange {
+  readonly org: string
+  readonly sub: string
+  /** The log-in that goes on; all others of the account end. */
+  readonly sid: string | undefined
+  readonly oldPassword: string
+  readonly newPassword: string
+  readonly address: string
 }
 
-/** @param options.now clock in milliseconds */
-export function createAccounts(
-  db: Database,
-  options: { now?: () => number; registry?: Registry | undefined } = {},
-): Accounts {
+export interface Accounts {
+  /** Errors: `credentials_wrong`, `too_many_attempts` (details.retryAfterSeconds), `account_disabled`, `principal_banned`. */
+  login(attempt: { username: string; password: string; address: string }): Promise<Session>
+  /**
+   * Swaps a refresh token for the next of its family.
+   * Errors: `token_invalid`, `token_expired`, `refresh_reused`, `account_disabled`, `principal_banned`.
+   */
+  refresh(refreshToken: string): Promise<Session>
+  /** Ends the log-in with all its tokens; an unknown token is no error. Resolves with whose log-in ended, if one did. */
+  logout(refreshToken: string): Promise<{ org: string; userId: string } | undefined>
+  /** One's own. Errors: `password_weak`, `credentials_wrong`, `too_many_attempts`. */
+  changePassword(change: PasswordChange): Promise<void>
+}
+
+export interface AccountsOptions {
+  /** Clock in milliseconds. */
+  readonly now?: (() => number) | undefined
+  /** Called when a log-in was ended, so that this process applies it before it answers; other ones notice by themselves. */
+  readonly rightsChanged?: (() => Promise<void>) | undefined
+  /** Counts the attempts to log in. */
+  readonly registry?: Registry | undefined
+}
+
+export function createAccounts(db: Database, options: AccountsOptions = {}): Accounts {
   const now = options.now ?? Date.now
+  const rightsChanged = options.rightsChanged ?? (async () => {})
   const attempts = createAttempts()
   const logins = options.registry && countLogins(options.registry)
   const strangerHash = unknownUserHash()
-  const hashing = createTurns(PASSWORDS_AT_ONCE, PASSWORDS_WAITING)
+  const hashing = createTurns(PASSWORDS_AT_ONCE, PASSWORDS_WAITING, () => tooMany(1_000))
+
+  /** The account whose password this is. */
+  async function authenticate(
+    find: () => Promise<UserRow | undefined>,
+    { username, password, address }: { username: string; password: string; address: string },
+  ): Promise<UserRow> {
+    const attempt = { username, address }
+    const earlyMs = attempts.begin(attempt, now())
+    if (earlyMs > 0) {
+      logins?.inc({ result: 'slowed' })
+      throw tooMany(earlyMs)
+    }
+    const found = await find()
+    const right = await hashing(() => verifyPassword(password, found?.password_hash ?? strangerHash))
+    logins?.inc({ result: found !== undefined && right ? 'right' : 'wrong' })
+    if (found === undefined || !right) throw new TrackwireError('credentials_wrong')
+    attempts.succeed(attempt, now())
+    return found
+  }
 
   return {
-    async login({ username, password, address }) {
-      const attempt = { username, address }
-      const earlyMs = attempts.begin(attempt, now())
-      if (earlyMs > 0) {
-        logins?.inc({ result: 'slowed' })
-        throw tooMany(earlyMs)
-      }
-      const found = isId(username) ? await findUser(db, username) : undefined
-      const right = await hashing(() => verifyPassword(password, found?.password_hash ?? strangerHash))
-      logins?.inc({ result: found !== undefined && right ? 'right' : 'wrong' })
-      if (found === undefined || !right) throw new TrackwireError('credentials_wrong')
-      attempts.succeed(attempt, now())
-      return { account: accountOf(found), refreshToken: await issueRefreshToken(db, found.org, found.user_id, now()) }
+    async login(attempt) {
+      const found = await authenticate(
+        async () => (isId(attempt.username) ? findUserById(db, attempt.username) : undefined),
+        attempt,
+      )
+      await mayEnter(db, found, now())
+      const { token, sid } = await issueRefreshToken(db, found.org, found.user_id, now())
+      return { account: accountOf(found), sid, refreshToken: token }
     },
 
     async refresh(refreshToken) {
-      const { userId, next } = await rotateRefreshToken(db, refreshToken, now())
-      const found = await findUser(db, userId)
-      if (found === undefined) throw new TrackwireError('token_invalid', 'the account of this token is gone')
-      return { account: accountOf(found), refreshToken: next }
+      const session = await db.transaction(async tx => {
+        const rotated = await rotateRefreshToken(tx, refreshToken, now())
+        if (rotated === undefined) return undefined
+        const found = await findUserById(tx, rotated.userId)
+        if (found === undefined) throw new TrackwireError('token_invalid', 'the account of this token is gone')
+        // Refused, the token is not used up: it serves again when the ban is over.
+        await mayEnter(tx, found, now())
+        return { account: accountOf(found), sid: rotated.sid, refreshToken: rotated.next }
+      })
+      return session ?? refuseRefreshToken(db, refreshToken, now()).finally(rightsChanged)
     },
 
     async logout(refreshToken) {
-      return revokeFamilyOf(db, refreshToken, now())
+      const ended = await endLoginOf(db, refreshToken, 'logout', now())
+      await rightsChanged()
+      return ended
+    },
+
+    async changePassword({ org, sub, sid, oldPassword, newPassword, address }) {
+      checkPassword(newPassword, sub)
+      await authenticate(() => findUser(db, org, sub), { username: sub, password: oldPassword, address })
+      const hash = await hashing(() => hashPassword(newPassword))
+      await db.transaction(async tx => {
+        await lockUsers(tx, org)
+        const user = await findUser(tx, org, sub)
+        if (user === undefined) throw new TrackwireError('credentials_wrong')
+        await updateUser(tx, { ...user, password_hash: hash })
+        await endOtherLogins(tx, { org, userId: sub, sid }, now())
+        await recordRightsChanges(tx, [{ org, kind: 'account', id: sub, sub }], now())
+      })
+      await rightsChanged()
     },
   }
 }
 
-/**
- * Makes the organisation `demo` and its administrator `admin` when there is no user at all.
- * @returns the one-time password to print, or null when there are users already
- */
-export async function ensureFirstAccount(
-  db: Database,
-): Promise<{ org: string; username: string; password: string } | null> {
-  const users = await db.query('select 1 from users limit 1')
-  if (users.length > 0) return null
-  const first = { org: 'demo', username: 'admin', password: randomBytes(12).toString('base64url') }
-  // Two processes that start together both come this far; the one whose insert counts prints its password.
-  const created = await createUser(db, { ...first, role: 'admin' })
-  return created ? first : null
+async function mayEnter(db: Queryable, { org, user_id, disabled }: UserRow, nowMs: number): Promise<void> {
+  if (disabled) throw new TrackwireError('account_disabled')
+  const ban = await findBan(db, org, user_id, nowMs)
+  if (ban !== undefined) throw banned(user_id, ban.until)
 }
 
-/**
- * Makes an account (and its organisation); user ids are unique across organisations because people log in with them alone.
- * @returns false when the user id is taken
- */
-export async function createUser(
-  db: Database,
-  user: { org: string; username: string; role: Role; password: string; devices?: readonly string[] },
-): Promise<boolean> {
-  if (!isId(user.username)) throw new TrackwireError('request_invalid', `${user.username} is not a valid user name`)
-  if (!isOrg(user.org)) throw new TrackwireError('request_invalid', `${user.org} is not a valid organisation name`)
-  const hash = await hashPassword(user.password)
-  const createdAt = Date.now()
-  return db.transaction(async tx => {
-    await tx.query('insert into organisations (org, created_at) values ($1, $2) on conflict do nothing', [
-      user.org,
-      createdAt,
-    ])
-    const rows = await tx.query(
-      `insert into users (org, user_id, role, password_hash, devices, created_at)
-       values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning user_id`,
-      [user.org, user.username, user.role, hash, user.devices ?? [], createdAt],
-    )
-    return rows.length > 0
-  })
-}
-
-/** Replaces the password and ends every session of the account. Returns false when there is no such user. */
-export async function setPassword(db: Database, username: string, password: string): Promise<boolean> {
-  const hash = await hashPassword(password)
-  return db.transaction(async tx => {
-    const rows = await tx.query('update users set password_hash = $2 where user_id = $1 returning user_id', [
-      username,
-      hash,
-    ])
-    await tx.query('delete from refresh_tokens where user_id = $1', [username])
-    return rows.length > 0
-  })
-}
-
-interface UserRow {
-  org: string
-  user_id: string
-  role: string
-  password_hash: string
-  devices: string[]
-}
-
-async function findUser(db: Queryable, userId: string): Promise<UserRow | undefined> {
-  const rows = await db.query<UserRow>(
-    'select org, user_id, role, password_hash, devices from users where user_id = $1',
-    [userId],
-  )
-  return rows[0]
-}
-
-function accountOf(row: UserRow): Account {
-  return { sub: row.user_id, org: row.org, role: row.role as Role, devices: row.devices }
+function accountOf({ user_id, org, role }: UserRow): Account {
+  return { sub: user_id, org, role }
 }
 
 function tooMany(waitMs: number): TrackwireError {
@@ -162,26 +166,4 @@ function countLogins(registry: Registry): Counter<'result'> {
     labelNames: ['result'],
     registers: [registry],
   })
-}
-
-/** Runs at most `atOnce` pieces of work at a time and lets `waiting` more wait; the rest are turned away. */
-function createTurns(atOnce: number, waiting: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0
-  const queue: (() => void)[] = []
-  return async work => {
-    if (running >= atOnce) {
-      if (queue.length >= waiting) throw tooMany(1_000)
-      // The one that ends hands its turn over, so `running` stays.
-      await new Promise<void>(resolve => queue.push(resolve))
-    } else {
-      running += 1
-    }
-    try {
-      return await work()
-    } finally {
-      const next = queue.shift()
-      if (next === undefined) running -= 1
-      else next()
-    }
-  }
 }

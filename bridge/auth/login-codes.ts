@@ -8,7 +8,7 @@ export const CODE_LIFETIME_SECONDS = 600
 
 /** What the token that a code is swapped for will say. */
 export type CodeRights = Pick<Claims, 'sub' | 'org' | 'role'> &
-  Partial<Pick<Claims, 'devices' | 'groups' | 'acl'>> & {
+  Partial<Pick<Claims, 'devices' | 'groups' | 'acl' | 'sid'>> & {
     /** Milliseconds: it lives no longer than the token of whoever asked for the code. */
     readonly expiresAtMs: number
   }
@@ -17,12 +17,14 @@ const hashOf = (code: string): string => createHash('sha256').update(code).diges
 
 /** A code of 128 random bits that stands for the rights of a principal, good for one use; only its hash is kept. */
 export async function issueLoginCode(db: Queryable, principal: Principal, nowMs: number): Promise<string> {
-  const { sub, org, role, devices, groups, acl, expiresAtMs } = principal
+  const { sub, org, role, devices, groups, acl, jti, sid = jti, expiresAtMs } = principal
   const rights: CodeRights = {
     sub,
     org,
     role,
     expiresAtMs,
+    // It ends with the log-in, or the token, that it comes of.
+    ...(sid !== undefined && { sid }),
     ...(devices.size > 0 && { devices: [...devices] }),
     ...(groups.length > 0 && { groups: [...groups] }),
     ...(acl.length > 0 && { acl: [...acl] }),

@@ -1,5 +1,6 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { TrackwireError } from '../../contract/index.ts'
 
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 
@@ -8,6 +9,23 @@ const COST = { N: 2 ** 15, r: 8, p: 3 }
 const KEY_BYTES = 32
 const SALT_BYTES = 16
 const MAX_MEMORY_BYTES = 256 * 1_024 * 1_024
+
+export const SHORTEST_PASSWORD = 8
+
+/** Errors: `password_weak`. */
+export function checkPassword(password: string, userId: string): void {
+  if ([...password].length < SHORTEST_PASSWORD) {
+    throw new TrackwireError('password_weak', `the password is too short; use at least ${SHORTEST_PASSWORD} characters`)
+  }
+  if (password.toLowerCase() === userId.toLowerCase()) {
+    throw new TrackwireError('password_weak', 'the password is the user id; choose another one')
+  }
+}
+
+/** 96 random bits, for a person to type once. */
+export function generatePassword(): string {
+  return randomBytes(12).toString('base64url')
+}
 
 /** `scrypt$N$r$p$salt$key`, salt and key in base64url: the parameters travel with the hash, so they can be raised later. */
 export async function hashPassword(password: string): Promise<string> {

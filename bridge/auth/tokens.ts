@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { errors, type JWTPayload, SignJWT } from 'jose'
 import {
   type Acl,
@@ -11,10 +11,10 @@ import {
   TrackwireError,
 } from '../../contract/index.ts'
 import { checkShareScope } from '../share/share-area.ts'
+import { CLOCK_LEEWAY_SECONDS } from './lifetimes.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import { ALGORITHMS, chooseIssuer, type OutsideIssuer, type VerifiedToken } from './token-issuers.ts'
 
-const CLOCK_LEEWAY_SECONDS = 30
 /** So that one fits into the 16 KiB of a CONNECT beside a will, and of HTTP headers beside others; nothing larger is parsed. */
 const MAX_TOKEN_CHARACTERS = 8_192
 /** One ES256 verification costs about 0.1 ms of CPU; a request or a reconnect with a known token costs a hash. */
@@ -28,16 +28,21 @@ export interface TokenRequest {
   readonly devices?: readonly string[] | undefined
   readonly groups?: readonly string[] | undefined
   readonly acl?: Acl | undefined
+  /** A random one when left out. */
   readonly jti?: string | undefined
   /** Makes it the token of a share link. */
   readonly scope?: ShareScope | undefined
+  /** The log-in that it comes of. */
+  readonly sid?: string | undefined
+  readonly use?: 'socket' | undefined
 }
 
 export interface Tokens {
   /** Signs a token (compact JWS, RFC 7519) with the newest key. Errors: `payload_invalid` when a claim is malformed. */
   mint(request: TokenRequest): Promise<string>
   /**
-   * Checks signature, expiry and claims, and tells who sent the token.
+   * Checks signature, expiry and claims, and tells who sent the token: as it was issued. What the database says of it since is the
+   * matter of `Rights`. The same token gives the same object while it is remembered.
    * @throws TrackwireError token_missing, token_invalid, token_expired, identity_provider_unavailable
    */
   verify(token: string): Promise<Principal>
@@ -58,9 +63,14 @@ export function createTokens(
   const verified = new Map<string, { principal: Principal; isKeyLive: VerifiedToken['isKeyLive'] }>()
 
   async function mint({ ttlSeconds, ...wanted }: TokenRequest): Promise<string> {
-    const issuedAt = Math.floor(now() / 1_000)
-    const present = Object.entries(wanted).filter(([, value]) => value !== undefined)
-    const claims = { ...Object.fromEntries(present), iat: issuedAt, exp: issuedAt + Math.floor(ttlSeconds) }
+    // To the millisecond (RFC 7519 §2, NumericDate): of two tokens of one second only the older one falls to a revocation between them.
+    const issuedAt = now() / 1_000
+    const present = Object.entries({ jti: randomUUID(), ...wanted }).filter(([, value]) => value !== undefined)
+    const claims = {
+      ...Object.fromEntries(present),
+      iat: issuedAt,
+      exp: Math.floor(issuedAt) + Math.floor(ttlSeconds),
+    }
     if (wanted.scope !== undefined) checkShareScope(wanted.scope)
     checkSchema(Claims, claims)
     const { algorithm, kid, privateKey } = keys.signing

@@ -11,6 +11,7 @@ import {
   type TopicParams,
   TrackwireError,
 } from '../../contract/index.ts'
+import type { CurrentRights } from '../auth/rights.ts'
 import type { Tokens } from '../auth/tokens.ts'
 
 /**
@@ -40,8 +41,11 @@ declare module 'fastify' {
   }
 }
 
-/** Verifies the bearer token of every request to a route that is not public, then its role. Errors: `token_*`, `forbidden`. */
-export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
+/**
+ * Of every request to a route that is not public: its bearer token, what the database says of its principal now, its role.
+ * Errors: `token_*`, `principal_banned`, `forbidden`.
+ */
+export function guardRoutes(app: FastifyInstance, tokens: Tokens, rights: Pick<CurrentRights, 'current'>): void {
   app.decorateRequest('principal', null)
   app.decorateRequest('issued', null)
   app.addHook('onRequest', async request => {
@@ -49,7 +53,7 @@ export function guardRoutes(app: FastifyInstance, tokens: Tokens): void {
     const access = request.routeOptions.config.access ?? []
     if (access === 'public') return
     const issued = await tokens.verify(bearerToken(request))
-    const principal = namedBySub(issued)
+    const principal = namedBySub(rights.current(issued))
     checkAccess(access, principal)
     request.principal = principal
     request.issued = issued
@@ -95,7 +99,7 @@ export function originOf(request: FastifyRequest): { sub: string; role: Role; ad
   return { sub, role, address: request.ip }
 }
 
-/** Whom the token of a request to a route that is not public was issued to, whatever became of its rights since. */
+/** What the token of the request says, for tokens that are made from it and for rights that are looked up again. */
 export function issuedOf(request: FastifyRequest): Principal {
   if (request.issued === null) throw new TypeError(`${request.routeOptions.url} is public and has no principal`)
   return request.issued

@@ -6,13 +6,14 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { MAX_PAYLOAD_BYTES, TrackwireError } from '../../contract/index.ts'
 import type { Accounts } from '../auth/accounts.ts'
+import type { CurrentRights } from '../auth/rights.ts'
 import type { SigningKeys } from '../auth/signing-keys.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Certificates } from '../provisioning/certificates.ts'
 import type { ShareLinks } from '../share/share-links.ts'
 import type { Database } from '../store/database.ts'
-import type { LiveMessages, StreamRights } from '../stream/feeds.ts'
+import type { LiveMessages } from '../stream/feeds.ts'
 import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
 import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
@@ -32,17 +33,22 @@ import { configRoutes } from './routes/config.ts'
 import { type ConnectionDesk, connectionRoutes } from './routes/connections.ts'
 import { deviceCertificateRoutes } from './routes/device-certificates.ts'
 import { deviceImportRoutes } from './routes/device-import.ts'
+import { banRoutes } from './routes/bans.ts'
+import { deviceTokenRoutes } from './routes/device-tokens.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { errorReferenceRoutes } from './routes/error-reference.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { fenceRoutes } from './routes/fences.ts'
+import { groupRoutes } from './routes/groups.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { loginCodeRoutes } from './routes/login-codes.ts'
+import { ownAccountRoutes } from './routes/own-account.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
+import { revocationRoutes } from './routes/revocations.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { setAsideRoutes } from './routes/set-aside.ts'
 import { shareLinkRoutes } from './routes/share-links.ts'
@@ -51,6 +57,7 @@ import { sosRoutes } from './routes/sos.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { trackingRoutes } from './routes/tracking.ts'
 import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
+import { userRoutes } from './routes/users.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
 import { setSecurityHeaders } from './security-headers.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
@@ -71,13 +78,13 @@ export interface HttpAppOptions {
   readonly shareMaxDays?: number | undefined
   /** Clock of the share links, milliseconds. */
   readonly now?: (() => number) | undefined
+  /** What principals may do now. */
+  readonly rights: CurrentRights
   readonly logger: Logger
   readonly registry: Registry
   readonly health: HealthCheck
   /** What event streams are made of. */
   readonly live: LiveMessages
-  /** What principals may do now; when left out, what their tokens say. */
-  readonly rights?: StreamRights | undefined
   /** Who is connected over MQTT. */
   readonly connections: ConnectionDesk
   /** Of the platform, as told by `/health`, `/api/v1/config` and the OpenAPI document. */
@@ -127,7 +134,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   setSecurityHeaders(app, { secure: tls !== undefined })
   allowOrigins(app, options.allowedOrigins)
   refuseWhenClosing(app)
-  guardRoutes(app, options.tokens)
+  guardRoutes(app, options.tokens, options.rights)
   limitRequests(app, options.limits)
 
   await describeApi(app, options.version)
@@ -136,12 +143,18 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   authRoutes(api, { ...options, cookies })
   loginCodeRoutes(api, options)
   adminAccessRoutes(api, options)
+  ownAccountRoutes(api, options)
+  userRoutes(api, options)
+  groupRoutes(api, options)
+  banRoutes(api, options)
+  revocationRoutes(api, options)
   trackingRoutes(api, options)
   deviceRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)
   unknownDeviceRoutes(api, options)
   deviceCertificateRoutes(api, options)
+  deviceTokenRoutes(api, options)
   clockRoutes(api, options)
   fenceRoutes(api, options)
   ruleRoutes(api, options)

@@ -17,6 +17,7 @@ import { Clock } from './routes/clocks.ts'
 import { Device, HistoryFix } from './routes/devices.ts'
 import { ShareLink } from './routes/share-links.ts'
 import { SosAlert } from './routes/sos.ts'
+import { User } from './routes/users.ts'
 import { DOCS_POLICY } from './security-headers.ts'
 
 const LOGO = Buffer.from(
@@ -44,6 +45,7 @@ const SHARED = {
   HistoryFix,
   ShareLink,
   SosAlert,
+  User,
   SosPolicy: { ...SosPolicy, description: 'How an organisation escalates its SOS alerts' },
 }
 
@@ -63,6 +65,8 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
       servers: [{ url: '/' }],
       tags: [
         { name: 'auth', description: 'Logging in, tokens, keys' },
+        { name: 'users', description: 'People, their roles, what they may see' },
+        { name: 'administration', description: 'Bans and revoked tokens' },
         { name: 'tracking', description: 'Fixes of devices and gateways' },
         { name: 'devices', description: 'Devices, their newest fix, their history' },
         { name: 'provisioning', description: 'Claim codes, unknown devices, client certificates' },

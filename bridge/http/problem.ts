@@ -87,6 +87,8 @@ const WITH_TOKEN: readonly ErrorCode[] = [
   'token_missing',
   'token_invalid',
   'token_expired',
+  'token_revoked',
+  'principal_banned',
   'forbidden',
   'rate_limited',
 ]

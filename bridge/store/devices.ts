@@ -1,5 +1,6 @@
 import type { Database, Queryable } from './database.ts'
 import { nextEpoch } from './epochs.ts'
+import { recordRightsChanges } from './rights-changes.ts'
 
 export interface DeviceRow {
   readonly org: string
@@ -29,6 +30,11 @@ export function findDevices(
     `select ${COLUMNS} from devices join unnest($1::text[], $2::text[]) as t(org, device_id) using (org, device_id)`,
     [devices.map(({ org }) => org), devices.map(({ deviceId }) => deviceId)],
   )
+}
+
+/** The devices that are in groups. */
+export function loadGroupedDevices(db: Queryable): Promise<Pick<DeviceRow, 'org' | 'deviceId' | 'groups'>[]> {
+  return db.query(`select org, device_id as "deviceId", groups from devices where groups <> '{}'`)
 }
 
 /** Makes organisations that are not there yet. */
@@ -93,7 +99,10 @@ export async function registerDeviceIn(tx: Queryable, device: NewDevice, nowMs: 
   await ensureOrganisations(tx, [device.org], nowMs)
   const [known] = await findDevices(tx, [device])
   const row = await upsertDevice(tx, device, nowMs)
-  if (known === undefined || isSameSet(known.groups, row.groups)) return { ...row, regrouped: null }
+  if (isSameSet(known?.groups ?? [], row.groups)) return { ...row, regrouped: null }
+  // Whoever may see a group sees this device from now on, or no longer.
+  await recordRightsChanges(tx, [{ org: row.org, kind: 'device-groups', id: row.deviceId, sub: null }], nowMs)
+  if (known === undefined) return { ...row, regrouped: null }
   const regrouped = await nextEpoch(tx, device.org)
   await tx.query('update devices set groups_epoch = $3 where org = $1 and device_id = $2', [
     device.org,

@@ -64,8 +64,11 @@ for (const role of ['user', 'dispatcher', 'admin'] as Role[]) {
       groups: [],
       acl: [],
       expiresAtMs: 0,
+      issuedAtMs: undefined,
       jti: undefined,
       share: undefined,
+      sid: undefined,
+      use: undefined,
     }
     for (const { filter } of subscriptionsOf('demo', 'ana')) {
       const { allowed, reason } = decideFilter(principal, filter)

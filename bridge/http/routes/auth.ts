@@ -2,19 +2,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { TrackwireError } from '../../../contract/index.ts'
 import type { Account, Accounts, Session } from '../../auth/accounts.ts'
+import { ACCESS_TTL_SECONDS, SOCKET_TTL_SECONDS } from '../../auth/lifetimes.ts'
 import { JWKS_MAX_AGE_SECONDS, type SigningKeys } from '../../auth/signing-keys.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import { recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
-import { ANYONE, PUBLIC, principalOf } from '../access.ts'
+import { ANYONE, issuedOf, PUBLIC, principalOf } from '../access.ts'
 import { problems, publicProblems } from '../problem.ts'
 import { type RefreshCookies, SessionName } from '../refresh-cookie.ts'
 import type { Api } from '../schema-checks.ts'
-
-const ACCESS_TTL_SECONDS = 15 * 60
-const SOCKET_TTL_SECONDS = 24 * 3_600
-/** Marks a token that was made for a socket: it gets no successor of itself, or a stolen one would live for ever. */
-export const SOCKET_JTI = 'socket'
 
 const Login = Type.Object(
   {
@@ -70,16 +66,19 @@ export function authRoutes(
   const refreshTokenOf = (request: FastifyRequest, { refreshToken, session }: RefreshBody): string =>
     refreshToken ?? cookies.read(request, session!)
 
-  async function sessionView({ account, refreshToken }: Pick<Session, 'account'> & Partial<Session>): Promise<object> {
-    const { sub, org, role } = account
-    const accessToken = await tokens.mint({ ...rightsOf(account), ttlSeconds: ACCESS_TTL_SECONDS })
-    const user = { sub, org, role }
+  async function sessionView({
+    account,
+    sid,
+    refreshToken,
+  }: Pick<Session, 'account' | 'sid'> & Partial<Session>): Promise<object> {
+    // Devices and groups of the account are not in it: they are looked up live, so what is taken away is gone at once.
+    const accessToken = await tokens.mint({ ...account, sid, ttlSeconds: ACCESS_TTL_SECONDS })
     return {
       accessToken,
       ...(refreshToken !== undefined && { refreshToken }),
       tokenType: 'Bearer',
       expiresIn: ACCESS_TTL_SECONDS,
-      user,
+      user: account,
     }
   }
 
@@ -88,11 +87,11 @@ export function authRoutes(
     request: FastifyRequest,
     reply: FastifyReply,
     session: string | undefined,
-    { account, refreshToken }: Session,
+    { account, sid, refreshToken }: Session,
   ): Promise<object> {
-    if (session === undefined) return sessionView({ account, refreshToken })
+    if (session === undefined) return sessionView({ account, sid, refreshToken })
     cookies.write(request, reply, session, refreshToken)
-    return sessionView({ account })
+    return sessionView({ account, sid })
   }
 
   app.post(
@@ -112,6 +111,8 @@ export function authRoutes(
             'too_many_attempts',
             'rate_limited',
             'forbidden',
+            'account_disabled',
+            'principal_banned',
             'payload_not_json',
             'payload_invalid',
           ),
@@ -147,6 +148,8 @@ export function authRoutes(
             'refresh_reused',
             'rate_limited',
             'forbidden',
+            'account_disabled',
+            'principal_banned',
             'payload_not_json',
             'payload_invalid',
           ),
@@ -172,7 +175,7 @@ export function authRoutes(
       config: { access: PUBLIC },
       schema: {
         operationId: 'logout',
-        summary: 'Revoke a refresh token and all of its family',
+        summary: 'End a log-in: its refresh token, its access and socket tokens, its live connections',
         tags: ['auth'],
         security: [],
         body: RefreshToken,
@@ -198,14 +201,15 @@ export function authRoutes(
       schema: {
         operationId: 'mintSocketToken',
         summary: 'A token of the same principal for MQTT, good for 24 h',
-        description: 'For a token of an outside identity provider it is good no longer than that one.',
+        description:
+          'It ends with the log-in, or the token, that it was made from. For a token of an outside identity provider it is good no longer than that one.',
         tags: ['auth'],
         response: { 200: SocketToken, ...problems() },
       },
     },
     async request => {
-      const { sub, org, role, devices, groups, acl, jti, issuer, expiresAtMs } = principalOf(request)
-      if (jti === SOCKET_JTI) {
+      const { sub, org, devices, groups, acl, jti, sid, use, issuer, expiresAtMs } = issuedOf(request)
+      if (use === 'socket') {
         throw new TrackwireError('forbidden', 'this is a socket token already; ask with the access token of the log-in')
       }
       // Whom the identity provider lets go must not stay for a day.
@@ -214,9 +218,12 @@ export function authRoutes(
       const token = await tokens.mint({
         sub,
         org,
-        role,
+        // The token it comes of may be older than a change of the role; this one is not.
+        role: principalOf(request).role,
         ttlSeconds,
-        jti: SOCKET_JTI,
+        use: 'socket',
+        // Whoever revokes the one means the other too.
+        sid: sid ?? jti,
         ...(devices.size > 0 && { devices: [...devices] }),
         ...(groups.length > 0 && { groups }),
         ...(acl.length > 0 && { acl: [...acl] }),
@@ -250,8 +257,4 @@ export function authRoutes(
       return keys.jwks()
     },
   )
-}
-
-function rightsOf({ sub, org, role, devices }: Account) {
-  return { sub, org, role, ...(devices.length > 0 && { devices }) }
 }

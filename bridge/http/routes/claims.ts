@@ -16,7 +16,7 @@ import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.t
 import type { Api } from '../schema-checks.ts'
 import { CODES_POLICY } from '../security-headers.ts'
 import { unknownDevice } from '../visibility.ts'
-import { DEVICE_TOKEN_TTL_SECONDS } from './devices.ts'
+import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 
 const DAY_SECONDS = 86_400
 const MAX_TTL_SECONDS = 90 * DAY_SECONDS
@@ -267,7 +267,7 @@ export function claimRoutes(app: Api, options: ClaimRouteOptions): void {
         if (revokes) {
           await options.revokeDeviceTokens?.(tx, { org, sub: deviceId, beforeMs: Date.now(), by: deviceId })
         }
-        const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS })
+        const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TTL_SECONDS })
         return credentialsOf(request, options, { org, deviceId, token })
       }),
   )

@@ -15,7 +15,7 @@ import { ADMINS, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { type Api, documented } from '../schema-checks.ts'
-import { DEVICE_TOKEN_TTL_SECONDS } from './devices.ts'
+import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 
 /** Ten thousand devices of a long name and a dozen groups each. */
 const MAX_IMPORT_BYTES = 8 * 1_048_576
@@ -117,7 +117,7 @@ export function deviceImportRoutes(
         for (const id of outcome.created) {
           minted.push({
             id,
-            token: await tokens.mint({ sub: id, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS }),
+            token: await tokens.mint({ sub: id, org, role: 'device', ttlSeconds: DEVICE_TTL_SECONDS }),
           })
         }
         if (!/\btext\/csv\b/.test(request.headers.accept ?? '')) return { ...answer, tokens: minted }

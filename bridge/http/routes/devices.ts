@@ -1,5 +1,7 @@
 import Type from 'typebox'
 import { checkCry, Id, LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
+import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
+import type { CurrentRights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import type { Database } from '../../store/database.ts'
@@ -14,9 +16,6 @@ import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, Ti
 import { type Api, documented } from '../schema-checks.ts'
 import { mustSeeDevice, readableDevices, unknownDevice } from '../visibility.ts'
 import { type Clock, clockView } from './clocks.ts'
-
-/** Until revoked, as the contract says; a token must have an end, so ten years. */
-export const DEVICE_TOKEN_TTL_SECONDS = 10 * 365 * 86_400
 
 const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
 const Groups = Type.Array(Id, { maxItems: 100 })
@@ -81,7 +80,10 @@ export function deviceView(row: DeviceRow): Type.Static<typeof Device> {
 }
 
 /** Devices, their newest fix and their history. */
-export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; ingest: Ingest; tokens: Tokens }): void {
+export function deviceRoutes(
+  app: Api,
+  { db, ingest, tokens, rights }: { db: Database; ingest: Ingest; tokens: Tokens; rights: CurrentRights },
+): void {
   app.get(
     '/api/v1/devices',
     {
@@ -135,7 +137,8 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
         { org, deviceId: id, name, groups },
         actOf(request, 'device.register', id, { name, groups }),
       )
-      const token = await tokens.mint({ sub: id, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS })
+      await rights.refresh()
+      const token = await tokens.mint({ sub: id, org, role: 'device', ttlSeconds: DEVICE_TTL_SECONDS })
       const row = await findDevice(db, org, id)
       if (row === undefined) throw unknownDevice(id)
       return reply
@@ -169,6 +172,7 @@ export function deviceRoutes(app: Api, { db, ingest, tokens }: { db: Database; i
       if ((await findDevice(db, org, deviceId)) === undefined) throw unknownDevice(deviceId)
       const act = actOf(request, 'device.change', deviceId, request.body)
       await ingest.registerDevice({ org, deviceId, ...request.body }, act)
+      await rights.refresh()
       const row = await findDevice(db, org, deviceId)
       if (row === undefined) throw unknownDevice(deviceId)
       return deviceView(row)

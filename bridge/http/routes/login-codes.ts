@@ -4,10 +4,9 @@ import { CODE_LIFETIME_SECONDS, issueLoginCode, redeemLoginCode } from '../../au
 import type { Tokens } from '../../auth/tokens.ts'
 import { recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
-import { ANYONE, PUBLIC, principalOf } from '../access.ts'
+import { ANYONE, issuedOf, PUBLIC, principalOf } from '../access.ts'
 import { problems, publicProblems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
-import { SOCKET_JTI } from './auth.ts'
 
 const MOST_SECONDS = 24 * 3_600
 
@@ -36,12 +35,13 @@ export function loginCodeRoutes(app: Api, { db, tokens }: { db: Database; tokens
       },
     },
     async (request, reply) => {
-      const principal = principalOf(request)
+      const issued = issuedOf(request)
       // By way of a code a socket token would get a successor of itself after all.
-      if (principal.jti === SOCKET_JTI) {
+      if (issued.use === 'socket') {
         throw new TrackwireError('forbidden', 'this is a socket token; ask with the access token of the log-in')
       }
-      const code = await issueLoginCode(db, principal, Date.now())
+      // What the database grants is looked up live; the role may be another one than when the token was issued.
+      const code = await issueLoginCode(db, { ...issued, role: principalOf(request).role }, Date.now())
       return reply.code(201).send({ code, expiresIn: CODE_LIFETIME_SECONDS })
     },
   )

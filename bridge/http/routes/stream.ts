@@ -8,14 +8,8 @@ import type { Api } from '../schema-checks.ts'
 const EVENT_STREAM = 'text/event-stream'
 const MAX_FILTERS = 100
 
-/** For the parts of the platform that have no database: the token speaks for itself. */
-const AS_ISSUED: StreamRights = { current: issued => issued, onChange: () => () => {} }
-
 /** The channels of MQTT as server-sent events. */
-export function streamRoutes(
-  app: Api,
-  { live, rights = AS_ISSUED }: { live: LiveMessages; rights?: StreamRights | undefined },
-): void {
+export function streamRoutes(app: Api, { live, rights }: { live: LiveMessages; rights: StreamRights }): void {
   const feeds = new Feeds({ live, rights })
   // Before the server waits for its requests to end: these never would.
   app.addHook('preClose', async () => feeds.close())

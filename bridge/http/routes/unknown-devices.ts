@@ -17,7 +17,8 @@ import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
-import { DEVICE_TOKEN_TTL_SECONDS, deviceView } from './devices.ts'
+import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
+import { deviceView } from './devices.ts'
 
 const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
 const State = Type.Unsafe<'waiting' | 'dismissed' | 'blocked'>({
@@ -118,7 +119,7 @@ export function unknownDeviceRoutes(
         actOf(request, 'device.adopt', deviceId, request.body),
       )
       if (!created) throw new TrackwireError('conflict', `the device ${deviceId} was registered meanwhile`)
-      const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TOKEN_TTL_SECONDS })
+      const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TTL_SECONDS })
       const row = await findDevice(db, org, deviceId)
       return reply
         .code(201)

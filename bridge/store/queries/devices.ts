@@ -53,3 +53,12 @@ export async function listDeviceIds(db: Queryable, org: string): Promise<string[
   const rows = await db.query<{ device_id: string }>('select device_id from devices where org = $1', [org])
   return rows.map(row => row.device_id)
 }
+
+/** How many devices are registered; of those named when `visible` is not null. */
+export async function countDevices(db: Queryable, org: string, visible: readonly string[] | null): Promise<number> {
+  const [row] = await db.query<{ devices: number }>(
+    'select count(*) as devices from devices where org = $1 and ($2::text[] is null or device_id = any($2))',
+    [org, visible],
+  )
+  return row!.devices
+}

@@ -14,6 +14,7 @@ import {
   type Ingest,
   openDatabase,
   openSigningKeys,
+  Rights,
   startIngest,
   type Tokens,
 } from '../../../bridge/index.ts'
@@ -44,6 +45,7 @@ export interface HttpPlatform {
   readonly db: Database
   readonly ingest: Ingest
   readonly tokens: Tokens
+  readonly rights: Rights
   readonly log: string[]
   token(caller: Caller): Promise<string>
   /** One request. A `caller` brings its token; an object as `body` is sent as JSON. */
@@ -100,15 +102,18 @@ async function start(
   releases.push(() => shareLinks.close())
   const certificates = await Certificates.open({ db, logger })
   releases.push(() => certificates.close())
+  const rights = await Rights.open({ db, logger })
+  releases.push(() => rights.close())
   const app = await createHttpApp({
     db,
     certificates,
     ingest,
     tokens,
     keys,
-    // A clock that stands still: how long a machine takes to hash a password decides nothing.
-    accounts: createAccounts(db, { now: () => startedAtMs }),
     shareLinks,
+    // A clock that stands still: how long a machine takes to hash a password decides nothing.
+    accounts: createAccounts(db, { now: () => startedAtMs, rightsChanged: () => rights.refresh() }),
+    rights,
     logger,
     registry,
     live: { observe: () => () => {}, retained: () => [] },
@@ -128,6 +133,7 @@ async function start(
     db,
     ingest,
     tokens,
+    rights,
     log,
     token,
     close,
