@@ -71,6 +71,7 @@ export class Rights {
   static async open(options: RightsOptions): Promise<Rights> {
     const rights = new Rights(options)
     await rights.#load()
+    await rights.refresh()
     rights.#ticker = startTicker(
       LOOK_EVERY_MS,
       () => rights.refresh(),

@@ -83,7 +83,8 @@ export function createUsers(db: Database, options: UsersOptions = {}): Users {
         await ensureOrganisations(tx, [org], nowMs)
         const row = { org, user_id: id, role, password_hash, devices: [...devices], groups: [...groups] }
         const created = await insertUser(tx, row, nowMs)
-        if (created === undefined) throw new TrackwireError('conflict', `the user id ${id} is taken; choose another one`)
+        if (created === undefined)
+          throw new TrackwireError('conflict', `the user id ${id} is taken; choose another one`)
         await tellOf(tx, created, nowMs)
         return created
       })
@@ -109,7 +110,8 @@ export function createUsers(db: Database, options: UsersOptions = {}): Users {
           await mustLeaveAnAdmin(tx, org, userId, nowMs)
         }
         await updateUser(tx, after)
-        if (after.disabled && !before.disabled) await endTokens(tx, after, { reason: 'account-disabled', by: sub }, nowMs)
+        if (after.disabled && !before.disabled)
+          await endTokens(tx, after, { reason: 'account-disabled', by: sub }, nowMs)
         else if (hash !== undefined) await endTokens(tx, after, { reason: 'password', by: sub }, nowMs)
         await tellOf(tx, after, nowMs)
         return after

@@ -34,7 +34,9 @@ const NewRevocation = Type.Union([ByToken, ByJti, BySub])
 
 const Revocation = {
   ...Type.Object({
-    kind: Type.String({ description: '`token`: one token or log-in; `account`, `device`: tokens issued before a time' }),
+    kind: Type.String({
+      description: '`token`: one token or log-in; `account`, `device`: tokens issued before a time',
+    }),
     id: Type.String({ description: 'The jti or sid; the id of the user or device' }),
     before: Type.Union([Type.Integer(), Type.Null()], { description: 'Milliseconds' }),
     expiresAt: Type.Union([Type.Integer(), Type.Null()], { description: 'When it is forgotten; null = never' }),

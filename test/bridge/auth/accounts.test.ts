@@ -4,13 +4,16 @@ import {
   type Accounts,
   createAccounts,
   createUser,
+  createUsers,
   type Database,
   ensureFirstAccount,
   migrate,
   openDatabase,
-  setPassword,
+  type Users,
 } from '../../../bridge/index.ts'
+import { putBan } from '../../../bridge/store/bans.ts'
 import { openPglite } from '../../../bridge/store/database-pglite.ts'
+import { listUsers } from '../../../bridge/store/users.ts'
 import { silent, withPostgresUrl } from '../../support/databases.ts'
 import { openScope } from '../../support/scope.ts'
 
@@ -28,6 +31,8 @@ describe('accounts on PostgreSQL', { skip: url === undefined && 'no PostgreSQL s
 function accountsSuite(open: () => Promise<Database>): void {
   let db: Database
   let accounts: Accounts
+  let users: Users
+  const admin = { org: 'demo', sub: 'admin' }
   let nowMs = Date.UTC(2026, 0, 1)
   const address = '192.0.2.1'
 
@@ -35,6 +40,7 @@ function accountsSuite(open: () => Promise<Database>): void {
     db = await open()
     await migrate(db)
     accounts = createAccounts(db, { now: () => nowMs })
+    users = createUsers(db, { now: () => nowMs })
   })
   after(() => db.close())
 
@@ -46,7 +52,7 @@ function accountsSuite(open: () => Promise<Database>): void {
     assert.ok(first!.password.length >= 16)
     assert.equal(await ensureFirstAccount(db), null, 'a later start makes none')
     const { account } = await accounts.login({ ...first!, address })
-    assert.deepEqual(account, { sub: 'admin', org: 'demo', role: 'admin', devices: [] })
+    assert.deepEqual(account, { sub: 'admin', org: 'demo', role: 'admin' })
   })
 
   test('passwords are kept as scrypt hashes with their parameters and a salt of their own', async () => {
@@ -60,18 +66,13 @@ function accountsSuite(open: () => Promise<Database>): void {
   })
 
   test('a user id is taken once', async () => {
-    assert.equal(await createUser(db, { org: 'other', username: 'ann', role: 'user', password: 'x' }), false)
+    assert.equal(await createUser(db, { org: 'other', username: 'ann', role: 'user', password: 'long enough' }), false)
   })
 
   test('names that no topic could bear are refused', async () => {
-    const user = { org: 'demo', username: 'a/b', role: 'user', password: 'x' } as const
+    const user = { org: 'demo', username: 'a/b', role: 'user', password: 'long enough' } as const
     await assert.rejects(createUser(db, user), { code: 'request_invalid' })
     await assert.rejects(createUser(db, { ...user, username: 'c', org: 'Demo' }), { code: 'request_invalid' })
-  })
-
-  test('grants of the account come with the log-in', async () => {
-    const { account } = await accounts.login({ username: 'ann', password: 'same words', address })
-    assert.deepEqual(account.devices, ['truck-7'])
   })
 
   const wrong: readonly [string, string, string][] = [
@@ -152,12 +153,96 @@ function accountsSuite(open: () => Promise<Database>): void {
 
   test('a new password ends the sessions of the old one', async () => {
     const { refreshToken } = await accounts.login({ username: 'ben', password: 'same words', address })
-    assert.equal(await setPassword(db, 'ben', 'other words'), true)
+    await users.change(admin, 'ben', { password: 'other words' })
     await assert.rejects(accounts.refresh(refreshToken), { code: 'token_invalid' })
     await assert.rejects(accounts.login({ username: 'ben', password: 'same words', address }), {
       code: 'credentials_wrong',
     })
     assert.ok(await accounts.login({ username: 'ben', password: 'other words', address }))
-    assert.equal(await setPassword(db, 'nobody', 'x'), false)
+    await assert.rejects(users.change(admin, 'nobody', { password: 'other words' }), { code: 'user_unknown' })
+  })
+
+  test('one changes the own password with the old one; the other log-ins end, this one goes on', async () => {
+    const here = await accounts.login({ username: 'ann', password: 'same words', address })
+    const there = await accounts.login({ username: 'ann', password: 'same words', address })
+    const change = (oldPassword: string, newPassword: string) =>
+      accounts.changePassword({ org: 'demo', sub: 'ann', sid: here.sid, oldPassword, newPassword, address })
+    await assert.rejects(change('not this one', 'brand new words'), { code: 'credentials_wrong' })
+    await assert.rejects(change('same words', 'short'), { code: 'password_weak', message: /at least 8 characters/ })
+    await change('same words', 'brand new words')
+    await assert.rejects(accounts.refresh(there.refreshToken), { code: 'token_invalid' })
+    assert.equal((await accounts.refresh(here.refreshToken)).sid, here.sid)
+    await assert.rejects(accounts.login({ username: 'ann', password: 'same words', address }), {
+      code: 'credentials_wrong',
+    })
+    await change('brand new words', 'same words')
+  })
+
+  test('the old password is asked for of this organisation’s account only', async () => {
+    const change = { sub: 'ann', sid: undefined, oldPassword: 'same words', newPassword: 'brand new words', address }
+    await assert.rejects(accounts.changePassword({ ...change, org: 'other' }), { code: 'credentials_wrong' })
+  })
+
+  const weak: readonly [string, string][] = [
+    ['seven characters', 'seven77'],
+    ['seven characters that are fourteen UTF-16 units', '🚚🚚🚚🚚🚚🚚🚚'],
+    ['the user id itself', 'long-user-id'],
+    ['the user id in capitals', 'LONG-USER-ID'],
+  ]
+  for (const [name, password] of weak) {
+    test(`no password: ${name}`, async () => {
+      const user = { org: 'demo', username: 'long-user-id', role: 'user', password } as const
+      await assert.rejects(createUser(db, user), { code: 'password_weak' })
+    })
+  }
+
+  test('a disabled account gets in neither with its password nor with a refresh token; only who knows the password is told why', async () => {
+    const { refreshToken } = await accounts.login({ username: 'ann', password: 'same words', address })
+    await users.change(admin, 'ann', { disabled: true })
+    const login = (password: string) => accounts.login({ username: 'ann', password, address })
+    await assert.rejects(login('same words'), { code: 'account_disabled' })
+    await assert.rejects(login('wrong words'), { code: 'credentials_wrong' })
+    await assert.rejects(accounts.refresh(refreshToken), { code: 'token_invalid' })
+    await users.change(admin, 'ann', { disabled: false })
+    assert.ok(await login('same words'))
+  })
+
+  test('who is banned gets no tokens; the refresh token is not used up and serves when the ban is over', async () => {
+    const { refreshToken } = await accounts.login({ username: 'ann', password: 'same words', address })
+    await putBan(db, { org: 'demo', sub: 'ann', until: nowMs + 60_000, reason: null, by: 'admin' }, nowMs)
+    await assert.rejects(accounts.login({ username: 'ann', password: 'same words', address }), {
+      code: 'principal_banned',
+      message: /until 20\d\d-/,
+    })
+    await assert.rejects(accounts.refresh(refreshToken), { code: 'principal_banned' })
+    nowMs += 60_000
+    assert.ok(await accounts.refresh(refreshToken))
+  })
+
+  test('an account without a password does not log in', async () => {
+    await users.create(admin, { id: 'from-outside', role: 'user', password: null })
+    await assert.rejects(accounts.login({ username: 'from-outside', password: '', address }), {
+      code: 'credentials_wrong',
+    })
+  })
+
+  test('somebody stays who can administer, also when two remove each other at the same time', async () => {
+    const org = 'two-admins'
+    for (const username of ['eva', 'ada'])
+      await createUser(db, { org, username, role: 'admin', password: 'same words' })
+    const results = await Promise.allSettled([
+      users.change({ org, sub: 'eva' }, 'ada', { role: 'user' }),
+      users.change({ org, sub: 'ada' }, 'eva', { disabled: true }),
+    ])
+    assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+    const left = (await listUsers(db, org, { after: undefined, limit: 10 })).find(
+      ({ role, disabled }) => role === 'admin' && !disabled,
+    )!
+    const actor = { org, sub: left.user_id }
+    for (const change of [{ role: 'user' }, { disabled: true }, { password: null }] as const) {
+      await assert.rejects(users.change(actor, left.user_id, change), { code: 'last_admin' })
+    }
+    await assert.rejects(users.remove(actor, left.user_id), { code: 'last_admin' })
+    assert.equal((await users.change(actor, left.user_id, { devices: ['truck-1'] })).role, 'admin')
   })
 }

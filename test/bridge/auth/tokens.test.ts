@@ -40,6 +40,8 @@ describe('tokens', () => {
       groups: ['north'],
       acl: { pub: ['demo/x'] },
       jti: 'j-1',
+      sid: 's-1',
+      use: 'socket',
     })
     const principal = await tokens.verify(token)
     assert.equal(principal.sub, 'u-1')
@@ -47,8 +49,30 @@ describe('tokens', () => {
     assert.deepEqual([...principal.devices], ['truck-7'])
     assert.deepEqual(principal.groups, ['north'])
     assert.deepEqual(principal.acl, [{ permission: 'allow', action: 'publish', topic: 'demo/x' }])
-    assert.equal(principal.jti, 'j-1')
+    assert.deepEqual([principal.jti, principal.sid, principal.use], ['j-1', 's-1', 'socket'])
+    assert.equal(principal.issuedAtMs, START_MS)
     assert.equal(principal.expiresAtMs, START_MS + 60_000)
+  })
+
+  test('every token has a jti of its own and the time of its making, to the millisecond', async () => {
+    nowMs += 123
+    try {
+      const wanted = { sub: 'u-1', org: 'demo', role: 'user', ttlSeconds: 60 } as const
+      const [one, other] = await Promise.all(
+        [tokens.mint(wanted), tokens.mint(wanted)].map(async t => tokens.verify(await t)),
+      )
+      assert.match(one!.jti!, /^[0-9a-f-]{36}$/)
+      assert.notEqual(one!.jti, other!.jti)
+      assert.equal(one!.issuedAtMs, START_MS + 123)
+      assert.equal(one!.expiresAtMs, START_MS + 60_000)
+    } finally {
+      nowMs = START_MS
+    }
+  })
+
+  test('a token that does not say when it was issued, or by which log-in, is taken', async () => {
+    const { issuedAtMs, sid, jti, use } = await tokens.verify(await sign(valid()))
+    assert.deepEqual([issuedAtMs, sid, jti, use], [undefined, undefined, undefined, undefined])
   })
 
   test('a claim that no token may bear is not minted', async () => {

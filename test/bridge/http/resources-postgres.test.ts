@@ -2,6 +2,7 @@ import { after, describe } from 'node:test'
 import { withPostgresUrl } from '../../support/databases.ts'
 import { auditSuite } from './audit-suite.ts'
 import { fencesAlertsSosSuite } from './fences-alerts-sos-suite.ts'
+import { identitySuite } from './identity-suite.ts'
 import { incidentsSuite } from './incidents-suite.ts'
 import { rulesSuite } from './rules-suite.ts'
 import { setAsideSuite } from './set-aside-suite.ts'
@@ -27,3 +28,4 @@ describe('fences, alerts and SOS on PostgreSQL', { skip }, () => fencesAlertsSos
 describe('rules on PostgreSQL', { skip }, () => rulesSuite(third))
 describe('set aside on PostgreSQL', { skip }, () => setAsideSuite(fourth))
 describe('incidents on PostgreSQL', { skip }, () => incidentsSuite(fifth))
+describe('people, bans and revocations on PostgreSQL', { skip }, () => identitySuite(sixth))

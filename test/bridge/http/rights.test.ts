@@ -40,6 +40,22 @@ describe('rights', () => {
     ['POST', '/api/v1/admin/keys/none/retire', ['admin']],
     ['GET', '/api/v1/admin/access?principal=truck-1&action=publish&topic=x', ['admin']],
     ['POST', '/api/v1/admin/access', ['admin'], { token: 'none', action: 'publish', topic: 'x' }],
+    ['GET', '/api/v1/auth/me', EVERYONE],
+    ['POST', '/api/v1/auth/password', EVERYONE, { oldPassword: '', newPassword: '' }],
+    ['GET', '/api/v1/users', ['admin']],
+    ['POST', '/api/v1/users', ['admin'], { id: 'ann', role: 'user', password: null }],
+    ['GET', '/api/v1/users/ann', ['admin']],
+    ['PATCH', '/api/v1/users/ann', ['admin'], { role: 'admin' }],
+    ['POST', '/api/v1/users/ann/password-reset', ['admin']],
+    ['DELETE', '/api/v1/users/ann', ['admin']],
+    ['GET', '/api/v1/groups', DISPATCHERS],
+    ['GET', '/api/v1/admin/bans', ['admin']],
+    ['POST', '/api/v1/admin/bans', ['admin'], { sub: 'nobody' }],
+    ['DELETE', '/api/v1/admin/bans/nobody', ['admin']],
+    ['GET', '/api/v1/admin/revocations', ['admin']],
+    ['POST', '/api/v1/admin/revocations', ['admin'], { jti: 'none' }],
+    ['POST', '/api/v1/devices/truck-2/token', ['admin']],
+    ['DELETE', '/api/v1/devices/truck-2/tokens', ['admin']],
     ['POST', '/api/tracking/location', SENDERS, fix],
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
     ['GET', '/api/v1/devices', EVERYONE],
@@ -137,7 +153,10 @@ describe('rights', () => {
     const listed = new Set(routes.map(([method, url]) => `${method} ${url.split('?')[0]}`))
     for (const [path, methods] of Object.entries<Record<string, { security?: unknown[] }>>(body.paths)) {
       const concrete = path
+        .replace(/\/devices\/{deviceId}\/(tokens?)$/, '/devices/truck-2/$1')
         .replace('/devices/{deviceId}', '/devices/truck-1')
+        .replace('/users/{userId}', '/users/ann')
+        .replace('/bans/{sub}', '/bans/nobody')
         .replace('/groups/{group}', '/groups/vans')
         .replace('/sos/{alertId}', '/sos/none')
         .replace('/set-aside/{id}', '/set-aside/1')
