@@ -65,3 +65,4 @@ export {
   telemetryOf,
 } from './trackers/index.ts'
 export { listDevices } from './store/queries/devices.ts'
+export { listUsers } from './store/users.ts'

@@ -16,8 +16,10 @@ export interface PlatformRequest {
   /** With the query string. */
   readonly path: string
   readonly token: string
-  /** POSTs it as JSON, a file as it is; GET when left out. */
+  /** Sent as JSON, a file as it is. */
   readonly body?: unknown | FileBody
+  /** POST with a body and GET without when left out. */
+  readonly method?: 'PATCH' | undefined
   /** PEM, as in the configuration; only looked at for an HTTPS address. */
   readonly cert: string | undefined
   readonly signal?: AbortSignal
@@ -39,6 +41,7 @@ export async function askPlatform({
   path,
   token,
   body,
+  method,
   cert,
   signal,
 }: PlatformRequest): Promise<PlatformAnswer> {
@@ -51,7 +54,7 @@ export async function askPlatform({
       host,
       port,
       path,
-      method: body === undefined ? 'GET' : 'POST',
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
         authorization: `Bearer ${token}`,
         connection: 'close',

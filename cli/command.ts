@@ -3,6 +3,7 @@ import type { Environment } from './config.ts'
 /** What a command sees of the process; nothing else of it is touched outside `main.ts`. */
 export interface CommandContext {
   readonly environment: Environment
+  readonly stdin: NodeJS.ReadableStream
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
   /** Aborted at the first SIGINT or SIGTERM; the second ends the process. */

@@ -34,6 +34,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/device.ts')).deviceCommand,
   },
   {
+    name: 'user',
+    summary: 'accounts of people: add one, set a password, list them',
+    load: async () => (await import('./commands/user.ts')).userCommand,
+  },
+  {
     name: 'keys',
     summary: 'list, rotate and retire the keys that sign tokens',
     load: async () => (await import('./commands/keys.ts')).keysCommand,
@@ -114,6 +119,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     const environment = gatherEnvironment(process.env, config)
     return await command.run(rest, {
       environment,
+      stdin: process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
       signal: stopSignal(),

@@ -5,8 +5,12 @@ import type { Config } from './config.ts'
 import { createLogger } from './logger.ts'
 import { withDatabase } from './with-database.ts'
 
-/** Asks the running platform as an administrator of the organisation. `body` is POSTed; without one it is a GET. */
-export type AskRunning = (path: string, body?: unknown | FileBody) => Promise<Record<string, unknown>>
+/** Asks the running platform as an administrator of the organisation. `body` is POSTed unless a method is named; without one it is a GET. */
+export type AskRunning = (
+  path: string,
+  body?: unknown | FileBody,
+  method?: 'PATCH',
+) => Promise<Record<string, unknown>>
 
 /** The platform said no, in a sentence of its own. */
 export class RefusedByPlatform extends Error {
@@ -38,9 +42,9 @@ export async function withPlatformOrDatabase<T>(
     })
   }
   const tokens = createTokens(await openSigningKeys(config.dataDirectory))
-  return work.running(async (path, body) => {
+  return work.running(async (path, body, method) => {
     const token = await tokens.mint({ org, sub: CLI_ACTOR, role: 'admin', ttlSeconds: 60 })
-    const { status, answer } = await askPlatform({ address, path, token, body, cert: config.tls?.cert, signal })
+    const { status, answer } = await askPlatform({ address, path, token, body, method, cert: config.tls?.cert, signal })
     if (status >= 300) throw new RefusedByPlatform(address, status, answer)
     return answer
   })

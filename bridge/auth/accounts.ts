@@ -1,5 +1,6 @@
 import { Counter, type Registry } from 'prom-client'
 import { isId, type Role, TrackwireError } from '../../contract/index.ts'
+import { recordAudit } from '../store/audit.ts'
 import { findBan } from '../store/bans.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import { recordRightsChanges } from '../store/rights-changes.ts'
@@ -135,6 +136,7 @@ export function createAccounts(db: Database, options: AccountsOptions = {}): Acc
         if (user === undefined) throw new TrackwireError('credentials_wrong')
         await updateUser(tx, { ...user, password_hash: hash })
         await endOtherLogins(tx, { org, userId: sub, sid }, now())
+        await recordAudit(tx, { org, actor: sub, action: 'user.password', target: sub, address }, now())
         await recordRightsChanges(tx, [{ org, kind: 'account', id: sub, sub }], now())
       })
       await rightsChanged()

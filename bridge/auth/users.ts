@@ -1,4 +1,5 @@
 import { isId, isOrg, type Role, TrackwireError } from '../../contract/index.ts'
+import { type Act, recordAudit } from '../store/audit.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import { ensureOrganisations } from '../store/devices.ts'
 import { type RevocationReason, revokeTokensBefore } from '../store/revocations.ts'
@@ -19,12 +20,6 @@ import { forgetRefreshTokens } from './refresh-tokens.ts'
 /** What people can be; a device has a token of its own. */
 export const ACCOUNT_ROLES = ['driver', 'user', 'dispatcher', 'admin', 'service'] as const
 
-/** Who does it: an administrator of this organisation. */
-export interface Actor {
-  readonly org: string
-  readonly sub: string
-}
-
 export interface NewUser {
   readonly id: string
   readonly role: Role
@@ -43,17 +38,20 @@ export interface UserChange {
   readonly password?: string | null | undefined
 }
 
-/** The accounts of an organisation, as an administrator looks after them. What is changed is in force everywhere within a second. */
+/**
+ * The accounts of an organisation, as an administrator looks after them; the organisation is that of the act, which goes into the audit
+ * log. What is changed is in force everywhere within a second.
+ */
 export interface Users {
   /** Errors: `conflict`, `password_weak`, `request_invalid`. */
-  create(actor: Actor, user: NewUser): Promise<UserRow>
+  create(act: Act, user: NewUser): Promise<UserRow>
   /**
    * A new role counts for the tokens that are out too; a new password and disabling end every token issued until now.
    * Errors: `user_unknown`, `last_admin`, `password_weak`.
    */
-  change(actor: Actor, userId: string, change: UserChange): Promise<UserRow>
+  change(act: Act, userId: string, change: UserChange): Promise<UserRow>
   /** Ends every token issued until now. Errors: `user_unknown`, `last_admin`. */
-  remove(actor: Actor, userId: string): Promise<void>
+  remove(act: Act, userId: string): Promise<void>
 }
 
 export interface UsersOptions {
@@ -75,7 +73,8 @@ export function createUsers(db: Database, options: UsersOptions = {}): Users {
   }
 
   return {
-    async create({ org }, { id, role, password, devices = [], groups = [] }) {
+    async create(act, { id, role, password, devices = [], groups = [] }) {
+      const { org } = act
       checkNames(org, id)
       const password_hash = await hashOf(password, id)
       const user = await db.transaction(async tx => {
@@ -85,14 +84,15 @@ export function createUsers(db: Database, options: UsersOptions = {}): Users {
         const created = await insertUser(tx, row, nowMs)
         if (created === undefined)
           throw new TrackwireError('conflict', `the user id ${id} is taken; choose another one`)
-        await tellOf(tx, created, nowMs)
+        await tellOf(tx, created, act, nowMs)
         return created
       })
       await rightsChanged()
       return user
     },
 
-    async change({ org, sub }, userId, { password, ...change }) {
+    async change(act, userId, { password, ...change }) {
+      const { org, actor: by } = act
       const hash = password === undefined ? undefined : await hashOf(password, userId)
       const user = await db.transaction(async tx => {
         const nowMs = now()
@@ -110,24 +110,24 @@ export function createUsers(db: Database, options: UsersOptions = {}): Users {
           await mustLeaveAnAdmin(tx, org, userId, nowMs)
         }
         await updateUser(tx, after)
-        if (after.disabled && !before.disabled)
-          await endTokens(tx, after, { reason: 'account-disabled', by: sub }, nowMs)
-        else if (hash !== undefined) await endTokens(tx, after, { reason: 'password', by: sub }, nowMs)
-        await tellOf(tx, after, nowMs)
+        const reason = after.disabled && !before.disabled ? 'account-disabled' : 'password'
+        if (reason === 'account-disabled' || hash !== undefined) await endTokens(tx, after, { reason, by }, nowMs)
+        await tellOf(tx, after, act, nowMs)
         return after
       })
       await rightsChanged()
       return user
     },
 
-    async remove({ org, sub }, userId) {
+    async remove(act, userId) {
+      const { org, actor: by } = act
       await db.transaction(async tx => {
         const nowMs = now()
         const user = await mustFind(tx, org, userId)
         await mustLeaveAnAdmin(tx, org, userId, nowMs)
         await deleteUser(tx, org, userId)
-        await endTokens(tx, user, { reason: 'account-deleted', by: sub }, nowMs)
-        await tellOf(tx, user, nowMs)
+        await endTokens(tx, user, { reason: 'account-deleted', by }, nowMs)
+        await tellOf(tx, user, act, nowMs)
       })
       await rightsChanged()
     },
@@ -171,7 +171,8 @@ export async function createUser(
   user: { org: string; username: string; role: Role; password: string; devices?: readonly string[] },
 ): Promise<boolean> {
   try {
-    await createUsers(db).create({ org: user.org, sub: user.username }, { ...user, id: user.username })
+    const act = { org: user.org, actor: 'trackwire', action: 'user.create', target: user.username }
+    await createUsers(db).create(act, { ...user, id: user.username })
     return true
   } catch (error) {
     if (error instanceof TrackwireError && error.code === 'conflict') return false
@@ -200,6 +201,7 @@ async function endTokens(
   await revokeTokensBefore(tx, { org, kind: 'account', sub: user_id, before: nowMs }, why, nowMs)
 }
 
-function tellOf(tx: Queryable, { org, user_id }: UserRow, nowMs: number): Promise<void> {
-  return recordRightsChanges(tx, [{ org, kind: 'account', id: user_id, sub: user_id }], nowMs)
+async function tellOf(tx: Queryable, { org, user_id }: UserRow, act: Act, nowMs: number): Promise<void> {
+  await recordAudit(tx, act, nowMs)
+  await recordRightsChanges(tx, [{ org, kind: 'account', id: user_id, sub: user_id }], nowMs)
 }

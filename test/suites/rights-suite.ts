@@ -52,13 +52,13 @@ export function rightsSuite(name: string, openDatabase: (t: TestScope) => Promis
       })
     const usersOf = (org: string) => {
       const users = createUsers(db)
-      const actor = { org, sub: 'boss' }
+      const act = { org, actor: 'boss', action: 'user.change', target: 'somebody' }
       const named = (id: string) => `${id}-${org}`
       return {
         create: (id: string, more: Partial<Parameters<typeof users.create>[1]> = {}) =>
-          users.create(actor, { id: named(id), role: 'user', password: null, ...more }),
-        change: (id: string, change: Parameters<typeof users.change>[2]) => users.change(actor, named(id), change),
-        remove: (id: string) => users.remove(actor, named(id)),
+          users.create(act, { id: named(id), role: 'user', password: null, ...more }),
+        change: (id: string, change: Parameters<typeof users.change>[2]) => users.change(act, named(id), change),
+        remove: (id: string) => users.remove(act, named(id)),
         token: (id: string, more: Partial<Parameters<typeof principalOf>[0]> = {}) =>
           issued(org, { sub: named(id), ...more }),
       }

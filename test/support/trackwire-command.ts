@@ -8,16 +8,17 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs the trackwire command as a shell would, in a folder of its own unless one is given, with nothing but PATH inherited. */
+/** Runs the trackwire command as a shell would, in a folder of its own unless one is given, with nothing but PATH inherited; `input` is its standard input. */
 export async function trackwire(
   t: TestScope,
   args: string[],
   environment: Record<string, string> = {},
   folder?: string,
+  input?: string,
 ): Promise<Outcome> {
   const cwd = folder ?? (await temporaryFolder(t))
   return new Promise(resolve => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [TRACKWIRE, ...args],
       { cwd, env: { PATH: process.env.PATH ?? '', ...environment } },
@@ -25,5 +26,6 @@ export async function trackwire(
         resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr })
       },
     )
+    if (input !== undefined) child.stdin!.end(input)
   })
 }

@@ -2,11 +2,13 @@ import Type from 'typebox'
 import { Id, TimestampMs, TrackwireError } from '../../../contract/index.ts'
 import type { CurrentRights } from '../../auth/rights.ts'
 import { mustLeaveAnAdmin } from '../../auth/users.ts'
+import { recordAudit } from '../../store/audit.ts'
 import { type BanRow, deleteBan, listBans, putBan } from '../../store/bans.ts'
 import type { Database } from '../../store/database.ts'
 import { recordRightsChanges } from '../../store/rights-changes.ts'
 import { lockUsers } from '../../store/users.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -66,6 +68,7 @@ export function banRoutes(app: Api, { db, rights }: { db: Database; rights: Curr
         await lockUsers(tx, org)
         await mustLeaveAnAdmin(tx, org, sub, nowMs)
         await recordRightsChanges(tx, [{ org, kind: 'ban', id: sub, sub }], nowMs)
+        await recordAudit(tx, actOf(request, 'ban.add', sub, { until, reason }), nowMs)
         return putBan(tx, { org, sub, until, reason, by }, nowMs)
       })
       await rights.refresh()
@@ -115,6 +118,7 @@ export function banRoutes(app: Api, { db, rights }: { db: Database; rights: Curr
         const existed = await deleteBan(tx, org, sub)
         if (!existed) throw new TrackwireError('not_found', `${sub} is not banned`)
         await recordRightsChanges(tx, [{ org, kind: 'ban', id: sub, sub }], Date.now())
+        await recordAudit(tx, actOf(request, 'ban.lift', sub), Date.now())
       })
       await rights.refresh()
       return reply.code(204).send()

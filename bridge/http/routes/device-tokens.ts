@@ -3,10 +3,12 @@ import { Id } from '../../../contract/index.ts'
 import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 import type { CurrentRights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
+import { recordAudit } from '../../store/audit.ts'
 import type { Database } from '../../store/database.ts'
 import { findDevice } from '../../store/queries/devices.ts'
 import { revokeTokensBefore } from '../../store/revocations.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
 import { unknownDevice } from '../visibility.ts'
@@ -42,6 +44,7 @@ export function deviceTokenRoutes(
       const { deviceId } = request.params
       if ((await findDevice(db, org, deviceId)) === undefined) throw unknownDevice(deviceId)
       const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TTL_SECONDS })
+      await recordAudit(db, actOf(request, 'device.token', deviceId), Date.now())
       return reply.code(201).send({ token })
     },
   )
@@ -67,14 +70,11 @@ export function deviceTokenRoutes(
       const { deviceId } = request.params
       if ((await findDevice(db, org, deviceId)) === undefined) throw unknownDevice(deviceId)
       const nowMs = Date.now()
-      await db.transaction(tx =>
-        revokeTokensBefore(
-          tx,
-          { org, kind: 'device', sub: deviceId, before: nowMs },
-          { reason: 'administrator', by },
-          nowMs,
-        ),
-      )
+      const before = { org, kind: 'device', sub: deviceId, before: nowMs } as const
+      await db.transaction(async tx => {
+        await revokeTokensBefore(tx, before, { reason: 'administrator', by }, nowMs)
+        await recordAudit(tx, actOf(request, 'token.revoke', deviceId, { before: nowMs }), nowMs)
+      })
       await rights.refresh()
       return reply.code(204).send()
     },

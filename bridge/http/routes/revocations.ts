@@ -4,9 +4,11 @@ import { CLOCK_LEEWAY_SECONDS, SESSION_TOKENS_LIVE_MS } from '../../auth/lifetim
 import { endLogin } from '../../auth/refresh-tokens.ts'
 import type { CurrentRights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
+import { recordAudit } from '../../store/audit.ts'
 import type { Database, Queryable } from '../../store/database.ts'
 import { listRevocations, type RevocationRow, revokeToken, revokeTokensBefore } from '../../store/revocations.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -81,10 +83,16 @@ export function revocationRoutes(
       const why = { reason: 'administrator', by } as const
       if ('token' in body) {
         const stolen = await read(body.token, org)
-        await db.transaction(tx => revokeWhole(tx, stolen, why, nowMs))
+        await db.transaction(async tx => {
+          await revokeWhole(tx, stolen, why, nowMs)
+          await recordAudit(tx, actOf(request, 'token.revoke', stolen.sub, { jti: stolen.jti, sid: stolen.sid }), nowMs)
+        })
       } else if ('jti' in body) {
         const { jti, expiresAt = null } = body
-        await db.transaction(tx => revokeToken(tx, { org, id: jti, expiresAt, sub: null }, why, nowMs))
+        await db.transaction(async tx => {
+          await revokeToken(tx, { org, id: jti, expiresAt, sub: null }, why, nowMs)
+          await recordAudit(tx, actOf(request, 'token.revoke', jti), nowMs)
+        })
       } else {
         const { sub, before = nowMs } = body
         if (before > nowMs) {
@@ -94,6 +102,7 @@ export function revocationRoutes(
           for (const kind of ['account', 'device'] as const) {
             await revokeTokensBefore(tx, { org, kind, sub, before }, why, nowMs)
           }
+          await recordAudit(tx, actOf(request, 'token.revoke', sub, { before }), nowMs)
         })
       }
       await rights.refresh()

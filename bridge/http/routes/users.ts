@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { Id } from '../../../contract/index.ts'
 import { generatePassword, SHORTEST_PASSWORD } from '../../auth/passwords.ts'
@@ -7,6 +6,7 @@ import { ACCOUNT_ROLES, createUsers, unknownUser } from '../../auth/users.ts'
 import type { Database } from '../../store/database.ts'
 import { findUser, listUsers, type UserRow } from '../../store/users.ts'
 import { ADMINS, principalOf } from '../access.ts'
+import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -68,10 +68,6 @@ function userView(row: UserRow): object {
 /** The accounts of the organisation. Another organisation's users are answered like ones that do not exist. */
 export function userRoutes(app: Api, { db, rights }: { db: Database; rights: CurrentRights }): void {
   const users = createUsers(db, { rightsChanged: () => rights.refresh() })
-  const actorOf = (request: FastifyRequest) => {
-    const { org, sub } = principalOf(request)
-    return { org, sub }
-  }
 
   app.get(
     '/api/v1/users',
@@ -117,7 +113,8 @@ export function userRoutes(app: Api, { db, rights }: { db: Database; rights: Cur
     async (request, reply) => {
       const { password: given, ...rest } = request.body
       const password = given === undefined ? generatePassword() : given
-      const user = await users.create(actorOf(request), { ...rest, password })
+      const act = actOf(request, 'user.create', rest.id, rest)
+      const user = await users.create(act, { ...rest, password })
       return reply
         .code(201)
         .header('location', `/api/v1/users/${user.user_id}`)
@@ -131,7 +128,7 @@ export function userRoutes(app: Api, { db, rights }: { db: Database; rights: Cur
       config: { access: ADMINS },
       schema: {
         operationId: 'getUser',
-        summary: 'One user',
+        summary: 'One user of the organisation',
         tags: ['users'],
         params: ByUser,
         response: { 200: { $ref: 'User#' }, ...problems('user_unknown', 'request_invalid') },
@@ -170,7 +167,10 @@ export function userRoutes(app: Api, { db, rights }: { db: Database; rights: Cur
         },
       },
     },
-    async request => userView(await users.change(actorOf(request), request.params.userId, request.body)),
+    async request => {
+      const { userId } = request.params
+      return userView(await users.change(actOf(request, 'user.change', userId, request.body), userId, request.body))
+    },
   )
 
   app.post(
@@ -189,8 +189,9 @@ export function userRoutes(app: Api, { db, rights }: { db: Database; rights: Cur
       },
     },
     async request => {
+      const { userId } = request.params
       const password = generatePassword()
-      await users.change(actorOf(request), request.params.userId, { password })
+      await users.change(actOf(request, 'user.password', userId), userId, { password })
       return { password }
     },
   )
@@ -211,7 +212,8 @@ export function userRoutes(app: Api, { db, rights }: { db: Database; rights: Cur
       },
     },
     async (request, reply) => {
-      await users.remove(actorOf(request), request.params.userId)
+      const { userId } = request.params
+      await users.remove(actOf(request, 'user.delete', userId), userId)
       return reply.code(204).send()
     },
   )

@@ -32,7 +32,8 @@ function accountsSuite(open: () => Promise<Database>): void {
   let db: Database
   let accounts: Accounts
   let users: Users
-  const admin = { org: 'demo', sub: 'admin' }
+  const actOf = (org: string) => ({ org, actor: 'admin', action: 'user.change', target: 'somebody' })
+  const admin = actOf('demo')
   let nowMs = Date.UTC(2026, 0, 1)
   const address = '192.0.2.1'
 
@@ -231,18 +232,17 @@ function accountsSuite(open: () => Promise<Database>): void {
     for (const username of ['eva', 'ada'])
       await createUser(db, { org, username, role: 'admin', password: 'same words' })
     const results = await Promise.allSettled([
-      users.change({ org, sub: 'eva' }, 'ada', { role: 'user' }),
-      users.change({ org, sub: 'ada' }, 'eva', { disabled: true }),
+      users.change(actOf(org), 'ada', { role: 'user' }),
+      users.change(actOf(org), 'eva', { disabled: true }),
     ])
     assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
     const left = (await listUsers(db, org, { after: undefined, limit: 10 })).find(
       ({ role, disabled }) => role === 'admin' && !disabled,
     )!
-    const actor = { org, sub: left.user_id }
     for (const change of [{ role: 'user' }, { disabled: true }, { password: null }] as const) {
-      await assert.rejects(users.change(actor, left.user_id, change), { code: 'last_admin' })
+      await assert.rejects(users.change(actOf(org), left.user_id, change), { code: 'last_admin' })
     }
-    await assert.rejects(users.remove(actor, left.user_id), { code: 'last_admin' })
-    assert.equal((await users.change(actor, left.user_id, { devices: ['truck-1'] })).role, 'admin')
+    await assert.rejects(users.remove(actOf(org), left.user_id), { code: 'last_admin' })
+    assert.equal((await users.change(actOf(org), left.user_id, { devices: ['truck-1'] })).role, 'admin')
   })
 }

@@ -373,4 +373,40 @@ export function identitySuite(databaseUrl?: string): void {
     const second = (await call('GET', `/api/v1/groups?limit=2&cursor=${first.next}`)).body
     assert.deepEqual(second, { items: [{ id: 'south', devices: 1, users: 0 }], next: null })
   })
+
+  test('every change is in the audit log, without any password or token', async () => {
+    const caller = { role: 'admin', org: 'logged', sub: 'a' } as const
+    const call = (method: string, url: string, body?: unknown) => platform.call(method, url, { caller, body })
+    const made = await call('POST', USERS, { id: 'lea', role: 'user', groups: ['buses'] })
+    await call('PATCH', `${USERS}/lea`, { disabled: true, password: 'a new password' })
+    await call('POST', `${USERS}/lea/password-reset`)
+    await call('DELETE', `${USERS}/lea`)
+    await call('POST', BANS, { sub: 'lea', reason: 'gone' })
+    await call('DELETE', `${BANS}/lea`)
+    await call('POST', REVOCATIONS, { sub: 'lea', before: 5 })
+    await call('POST', REVOCATIONS, { jti: 'j-1' })
+    const token = await platform.token({ role: 'user', sub: 'lea', org: 'logged' })
+    await call('POST', REVOCATIONS, { token })
+    await call('POST', '/api/v1/devices', { id: 'bus-9' })
+    await call('POST', '/api/v1/devices/bus-9/token')
+    await call('DELETE', '/api/v1/devices/bus-9/tokens')
+    const { items } = (await call('GET', '/api/v1/admin/audit')).body
+    const acts = items.map(({ action, target }: { action: string; target: string }) => `${action} ${target}`).reverse()
+    assert.deepEqual(acts, [
+      'user.create lea',
+      'user.change lea',
+      'user.password lea',
+      'user.delete lea',
+      'ban.add lea',
+      'ban.lift lea',
+      'token.revoke lea',
+      'token.revoke j-1',
+      'token.revoke lea',
+      'device.register bus-9',
+      'device.token bus-9',
+      'token.revoke bus-9',
+    ])
+    const log = JSON.stringify(items)
+    for (const secret of [made.body.password, 'a new password', token]) assert.ok(!log.includes(secret))
+  })
 }
