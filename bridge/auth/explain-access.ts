@@ -13,7 +13,8 @@ import {
 } from '../../contract/index.ts'
 import type { Database } from '../store/database.ts'
 import { findDevice } from '../store/queries/devices.ts'
-import { findAccount } from '../store/queries/principals.ts'
+import { findUser } from '../store/users.ts'
+import type { Rights } from './rights.ts'
 
 export interface AccessQuestion extends Manner {
   readonly action: Action
@@ -23,6 +24,8 @@ export interface AccessQuestion extends Manner {
   readonly clientId?: string | undefined
   readonly username?: string | undefined
 }
+
+type CurrentRights = Pick<Rights, 'current' | 'refresh'>
 
 /** Where it is known from what a principal may do. */
 export type PrincipalSource = 'account' | 'device' | 'role' | 'token'
@@ -57,12 +60,14 @@ const OF_A_TOKEN =
  */
 export async function explainAccess(
   db: Database,
+  rights: CurrentRights,
   org: string,
   question: AccessQuestion & { readonly principal: string; readonly role?: Role | undefined },
 ): Promise<AccessAnswer> {
   const { principal: sub, role } = question
-  const account = await findAccount(db, org, sub)
-  const known = account ?? ((await findDevice(db, org, sub)) && { role: 'device' as const, devices: [] })
+  await rights.refresh()
+  const account = await findUser(db, org, sub)
+  const known = account ?? ((await findDevice(db, org, sub)) && { role: 'device' as const })
   if (known === undefined && role === undefined) {
     throw new TrackwireError(
       'not_found',
@@ -73,21 +78,51 @@ export async function explainAccess(
     throw new TrackwireError('request_invalid', `the account ${sub} has the role ${account.role}; leave the role out`)
   }
   const source = account !== undefined ? 'account' : role === undefined || role === known?.role ? 'device' : 'role'
-  const claims = { sub, org, role: role ?? known!.role, devices: account?.devices ?? [], exp: Number.MAX_SAFE_INTEGER }
-  return { ...answer(principalOf(claims), source, question), note: OF_A_TOKEN }
+  // As its token would be if it were issued now, without claims of its own.
+  const issuedAt = Number.MAX_SAFE_INTEGER / 1_000
+  const issued = principalOf({ sub, org, role: role ?? known!.role, iat: issuedAt, exp: issuedAt })
+  return { ...answer(rights, issued, source, question), note: OF_A_TOKEN }
 }
 
 /** The same of whoever holds a token. */
-export function explainAccessOf(holder: Principal, question: AccessQuestion): AccessAnswer {
-  return answer(holder, 'token', question)
+export async function explainAccessOf(
+  holder: Principal,
+  rights: CurrentRights,
+  question: AccessQuestion,
+): Promise<AccessAnswer> {
+  await rights.refresh()
+  return answer(rights, holder, 'token', question)
 }
 
-function answer(issued: Principal, source: PrincipalSource, question: AccessQuestion): AccessAnswer {
+function answer(
+  rights: CurrentRights,
+  issued: Principal,
+  source: PrincipalSource,
+  question: AccessQuestion,
+): AccessAnswer {
   const { action, topic, qos, retain, clientId = issued.sub, username = issued.sub } = question
-  const principal = fillAcl(issued, { clientId, username })
+  const { current, refusal } = currentOf(rights, issued)
+  const principal = fillAcl(current, { clientId, username })
   const { sub, org, role, groups, acl } = principal
   const visible = visibleDevices(principal)
   const devices = visible === 'all' ? null : visible.size
-  const explained = explainDecision(principal, action, topic, { qos, retain })
+  const explained =
+    refusal === null ? explainDecision(principal, action, topic, { qos, retain }) : shutOut(principal, refusal)
   return { ...explained, principal: { sub, org, role, source, devices, groups, acl }, note: null }
+}
+
+/** A principal that is shut out is described as it was issued. */
+function currentOf(rights: CurrentRights, issued: Principal): { current: Principal; refusal: string | null } {
+  try {
+    return { current: rights.current(issued), refusal: null }
+  } catch (error) {
+    if (error instanceof TrackwireError) return { current: issued, refusal: error.message }
+    throw error
+  }
+}
+
+function shutOut({ role, sub, org }: Principal, refusal: string) {
+  const reason = refusal.replace(/\.$/, '')
+  const considered = [{ text: `Whatever a token says: ${reason}.`, decided: true }]
+  return { allowed: false, reason, text: `${role} ${sub} of ${org} is let in nowhere: ${reason}.`, considered }
 }

@@ -1,10 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type AccessAnswer, createTokens, explainAccess, explainAccessOf, openSigningKeys } from '../../bridge/index.ts'
+import {
+  type AccessAnswer,
+  createTokens,
+  type Database,
+  explainAccess,
+  explainAccessOf,
+  openSigningKeys,
+  Rights,
+} from '../../bridge/index.ts'
 import { type Action, type Qos, ROLES, type Role } from '../../contract/index.ts'
 import { type Command, UsageError } from '../command.ts'
 import { type Config, readConfig } from '../config.ts'
 import { checkId, checkOrg } from '../identifiers.ts'
+import { createLogger } from '../logger.ts'
 import { withPlatformOrDatabase } from '../platform-or-database.ts'
 
 export const accessCommand: Command = {
@@ -97,20 +106,29 @@ function askOfSub(
   const query = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]))
   return withPlatformOrDatabase(config, place, {
     running: async ask => (await ask(`/api/v1/admin/access?${query}`)) as unknown as AccessAnswer,
-    stopped: db => explainAccess(db, place.org, question),
+    stopped: db => withRights(db, config, rights => explainAccess(db, rights, place.org, question)),
   })
 }
 
 function askOfToken(config: Config, place: Place, token: string, question: Question): Promise<AccessAnswer> {
   return withPlatformOrDatabase(config, place, {
     running: async ask => (await ask('/api/v1/admin/access', { token, ...question })) as unknown as AccessAnswer,
-    async stopped() {
+    async stopped(db) {
       const holder = await createTokens(await openSigningKeys(config.dataDirectory)).verify(token)
       if (holder.org !== place.org)
         throw new UsageError(`the token is of another organisation; say --org ${holder.org}`)
-      return explainAccessOf(holder, question)
+      return withRights(db, config, rights => explainAccessOf(holder, rights, question))
     },
   })
+}
+
+async function withRights<T>(db: Database, { logFormat }: Config, work: (rights: Rights) => Promise<T>): Promise<T> {
+  const rights = await Rights.open({ db, logger: createLogger({ logLevel: 'warn', logFormat }) })
+  try {
+    return await work(rights)
+  } finally {
+    await rights.close()
+  }
 }
 
 async function readToken(file: string): Promise<string> {

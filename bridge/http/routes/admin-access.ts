@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { Id, type Principal, ROLES, type Role, TrackwireError } from '../../../contract/index.ts'
 import { explainAccess, explainAccessOf } from '../../auth/explain-access.ts'
+import type { Rights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Database } from '../../store/database.ts'
 import { ADMINS, principalOf } from '../access.ts'
@@ -73,7 +74,10 @@ const Answer = {
 }
 
 /** Why somebody may do something, or may not. */
-export function adminAccessRoutes(app: Api, { db, tokens }: { db: Database; tokens: Tokens }): void {
+export function adminAccessRoutes(
+  app: Api,
+  { db, tokens, rights }: { db: Database; tokens: Tokens; rights: Rights },
+): void {
   app.get(
     '/api/v1/admin/access',
     {
@@ -88,7 +92,7 @@ export function adminAccessRoutes(app: Api, { db, tokens }: { db: Database; toke
         response: { 200: Answer, ...problems('not_found', 'request_invalid') },
       },
     },
-    request => explainAccess(db, principalOf(request).org, request.query),
+    request => explainAccess(db, rights, principalOf(request).org, request.query),
   )
 
   app.post(
@@ -109,7 +113,7 @@ export function adminAccessRoutes(app: Api, { db, tokens }: { db: Database; toke
       const holder = await readToken(token)
       // No word on what the token of another organisation may do.
       if (holder.org !== principalOf(request).org) throw unreadable('it is of another organisation')
-      return explainAccessOf(holder, question)
+      return explainAccessOf(holder, rights, question)
     },
   )
 

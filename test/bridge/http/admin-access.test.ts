@@ -49,6 +49,22 @@ describe('why somebody may or may not', () => {
     assert.match(other.body.considered.at(-1).text, /this is none of them/)
   })
 
+  test('what the account is granted by a group counts; of one who is banned, that it is shut out', async () => {
+    const question = { principal: 'ann', action: 'subscribe', topic: 'demo/devices/van-1/location' }
+    await platform.call('POST', '/api/v1/devices', { caller: ADMIN, body: { id: 'van-1', groups: ['vans'] } })
+    assert.equal((await ask(question)).body.allowed, false)
+    const change = (body: object) => platform.call('PATCH', '/api/v1/users/ann', { caller: ADMIN, body })
+    await change({ groups: ['vans'] })
+    const granted = (await ask(question)).body
+    assert.deepEqual([granted.allowed, granted.principal.devices, granted.principal.groups], [true, 2, ['vans']])
+    await platform.call('POST', '/api/v1/admin/bans', { caller: ADMIN, body: { sub: 'ann' } })
+    const banned = (await ask(question)).body
+    assert.deepEqual([banned.allowed, banned.considered.length], [false, 1])
+    assert.match(banned.text, /^user ann of demo is let in nowhere: ann is banned until an administrator lifts it\.$/)
+    await platform.call('DELETE', '/api/v1/admin/bans/ann', { caller: ADMIN })
+    await change({ groups: [] })
+  })
+
   for (const [what, query, allowed, source] of [
     [
       'a registered device',
