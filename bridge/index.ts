@@ -65,4 +65,5 @@ export {
   telemetryOf,
 } from './trackers/index.ts'
 export { listDevices } from './store/queries/devices.ts'
+export { revokeTokensBefore } from './store/revocations.ts'
 export { listUsers } from './store/users.ts'

@@ -6,11 +6,7 @@ import { createLogger } from './logger.ts'
 import { withDatabase } from './with-database.ts'
 
 /** Asks the running platform as an administrator of the organisation. `body` is POSTed unless a method is named; without one it is a GET. */
-export type AskRunning = (
-  path: string,
-  body?: unknown | FileBody,
-  method?: 'PATCH',
-) => Promise<Record<string, unknown>>
+export type AskRunning = (path: string, body?: unknown | FileBody, method?: 'PATCH') => Promise<Record<string, unknown>>
 
 /** The platform said no, in a sentence of its own. */
 export class RefusedByPlatform extends Error {

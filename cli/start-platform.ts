@@ -21,6 +21,7 @@ import {
   PROTOCOLS,
   payloadInView,
   Rights,
+  revokeTokensBefore,
   startIngest,
   startTrackers,
   type Tokens,
@@ -132,6 +133,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     shareLinks,
     shareMaxDays: config.shareMaxDays,
     rights,
+    revokeDeviceTokens: (tx, { org, sub, beforeMs, by }) =>
+      revokeTokensBefore(tx, { org, kind: 'device', sub, before: beforeMs }, { reason: 'administrator', by }, beforeMs),
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { buildTopic, Id, TrackwireError } from '../../../contract/index.ts'
+import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import { type Claims, createClaims, type ShownCode } from '../../provisioning/claims.ts'
 import { codeSheet } from '../../provisioning/code-sheet.ts'
@@ -16,7 +17,6 @@ import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.t
 import type { Api } from '../schema-checks.ts'
 import { CODES_POLICY } from '../security-headers.ts'
 import { unknownDevice } from '../visibility.ts'
-import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 
 const DAY_SECONDS = 86_400
 const MAX_TTL_SECONDS = 90 * DAY_SECONDS

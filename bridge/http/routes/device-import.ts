@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { decodeJson, Id } from '../../../contract/index.ts'
+import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import { importDevices } from '../../provisioning/import-devices.ts'
@@ -15,7 +16,6 @@ import { ADMINS, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { type Api, documented } from '../schema-checks.ts'
-import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 
 /** Ten thousand devices of a long name and a dozen groups each. */
 const MAX_IMPORT_BYTES = 8 * 1_048_576

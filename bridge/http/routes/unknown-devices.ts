@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { Id, TrackwireError } from '../../../contract/index.ts'
+import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import { recordAudit } from '../../store/audit.ts'
@@ -17,7 +18,6 @@ import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
-import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 import { deviceView } from './devices.ts'
 
 const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
