@@ -115,6 +115,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     dataDirectory,
     verifyToken: async token => shareLinks.admit(await tokens.verify(token)),
     shares: { view: payloadInView, watch: shareLinks.watch },
+    rights,
     certificates: config.tlsCa === undefined ? undefined : certificates,
     handlers,
     logger,

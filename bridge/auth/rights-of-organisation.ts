@@ -50,8 +50,8 @@ export class RightsOfOrganisation {
         `the tokens of ${sub} that were issued before ${new Date(before).toISOString()} are revoked; get a new one`,
       )
     }
-    // A device sees itself; that a person's account bears the same id is no concern of its.
-    if (role === 'device') return issued
+    // A device sees itself and a share link what it says; that an account bears the same id is no concern of theirs.
+    if (role === 'device' || issued.share !== undefined) return issued
     const account = this.accounts.get(sub)
     if (account?.disabled) throw new TrackwireError('token_revoked', `the account ${sub} is disabled`)
     return this.#grant(issued, account, issuedAtMs)

@@ -293,6 +293,14 @@ export function rightsSuite(name: string, openDatabase: (t: TestScope) => Promis
       assert.deepEqual([...rights.current(elsewhere).devices], ['bus-1'])
     })
 
+    it('a share link sees what it says, whatever is granted to an account of that id', async (t, org) => {
+      const users = usersOf(org)
+      await users.create('ann', { devices: ['truck-1'], groups: ['vans'] })
+      const rights = await open(t)
+      const share = { ...users.token('ann', { devices: ['truck-9'] }), share: { devices: ['truck-9'], until: 1 } }
+      assert.equal(rights.current(share as Principal), share)
+    })
+
     it('what was judged is remembered until something changes', async (t, org) => {
       const rights = await open(t)
       await registerDevice(db, { org, deviceId: 'van-1', groups: ['vans'] }, Date.now())
