@@ -14,7 +14,7 @@ import {
 import type { Database } from '../store/database.ts'
 import { findDevice } from '../store/queries/devices.ts'
 import { findUser } from '../store/users.ts'
-import type { Rights } from './rights.ts'
+import type { CurrentRights } from './rights.ts'
 
 export interface AccessQuestion extends Manner {
   readonly action: Action
@@ -24,8 +24,6 @@ export interface AccessQuestion extends Manner {
   readonly clientId?: string | undefined
   readonly username?: string | undefined
 }
-
-type CurrentRights = Pick<Rights, 'current' | 'refresh'>
 
 /** Where it is known from what a principal may do. */
 export type PrincipalSource = 'account' | 'device' | 'role' | 'token'

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { Id, type Principal, ROLES, type Role, TrackwireError } from '../../../contract/index.ts'
 import { explainAccess, explainAccessOf } from '../../auth/explain-access.ts'
-import type { Rights } from '../../auth/rights.ts'
+import type { CurrentRights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Database } from '../../store/database.ts'
 import { ADMINS, principalOf } from '../access.ts'
@@ -76,7 +76,7 @@ const Answer = {
 /** Why somebody may do something, or may not. */
 export function adminAccessRoutes(
   app: Api,
-  { db, tokens, rights }: { db: Database; tokens: Tokens; rights: Rights },
+  { db, tokens, rights }: { db: Database; tokens: Tokens; rights: CurrentRights },
 ): void {
   app.get(
     '/api/v1/admin/access',

@@ -46,6 +46,8 @@ class TestRights {
     return this.devices === undefined ? issued : { ...issued, devices: new Set(this.devices) }
   }
 
+  async refresh(): Promise<void> {}
+
   onChange(listener: (change: { org: string; sub: string | null }) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
