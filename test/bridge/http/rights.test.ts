@@ -49,7 +49,6 @@ describe('rights', () => {
     ['POST', '/api/v1/users/ann/password-reset', ['admin']],
     ['DELETE', '/api/v1/users/ann', ['admin']],
     ['GET', '/api/v1/groups', DISPATCHERS],
-    ['GET', '/api/v1/admin/audit', ['admin']],
     ['GET', '/api/v1/admin/bans', ['admin']],
     ['POST', '/api/v1/admin/bans', ['admin'], { sub: 'nobody' }],
     ['DELETE', '/api/v1/admin/bans/nobody', ['admin']],
