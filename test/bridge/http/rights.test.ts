@@ -135,7 +135,7 @@ describe('rights', () => {
         if (allowed) assert.ok(answer.status !== 401 && answer.status !== 403, `${answer.status} ${answer.body.detail}`)
         else {
           assert.equal(answer.status, 403, JSON.stringify(answer.body))
-          assert.match(answer.body.code, /^(forbidden|publish_forbidden)$/)
+          if (method !== 'HEAD') assert.match(answer.body.code, /^(forbidden|publish_forbidden)$/)
         }
       })
     }
@@ -143,14 +143,17 @@ describe('rights', () => {
     test(`${method} ${url} without a token is 401 with a challenge`, async () => {
       const answer = await platform.call(method, url, { body })
       assert.equal(answer.status, 401)
-      assert.equal(answer.body.code, 'token_missing')
+      // A HEAD has no body to say it in.
+      if (method !== 'HEAD') assert.equal(answer.body.code, 'token_missing')
       assert.equal(answer.headers['www-authenticate'], 'Bearer realm="trackwire"')
     })
   }
 
   test('every route of the document is in this table or needs no token', async () => {
     const { body } = await platform.call('GET', '/api/openapi.json')
-    const listed = new Set(routes.map(([method, url]) => `${method} ${url.split('?')[0]}`))
+    // A stream never ends: its table row asks for the headers alone.
+    const asked = routes.map(([method, url]) => `${method} ${url.split('?')[0]}`)
+    const listed = new Set(asked.map(name => name.replace('HEAD /api/v1/stream', 'GET /api/v1/stream')))
     for (const [path, methods] of Object.entries<Record<string, { security?: unknown[] }>>(body.paths)) {
       const concrete = path
         .replace(/\/devices\/{deviceId}\/(tokens?)$/, '/devices/truck-2/$1')
