@@ -52,7 +52,10 @@ export { registerDevice, registerDeviceIn, registerDevicesIn } from './store/dev
 export { migrate } from './store/migrate.ts'
 export { type OpenDatabaseOptions, openDatabase } from './store/open-database.ts'
 export type { OutgoingMessage } from './store/outbox.ts'
+export { listDevices } from './store/queries/devices.ts'
 export { organisationsOfDevice } from './store/queries/identities.ts'
+export { revokeTokensBefore } from './store/revocations.ts'
+export { listUsers } from './store/users.ts'
 export {
   locationUpdatesOf,
   PROTOCOLS,
@@ -64,6 +67,3 @@ export {
   type Trackers,
   telemetryOf,
 } from './trackers/index.ts'
-export { listDevices } from './store/queries/devices.ts'
-export { revokeTokensBefore } from './store/revocations.ts'
-export { listUsers } from './store/users.ts'
