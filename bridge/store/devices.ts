@@ -160,10 +160,11 @@ export async function registerDevicesIn(
   // What another node has registered in between is changed like the rest.
   const known = [...plan.updated, ...plan.created.filter(({ deviceId }) => !isInserted.has(deviceId))]
   const rows = [...inserted, ...(await updateNamed(tx, org, known))]
-  const moved = rows.filter(row => {
-    const known = before.get(row.deviceId)
-    return known !== undefined && !isSameSet(known.groups, row.groups)
-  })
+  const seenByOthers = rows.filter(row => !isSameSet(before.get(row.deviceId)?.groups ?? [], row.groups))
+  // Whoever may see a group sees these devices from now on, or no longer.
+  const changed = seenByOthers.map(row => ({ org, kind: 'device-groups' as const, id: row.deviceId, sub: null }))
+  await recordRightsChanges(tx, changed, nowMs)
+  const moved = seenByOthers.filter(({ deviceId }) => before.has(deviceId))
   if (moved.length === 0) return { ...plan, rows, regrouped: null }
   const epoch = await nextEpoch(tx, org)
   await setGroupsEpoch(tx, org, moved, epoch)

@@ -23,13 +23,20 @@ export interface ShareLinkRow {
 
 export type NewShareLink = Omit<ShareLinkRow, 'views' | 'revokedAt' | 'makerHolds'> & { readonly codeHash: string }
 
-/** A maker without an account came by a token of its own, which the database knows nothing of. */
+/** A maker without an account came by a token of its own, of which the database knows no more than whether its bearer is banned. */
 const COLUMNS = `l.org, l.id, l.maker, l.label, l.devices, l.from_time as "from", l.until_time as "until", l.history, l.area,
   l.precision_meters as "precisionMeters", l.max_views as "maxViews", l.views, l.created_at as "createdAt",
   l.revoked_at as "revokedAt",
-  (not l.maker_has_account or exists (
-    select 1 from users u where u.org = l.org and u.user_id = l.maker
-      and (u.role in ('admin', 'dispatcher') or (u.role in ('driver', 'user') and l.devices <@ u.devices))
+  ((not l.maker_has_account or exists (
+    select 1 from users u where u.org = l.org and u.user_id = l.maker and not u.disabled
+      and (u.role in ('admin', 'dispatcher') or (u.role in ('driver', 'user') and not exists (
+        select 1 from unnest(l.devices) as d(id) where not d.id = any (u.devices) and not exists (
+          select 1 from devices v where v.org = l.org and v.device_id = d.id and v.groups && u.groups
+        )
+      )))
+  )) and not exists (
+    select 1 from bans b where b.org = l.org and b.sub = l.maker
+      and (b.until is null or b.until > extract(epoch from now()) * 1000)
   )) as "makerHolds"`
 
 export async function insertShareLink(db: Queryable, link: NewShareLink): Promise<void> {

@@ -55,6 +55,24 @@ export function provisioningSuite(databaseUrl?: string): void {
       assert.deepEqual((await importCsv(org, list)).body.unchanged, ['a', 'b', 'c'])
     })
 
+    it('what a list does to groups is a change of rights, of those alone whose groups became others', async ({
+      call,
+      db,
+    }, org) => {
+      await call('POST', '/api/v1/devices', { caller: admin(org), body: { id: 'a', groups: ['vans'] } })
+      await call('POST', '/api/v1/devices', { caller: admin(org), body: { id: 'b', groups: ['vans'] } })
+      const changes = () => db.query<{ id: string }>('select id from rights_changes where org = $1 order by seq', [org])
+      const before = (await changes()).length
+      await importCsv(org, 'id,name,groups\na,A,vans\nb,,north\nc,,vans\nd,,\n')
+      assert.deepEqual(
+        (await changes())
+          .slice(before)
+          .map(({ id }) => id)
+          .sort(),
+        ['b', 'c'],
+      )
+    })
+
     it('devices of a list send at once, and a group that was changed counts', async ({ call, ingest }, org) => {
       await importCsv(org, 'id,groups\na,vans\n')
       assert.ok(ingest.deviceExists(org, 'a'))

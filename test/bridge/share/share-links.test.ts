@@ -46,6 +46,8 @@ const ends: [what: string, change: string][] = [
   ['is deleted', `delete from share_links`],
   ['loses a device of its maker', `update users set devices = '{van-1}'`],
   ['loses its maker', `delete from users`],
+  ['has a maker who is disabled', `update users set disabled = true`],
+  ['has a maker who is banned', `insert into bans (org, sub, banned_at, banned_by) values ('demo', 'ann', 0, 'admin')`],
 ]
 for (const [what, change] of ends) {
   test(`a link that ${what}, on whichever node, is found ended by the next look; nobody is admitted any more`, async t => {
@@ -57,6 +59,21 @@ for (const [what, change] of ends) {
     await assert.rejects(links.admit(PRINCIPAL), { code: 'share_ended' })
   })
 }
+
+test('a maker may hold a device by a group of it, until either is taken away', async t => {
+  const { db, links } = await linked(t)
+  await db.exec(`update users set devices = '{}', groups = '{vans}';
+    insert into devices (org, device_id, groups, created_at) values ('demo', 'truck-7', '{vans,north}', 0)`)
+  assert.equal(await links.admit(PRINCIPAL), PRINCIPAL)
+  await db.exec(`update devices set groups = '{north}'`)
+  await assert.rejects(links.admit(PRINCIPAL), { code: 'share_ended' })
+})
+
+test('a ban that is over ends no link', async t => {
+  const { db, links } = await linked(t)
+  await db.exec(`insert into bans (org, sub, until, banned_at, banned_by) values ('demo', 'ann', 1, 0, 'admin')`)
+  assert.equal(await links.admit(PRINCIPAL), PRINCIPAL)
+})
 
 test('a link that lives is left alone, and who has left is not called', async t => {
   const { db, links, at } = await linked(t)
