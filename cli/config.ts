@@ -86,6 +86,12 @@ export const SETTINGS = {
     '',
     'addresses and networks (CIDR) that trackers may come from; none = all',
   ),
+  osmand: choice(
+    'TRACKWIRE_OSMAND',
+    'off',
+    'on = /osmand takes positions without a token from any device that is registered, by its id alone',
+    ['off', 'on'],
+  ),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),
   ),

@@ -136,6 +136,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     rights,
     revokeDeviceTokens: (tx, { org, sub, beforeMs, by }) =>
       revokeTokensBefore(tx, { org, kind: 'device', sub, before: beforeMs }, { reason: 'administrator', by }, beforeMs),
+    osmandByIdAlone: config.osmand === 'on',
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,

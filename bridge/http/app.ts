@@ -46,6 +46,7 @@ import { incidentRoutes } from './routes/incidents.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { loginCodeRoutes } from './routes/login-codes.ts'
 import { ownAccountRoutes } from './routes/own-account.ts'
+import { osmandRoutes } from './routes/osmand.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { revocationRoutes } from './routes/revocations.ts'
@@ -107,6 +108,8 @@ export interface HttpAppOptions {
   readonly revokeDeviceTokens?: RevokeDeviceTokens | undefined
   /** Client certificates of devices. */
   readonly certificates: Certificates
+  /** Whether `/osmand` takes a device at its word (its id) where no token is sent; not when left out. */
+  readonly osmandByIdAlone?: boolean | undefined
   /** HTTPS when given. */
   readonly tls?: SecureContextOptions | undefined
 }
@@ -149,6 +152,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   banRoutes(api, options)
   revocationRoutes(api, options)
   trackingRoutes(api, options)
+  await osmandRoutes(app, options)
   deviceRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)

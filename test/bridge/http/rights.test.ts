@@ -58,6 +58,8 @@ describe('rights', () => {
     ['DELETE', '/api/v1/devices/truck-2/tokens', ['admin']],
     ['POST', '/api/tracking/location', SENDERS, fix],
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
+    ['GET', '/osmand?id=truck-1&lat=41.15&lon=-8.61&timestamp=1700000003', SENDERS],
+    ['POST', '/osmand?id=truck-1&lat=41.15&lon=-8.61&timestamp=1700000004', SENDERS],
     ['GET', '/api/v1/devices', EVERYONE],
     ['HEAD', '/api/v1/stream?topics=demo/fences/%23', EVERYONE],
     ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
