@@ -47,6 +47,7 @@ import { keyRoutes } from './routes/keys.ts'
 import { loginCodeRoutes } from './routes/login-codes.ts'
 import { ownAccountRoutes } from './routes/own-account.ts'
 import { osmandRoutes } from './routes/osmand.ts'
+import { type OpenOwnTracks, ownTracksRoutes } from './routes/owntracks.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { revocationRoutes } from './routes/revocations.ts'
@@ -110,6 +111,8 @@ export interface HttpAppOptions {
   readonly certificates: Certificates
   /** Whether `/osmand` takes a device at its word (its id) where no token is sent; not when left out. */
   readonly osmandByIdAlone?: boolean | undefined
+  /** Opens encrypted messages of OwnTracks; they are refused without it. */
+  readonly openOwnTracks?: OpenOwnTracks | undefined
   /** HTTPS when given. */
   readonly tls?: SecureContextOptions | undefined
 }
@@ -153,6 +156,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   revocationRoutes(api, options)
   trackingRoutes(api, options)
   await osmandRoutes(app, options)
+  await ownTracksRoutes(app, options)
   deviceRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)

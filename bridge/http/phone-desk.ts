@@ -1,11 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type BucketOwner, bucketOwner, ERRORS, type ErrorCode, TrackwireError } from '../../contract/index.ts'
-import type { Ingest } from '../ingest/ingest.ts'
+import {
+  type BucketOwner,
+  bucketOwner,
+  ERRORS,
+  type ErrorCode,
+  type LocationUpdate,
+  TrackwireError,
+} from '../../contract/index.ts'
+import type { Ingest, SosCall } from '../ingest/ingest.ts'
 import type { MessageOrigin } from '../ingest/unknown-devices.ts'
-import { type PhoneReport, phoneFixOf } from '../phones/phone-report.ts'
 import type { Database } from '../store/database.ts'
 import { organisationsOfDevice } from '../store/queries/identities.ts'
-import { sosOf } from '../trackers/location-updates.ts'
 import { mayPublish, originOf } from './access.ts'
 import { limitFix, type RequestLimits } from './limit-requests.ts'
 
@@ -17,8 +22,19 @@ export interface PhoneDeskOptions {
   readonly platformOrg?: string | undefined
 }
 
-/** What became of a report that was not taken. */
-export interface RefusedReport {
+/** What a phone says of one moment. */
+export interface PhoneMessage {
+  /** The device that it names; null when it names none. */
+  readonly identity: string | null
+  /** Null without a valid position. */
+  readonly fix: LocationUpdate | null
+  readonly sos: SosCall['request'] | null
+  /** As it came, for the inbox of devices that nobody knows. */
+  readonly payload: unknown
+}
+
+/** What became of a message that was not taken. */
+export interface RefusedMessage {
   readonly index: number
   readonly code: ErrorCode
   readonly message: string
@@ -33,22 +49,22 @@ interface Sender {
 }
 
 /**
- * Takes the reports of phones: whose they are, whether they may, SOS before all else, then the fixes. What can be sent again with
+ * Takes the messages of phones: whose they are, whether they may, SOS before all else, then the fixes. What can be sent again with
  * success (over the limit, storage away) is thrown; what never can is in the answer, by its place.
  */
-export async function takeReports(
+export async function takeMessages(
   desk: PhoneDeskOptions,
   reply: FastifyReply,
-  reports: readonly PhoneReport[],
+  messages: readonly PhoneMessage[],
   protocol: string,
-): Promise<RefusedReport[]> {
+): Promise<RefusedMessage[]> {
   const byIdentity = new Map<string | null, number[]>()
-  for (const [index, { identity }] of reports.entries()) {
+  for (const [index, { identity }] of messages.entries()) {
     byIdentity.set(identity, [...(byIdentity.get(identity) ?? []), index])
   }
-  const refused: RefusedReport[] = []
+  const refused: RefusedMessage[] = []
   for (const [identity, indexes] of byIdentity) {
-    const ofDevice = indexes.map(index => reports[index]!)
+    const ofDevice = indexes.map(index => messages[index]!)
     try {
       for (const { index, ...refusal } of await takeOfDevice(desk, reply, identity, ofDevice, protocol)) {
         refused.push({ index: indexes[index]!, ...refusal })
@@ -65,16 +81,13 @@ async function takeOfDevice(
   desk: PhoneDeskOptions,
   reply: FastifyReply,
   identity: string | null,
-  reports: readonly PhoneReport[],
+  messages: readonly PhoneMessage[],
   protocol: string,
-): Promise<RefusedReport[]> {
+): Promise<RefusedMessage[]> {
   const { ingest, limits } = desk
   const receivedAt = Date.now()
   const { request } = reply
-  const placed = reports.flatMap((report, index) => {
-    const fix = phoneFixOf(report, receivedAt)
-    return fix === null ? [] : [{ index, fix }]
-  })
+  const placed = messages.flatMap(({ fix }, index) => (fix === null ? [] : [{ index, fix }]))
   const fixes = placed.map(({ fix }) => fix)
   const sender =
     request.principal === null ? await senderById(desk, identity, protocol, request) : senderByToken(request, identity)
@@ -84,7 +97,7 @@ async function takeOfDevice(
       org: desk.platformOrg ?? 'demo',
       deviceId: identity!,
       channel: protocol,
-      payload: reports.at(-1),
+      payload: messages.at(-1)?.payload,
       fixes,
       from: { sub: protocol, role: 'device', address: request.ip },
       receivedAt,
@@ -92,11 +105,10 @@ async function takeOfDevice(
     throw new TrackwireError('device_unknown', `no device ${identity} is registered; it waits in the inbox`)
   }
   const { owner, ...device } = sender
-  for (const report of reports) {
-    const cry = sosOf(report, protocol, receivedAt)
-    if (cry === null) continue
+  for (const { sos } of messages) {
+    if (sos === null) continue
     if (request.principal !== null) mayPublish(request.principal, 'sos', { deviceId: device.deviceId })
-    await ingest.sos({ ...device, request: cry, receivedAt, principal: device.from.sub })
+    await ingest.sos({ ...device, request: sos, receivedAt, principal: device.from.sub })
   }
   limitFix(limits, owner, reply)
   if (fixes.length === 0) return []

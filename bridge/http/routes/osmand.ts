@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, TrackwireError } from '../../../contract/index.ts'
+import { phoneFixOf } from '../../phones/phone-report.ts'
 import { readOsmand } from '../../phones/read-osmand.ts'
+import { sosOf } from '../../trackers/location-updates.ts'
 import { ANYONE } from '../access.ts'
-import { type PhoneDeskOptions, type RefusedReport, takeReports } from '../phone-desk.ts'
+import { type PhoneDeskOptions, type RefusedMessage, takeMessages } from '../phone-desk.ts'
 import { PROBLEM_TYPE, problemOf, problems } from '../problem.ts'
 import { documented } from '../schema-checks.ts'
 
@@ -92,13 +94,15 @@ export async function osmandRoutes(
 async function answer(request: FastifyRequest, reply: FastifyReply, options: PhoneDeskOptions): Promise<FastifyReply> {
   const query = new URLSearchParams(request.url.split('?').slice(1).join('?'))
   const { reports, form, unread } = readOsmand(query, request.body as Buffer | undefined)
-  const taken = await takeReports(
-    options,
-    reply,
-    reports.map(({ report }) => report),
-    'osmand',
-  )
-  const refused: RefusedReport[] = [
+  const receivedAt = Date.now()
+  const messages = reports.map(({ report }) => ({
+    identity: report.identity,
+    fix: phoneFixOf(report, receivedAt),
+    sos: sosOf(report, 'osmand', receivedAt),
+    payload: report,
+  }))
+  const taken = await takeMessages(options, reply, messages, 'osmand')
+  const refused: RefusedMessage[] = [
     ...taken.map(({ index, ...refusal }) => ({ index: reports[index]!.index, ...refusal })),
     ...unread.map(({ index, error: { code, message } }) => ({ index, code, message })),
   ].sort((a, b) => a.index - b.index)

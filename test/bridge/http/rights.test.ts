@@ -60,6 +60,8 @@ describe('rights', () => {
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
     ['GET', '/osmand?id=truck-1&lat=41.15&lon=-8.61&timestamp=1700000003', SENDERS],
     ['POST', '/osmand?id=truck-1&lat=41.15&lon=-8.61&timestamp=1700000004', SENDERS],
+    ['POST', '/owntracks?d=truck-1', SENDERS, { _type: 'location', lat: 41.15, lon: -8.61, tst: 1_700_000_005 }],
+    ['POST', '/pub?d=truck-1', SENDERS, { _type: 'location', lat: 41.15, lon: -8.61, tst: 1_700_000_006 }],
     ['GET', '/api/v1/devices', EVERYONE],
     ['HEAD', '/api/v1/stream?topics=demo/fences/%23', EVERYONE],
     ['POST', '/api/v1/devices', ['admin'], { id: 'truck-3' }],
