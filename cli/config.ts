@@ -8,6 +8,7 @@ import {
   sharedSecret,
 } from './identity-provider.ts'
 import { LIMIT_SETTINGS, unknownLimits } from './limit-settings.ts'
+import { ownTracksSecret } from './owntracks-secret.ts'
 import {
   BadSetting,
   choice,
@@ -91,6 +92,10 @@ export const SETTINGS = {
     'off',
     'on = /osmand takes positions without a token from any device that is registered, by its id alone',
     ['off', 'on'],
+  ),
+  ownTracksSecret: ownTracksSecret(
+    'TRACKWIRE_OWNTRACKS_SECRET',
+    'secret of OwnTracks’ payload encryption, the same in all apps, at most 32 bytes; none = encrypted messages are refused',
   ),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),
