@@ -111,5 +111,5 @@ export function parseOwnTracksTopic(topic: string): { user: string; device: stri
 
 /** Whether a filter is one of those that the apps subscribe to, like `owntracks/+/+` or `owntracks/ann/phone/cmd`. */
 export function isOwnTracksFilter(filter: string): boolean {
-  return /^owntracks\/(#|[^/#]+(\/(#|[^/#]+)){1,3})$/.test(filter)
+  return /^owntracks\/(#|[^/#]+(\/(#|[^/#]+)){1,2})$/.test(filter)
 }
