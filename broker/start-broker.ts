@@ -52,6 +52,7 @@ import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
 import { createNotices } from './notices.ts'
 import type { LiveMessages, ObservedMessage } from './observe.ts'
+import type { OpenOwnTracks } from './owntracks.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
@@ -65,6 +66,8 @@ export interface BrokerOptions {
   /** Which client certificates are let in beside what the CA says; left out, all that it signed. */
   readonly certificates?: CertificateDesk | undefined
   readonly handlers: Handlers
+  /** Opens encrypted messages of OwnTracks; they are refused without it. */
+  readonly openOwnTracks?: OpenOwnTracks | undefined
   /** Share links; without it a token with a scope is shown nothing. */
   readonly shares?: ShareGate | undefined
   readonly logger: Logger
@@ -283,6 +286,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     metrics,
     logger,
     now,
+    openOwnTracks: options.openOwnTracks,
   })
 
   /** The one being set up comes first: it is the successor of the one in Aedes' table. */

@@ -8,6 +8,7 @@ import {
   sharedSecret,
 } from './identity-provider.ts'
 import { LIMIT_SETTINGS, unknownLimits } from './limit-settings.ts'
+import { ownTracksSecret } from './owntracks-secret.ts'
 import {
   BadSetting,
   choice,
@@ -85,6 +86,16 @@ export const SETTINGS = {
     'TRACKWIRE_TRACKERS_ALLOW',
     '',
     'addresses and networks (CIDR) that trackers may come from; none = all',
+  ),
+  osmand: choice(
+    'TRACKWIRE_OSMAND',
+    'off',
+    'on = /osmand takes positions without a token from any device that is registered, by its id alone',
+    ['off', 'on'],
+  ),
+  ownTracksSecret: ownTracksSecret(
+    'TRACKWIRE_OWNTRACKS_SECRET',
+    'secret of OwnTracks’ payload encryption, the same in all apps, at most 32 bytes; none = encrypted messages are refused',
   ),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),

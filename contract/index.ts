@@ -49,6 +49,13 @@ export {
   MAX_BATCH,
 } from './location-update.ts'
 export {
+  isOwnTracksFilter,
+  OwnTracksFix,
+  type OwnTracksMessage,
+  parseOwnTracksTopic,
+  readOwnTracks,
+} from './owntracks.ts'
+export {
   checkCry,
   checkFix,
   checkPayloadSize,

@@ -32,6 +32,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Routes that do not say are closed to everyone. */
     access?: Access
+    /**
+     * How apps on phones may send their token: `basic` = as the password of Basic too; `optional` = that, or none at all, which
+     * leaves `principal` null. Left out: as Bearer alone.
+     */
+    credentials?: 'basic' | 'optional'
   }
   interface FastifyRequest {
     /** Who sent the request; null on public routes. Read it by `principalOf`. */
@@ -50,9 +55,10 @@ export function guardRoutes(app: FastifyInstance, tokens: Tokens, rights: Pick<C
   app.decorateRequest('issued', null)
   app.addHook('onRequest', async request => {
     if (request.is404) return
-    const access = request.routeOptions.config.access ?? []
+    const { access = [], credentials } = request.routeOptions.config
     if (access === 'public') return
-    const issued = await tokens.verify(bearerToken(request))
+    if (credentials === 'optional' && request.headers.authorization === undefined) return
+    const issued = await tokens.verify((credentials && basicCredentials(request)?.password) ?? bearerToken(request))
     const principal = namedBySub(rights.current(issued))
     checkAccess(access, principal)
     request.principal = principal
@@ -80,6 +86,14 @@ function bearerToken(request: FastifyRequest): string {
   const match = /^Bearer +([^\s]+) *$/i.exec(header)
   if (match === null) throw new TrackwireError('token_invalid', 'the Authorization header is not "Bearer <token>"')
   return match[1]!
+}
+
+/** RFC 7617: the password is the token, as with MQTT; the user name is free. Null when the request has no Basic credentials. */
+export function basicCredentials({ headers }: FastifyRequest): { user: string; password: string } | null {
+  const match = /^Basic +([A-Za-z0-9+/=]+) *$/i.exec(headers.authorization ?? '')
+  if (match === null) return null
+  const [user, ...password] = Buffer.from(match[1]!, 'base64').toString('utf8').split(':')
+  return { user: user!, password: password.join(':') }
 }
 
 /** Over HTTP there is no client id: both placeholders of the `acl` claim stand for the token's `sub`. */

@@ -45,7 +45,9 @@ import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { loginCodeRoutes } from './routes/login-codes.ts'
+import { osmandRoutes } from './routes/osmand.ts'
 import { ownAccountRoutes } from './routes/own-account.ts'
+import { type OpenOwnTracks, ownTracksRoutes } from './routes/owntracks.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { revocationRoutes } from './routes/revocations.ts'
@@ -107,6 +109,10 @@ export interface HttpAppOptions {
   readonly revokeDeviceTokens?: RevokeDeviceTokens | undefined
   /** Client certificates of devices. */
   readonly certificates: Certificates
+  /** Whether `/osmand` takes a device at its word (its id) where no token is sent; not when left out. */
+  readonly osmandByIdAlone?: boolean | undefined
+  /** Opens encrypted messages of OwnTracks; they are refused without it. */
+  readonly openOwnTracks?: OpenOwnTracks | undefined
   /** HTTPS when given. */
   readonly tls?: SecureContextOptions | undefined
 }
@@ -149,6 +155,8 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   banRoutes(api, options)
   revocationRoutes(api, options)
   trackingRoutes(api, options)
+  await osmandRoutes(app, options)
+  await ownTracksRoutes(app, options)
   deviceRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)

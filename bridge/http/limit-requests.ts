@@ -66,6 +66,15 @@ function namesDevice(rateClass: RequestClass, { role }: Principal): boolean {
   return rateClass === 'location' && role === 'service'
 }
 
+/**
+ * For routes of the class `none` that know by themselves what a request counts for: a fix of `owner`, or of nobody (null), which
+ * counts for the address. Errors: `rate_limited`.
+ */
+export function limitFix(limits: RequestLimits | undefined, owner: BucketOwner | null, reply: FastifyReply): void {
+  if (limits === undefined) return
+  judge(owner === null ? limits.ofAddress(reply.request.ip) : limits.ofPrincipal(owner, 'location'), reply)
+}
+
 /** Says in the headers how the bucket stands (draft-ietf-httpapi-ratelimit-headers-06). */
 function judge({ waitMs, bucket }: RequestVerdict, reply: FastifyReply): void {
   if (bucket !== null) {

@@ -9,6 +9,7 @@ import {
   TrackwireError,
 } from '../../contract/index.ts'
 import { namespacedClientId } from '../client-namespace.ts'
+import { translateOwnTracks } from '../owntracks.ts'
 import {
   type CertificateDesk,
   type DeviceCertificate,
@@ -171,6 +172,7 @@ async function checkToken(token: string, verifyToken: VerifyToken): Promise<Prin
 }
 
 function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principal): void {
+  translateWill(will, principal)
   const parsed = parseTopic(will.topic)
   const decision = decideTopic(principal, 'publish', will.topic, parsed, { qos: will.qos, retain: will.retain })
   if (!decision.allowed || parsed === null) {
@@ -197,6 +199,19 @@ function checkWill(will: NonNullable<ConnectPacket['will']>, principal: Principa
     acl: principal.acl,
   }
   ;(will as { sender?: WillSender }).sender = sender
+}
+
+/** The will of OwnTracks becomes the status "offline" of its device; what cannot be read is refused as it is. */
+function translateWill(will: NonNullable<ConnectPacket['will']>, principal: Principal): void {
+  try {
+    translateOwnTracks(will as Parameters<typeof translateOwnTracks>[0], principal, undefined)
+  } catch (error) {
+    throw new ConnectRefused(
+      CONNACK.notAuthorized,
+      'will_invalid',
+      `the will cannot be read: ${(error as Error).message}`,
+    )
+  }
 }
 
 const REASON_V5 = Buffer.from('MQTT 5 is not served yet, connect with 3.1.1')

@@ -21,6 +21,7 @@ import type { IdentityClashes } from '../identity-clash.ts'
 import type { PublishLimits } from '../limits/publish-limits.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
+import { type OpenOwnTracks, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
 import { type Sender, senderOf } from './sender.ts'
 
@@ -36,6 +37,8 @@ export interface PublishPath {
   readonly metrics: BrokerMetrics
   readonly logger: Logger
   readonly now: () => number
+  /** Opens encrypted messages of OwnTracks; they are refused without it. */
+  readonly openOwnTracks: OpenOwnTracks | undefined
 }
 
 /** A connection whose forbidden publishes repeat this often within a minute is closed; the first ones are dropped and told. */
@@ -195,6 +198,15 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     return connection.forbiddenAtMs.length > FORBIDDEN_PER_MINUTE
   }
 
+  /** A message of OwnTracks becomes one of the contract; what cannot be read of it is refused in its turn. */
+  function translated(packet: PublishPacket, principal: Sender['principal']) {
+    try {
+      return { translation: translateOwnTracks(packet, principal, path.openOwnTracks) }
+    } catch (fault) {
+      return { fault }
+    }
+  }
+
   return (client, packet, done) => {
     const sender = senderOf(client, packet, path.connections)
     if (sender === null) {
@@ -215,10 +227,13 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (fatal !== null) answer(fatal)
       else finish('swallow')
     }
+    const { translation, fault } = translated(packet, sender.principal)
     const parsed = parseTopic(packet.topic)
     const receivedAt = path.now()
     const handle = () => {
       try {
+        if (fault !== undefined) throw fault
+        if (translation === 'ignored') return finish('swallow')
         // What was put off meanwhile has the rights that its sender has now.
         const verdict = judge(senderOf(client, packet, path.connections) ?? sender, packet, parsed, receivedAt)
         if (typeof verdict === 'string') finish(verdict)

@@ -1,7 +1,7 @@
 import type { AedesOptions, Client } from 'aedes'
-import { decideFilter } from '../../contract/index.ts'
 import type { Connections } from '../connections.ts'
 import type { Tell } from '../notices.ts'
+import { decideSubscription } from '../owntracks.ts'
 
 type AuthorizeSubscribe = NonNullable<AedesOptions['authorizeSubscribe']>
 
@@ -51,7 +51,7 @@ export function authorizeSubscribe(options: {
     if (filter.split('/').length > MAX_FILTER_LEVELS) {
       return refuse('subscribe_forbidden', `not allowed: a filter of more than ${MAX_FILTER_LEVELS} levels`)
     }
-    const decision = decideFilter(connection.principal, filter, { qos: subscription.qos })
+    const decision = decideSubscription(connection.principal, filter, { qos: subscription.qos })
     if (!decision.allowed) return refuse('subscribe_forbidden', `not allowed: ${decision.reason}`)
     granting.add(filter)
     connection.grantedQos.grant(filter, subscription.qos)

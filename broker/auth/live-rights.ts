@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
-import { decideFilter, fillAcl, type Principal, type Qos, TrackwireError } from '../../contract/index.ts'
+import { fillAcl, type Principal, type Qos, TrackwireError } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
 import type { Tell } from '../notices.ts'
+import { decideSubscription } from '../owntracks.ts'
 import type { StoredSession, StoredSessions } from '../stored-sessions.ts'
 import type { EndConnection } from './end-connection.ts'
 import type { Newcomers } from './newly-readable.ts'
@@ -92,7 +93,7 @@ export class LiveRights {
     const { drop, tell } = this.#options
     const { principal } = connection
     const held = Object.entries((connection.client as unknown as Held).subscriptions)
-    const lost = held.filter(([filter, { qos }]) => !decideFilter(principal, filter, { qos }).allowed)
+    const lost = held.filter(([filter, { qos }]) => !decideSubscription(principal, filter, { qos }).allowed)
     if (lost.length === 0) return
     const filters = lost.map(([filter]) => filter)
     drop(connection, filters)

@@ -1,0 +1,44 @@
+import { secretbox } from '@noble/ciphers/salsa.js'
+import { decodeJson, TrackwireError } from '../contract/index.ts'
+import { BadSetting, type Setting } from './settings.ts'
+
+const KEY_BYTES = 32
+const NONCE_BYTES = 24
+
+/** The app takes at most 32 bytes and fills the rest of the key with zeros. */
+export function ownTracksSecret(name: string, description: string): Setting<string | undefined> {
+  return {
+    name,
+    default: '',
+    description,
+    parse: value => {
+      if (value === '') return undefined
+      if (Buffer.byteLength(value) > KEY_BYTES)
+        throw new BadSetting(`longer than ${KEY_BYTES} bytes, as the app takes it`)
+      return value
+    },
+  }
+}
+
+/**
+ * Opens what OwnTracks encrypts with a shared secret: libsodium's secretbox (XSalsa20 and Poly1305), in base64 behind its nonce.
+ * The function throws TrackwireError `payload_invalid`, `payload_not_json`.
+ */
+export function ownTracksOpener(secret: string): (data: string) => unknown {
+  const key = new Uint8Array(KEY_BYTES)
+  key.set(Buffer.from(secret))
+  return data => {
+    const bytes = new Uint8Array(Buffer.from(data, 'base64'))
+    let message: Uint8Array
+    try {
+      message = secretbox(key, bytes.subarray(0, NONCE_BYTES)).open(bytes.subarray(NONCE_BYTES))
+    } catch (cause) {
+      throw new TrackwireError(
+        'payload_invalid',
+        'the message does not open with TRACKWIRE_OWNTRACKS_SECRET; the secret in the app is another one',
+        { cause },
+      )
+    }
+    return decodeJson(message, 'payload')
+  }
+}
