@@ -199,7 +199,10 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
     it('applies the groups of a device from its next fix on', async (t, org) => {
       const { ingest, send } = await withIngest(t, db, org)
       await ingest.putFence(org, { ...FENCE, properties: { appliesTo: { groups: ['vans'] } } })
-      assert.deepEqual(await ingest.registerDevice({ org, deviceId: 'truck', name: 'Truck' }), { created: true })
+      assert.deepEqual(await ingest.registerDevice({ org, deviceId: 'truck', name: 'Truck' }), {
+        created: true,
+        kept: 0,
+      })
       await send('truck', fixAt(1, OUTSIDE), fixAt(2, INSIDE), fixAt(3, OUTSIDE))
       assert.deepEqual(await ingest.registerDevice({ org, deviceId: 'truck', groups: ['vans'] }), { created: false })
       await send('truck', fixAt(4, INSIDE))

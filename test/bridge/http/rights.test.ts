@@ -127,6 +127,9 @@ describe('rights', () => {
     ['GET', '/api/v1/shared', []],
     ['GET', '/api/v1/shared/devices/truck-1/history', []],
     ['POST', '/api/v1/shared/renew', []],
+    ['GET', '/api/v1/admin/connections', ['admin']],
+    ['DELETE', '/api/v1/admin/connections/none', ['admin']],
+    ['POST', '/api/v1/admin/kick', ['admin'], { sub: 'nobody' }],
     ['PUT', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS, { offsetSeconds: 0 }],
     ['DELETE', '/api/v1/devices/truck-1/clock-offset', DISPATCHERS],
   ]
@@ -173,6 +176,7 @@ describe('rights', () => {
         .replace('/incidents/{incidentId}', '/incidents/none')
         .replace('/proximity/{ruleId}', '/proximity/none')
         .replace('/keys/{kid}', '/keys/none')
+        .replace('/connections/{connectionId}', '/connections/none')
         .replace('/share-links/{linkId}', '/share-links/none')
       for (const [method, { security }] of Object.entries(methods)) {
         if (security?.length === 0) continue
