@@ -41,6 +41,7 @@ import { explainRoutes } from './routes/explain.ts'
 import { fenceRoutes } from './routes/fences.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
+import { historyRoutes } from './routes/history.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -150,6 +151,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   revocationRoutes(api, options)
   trackingRoutes(api, options)
   deviceRoutes(api, options)
+  historyRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)
   unknownDeviceRoutes(api, options)
