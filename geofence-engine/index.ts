@@ -60,3 +60,4 @@ export {
   sosOpenView,
 } from './sos.ts'
 export { type Surroundings, unchanging } from './surroundings.ts'
+export { DEFAULT_TRIP_SETTINGS, type Trip, type TripEnd, TripFinder, type TripSettings } from './trips.ts'

@@ -57,6 +57,7 @@ import { sharedRoutes } from './routes/shared.ts'
 import { sosRoutes } from './routes/sos.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { trackingRoutes } from './routes/tracking.ts'
+import { tripRoutes } from './routes/trips.ts'
 import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
 import { userRoutes } from './routes/users.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
@@ -152,6 +153,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   trackingRoutes(api, options)
   deviceRoutes(api, options)
   historyRoutes(api, options)
+  tripRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)
   unknownDeviceRoutes(api, options)
