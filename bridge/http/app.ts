@@ -42,6 +42,7 @@ import { fenceRoutes } from './routes/fences.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { historyRoutes } from './routes/history.ts'
+import { historyImportRoutes } from './routes/history-import.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -154,6 +155,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   deviceRoutes(api, options)
   historyRoutes(api, options)
   tripRoutes(api, options)
+  historyImportRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)
   unknownDeviceRoutes(api, options)

@@ -50,6 +50,20 @@ export async function countFixes(
   return row?.count ?? 0
 }
 
+/** Which of some times the device has a fix of. */
+export async function knownTimes(
+  db: Queryable,
+  org: string,
+  deviceId: string,
+  times: readonly number[],
+): Promise<Set<number>> {
+  const rows = await db.query<{ fix_time: number }>(
+    'select fix_time from fixes where org = $1 and device_id = $2 and fix_time = any($3::bigint[])',
+    [org, deviceId, times],
+  )
+  return new Set(rows.map(row => row.fix_time))
+}
+
 /** The time of the fix `count` places before a time, or of the device's first one when there are fewer; null: none. */
 export async function timeOfFixBefore(
   db: Queryable,

@@ -76,6 +76,7 @@ describe('rights', () => {
     ['GET', '/api/v1/devices/truck-1/last', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/history', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/trips', EVERYONE],
+    ['POST', '/api/v1/devices/truck-1/import', ['admin']],
     ['POST', '/api/v1/devices/truck-1/sos', SENDERS, sos],
     ['GET', '/api/v1/fences', EVERYONE],
     ['GET', '/api/v1/fences/home', EVERYONE],
