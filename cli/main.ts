@@ -49,6 +49,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/sim.ts')).simulatorCommand,
   },
   {
+    name: 'import',
+    summary: 'take a recorded track (GPX, KML, CSV, NMEA, GeoJSON) into the history of a device',
+    load: async () => (await import('./commands/import.ts')).importCommand,
+  },
+  {
     name: 'replay',
     summary: 'run stored or recorded tracks through fences and rules: what would have been announced',
     load: async () => (await import('./commands/replay.ts')).replayCommand,

@@ -129,6 +129,11 @@ export const ERRORS = {
   },
   request_invalid: { status: 400, retry: false, meaning: 'The request does not fit the API.' },
   method_not_allowed: { status: 405, retry: false, meaning: 'The URL exists, but not with this HTTP method.' },
+  not_acceptable: {
+    status: 406,
+    retry: false,
+    meaning: 'The answer has none of the forms that the Accept header allows; the message names those there are.',
+  },
   media_type_unsupported: {
     status: 415,
     retry: false,

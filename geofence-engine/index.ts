@@ -45,6 +45,7 @@ export { MAX_VERTICES, readFence } from './read-fence.ts'
 export { readRuleSettings } from './read-rule-settings.ts'
 export { FENCE_REASONS, type FenceReason } from './reasons.ts'
 export { inOrder, runTrack, type TrackListener, TrackRun } from './run-track.ts'
+export { simplifyTrack } from './simplify-track.ts'
 export {
   acknowledgementId,
   answerSos,
@@ -59,3 +60,4 @@ export {
   sosOpenView,
 } from './sos.ts'
 export { type Surroundings, unchanging } from './surroundings.ts'
+export { DEFAULT_TRIP_SETTINGS, type Trip, type TripEnd, TripFinder, type TripSettings } from './trips.ts'

@@ -41,6 +41,8 @@ import { explainRoutes } from './routes/explain.ts'
 import { fenceRoutes } from './routes/fences.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
+import { historyRoutes } from './routes/history.ts'
+import { historyImportRoutes } from './routes/history-import.ts'
 import { incidentSettingsRoutes } from './routes/incident-settings.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -58,6 +60,7 @@ import { sharedRoutes } from './routes/shared.ts'
 import { sosRoutes } from './routes/sos.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { trackingRoutes } from './routes/tracking.ts'
+import { tripRoutes } from './routes/trips.ts'
 import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
 import { userRoutes } from './routes/users.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
@@ -158,6 +161,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   await osmandRoutes(app, options)
   await ownTracksRoutes(app, options)
   deviceRoutes(api, options)
+  historyRoutes(api, options)
+  tripRoutes(api, options)
+  historyImportRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)
   unknownDeviceRoutes(api, options)

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { checkCry, Id, LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
+import { checkCry, Id, type LocationUpdate, SosRequest, TrackwireError } from '../../../contract/index.ts'
 import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
 import type { CurrentRights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
@@ -7,15 +7,14 @@ import type { Ingest } from '../../ingest/ingest.ts'
 import type { Database } from '../../store/database.ts'
 import { type ClockRow, findDeviceClock } from '../../store/queries/clocks.ts'
 import { type DeviceRow, findDevice, listDevices } from '../../store/queries/devices.ts'
-import { type FixRow, fixOf, listFixes } from '../../store/queries/history.ts'
 import { ADMINS, ANYONE, mayPublish, originOf, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
-import { featureCollectionOf, fixFeature, GEOJSON_TYPE, sendFeatures, wantsGeoJson } from '../geojson.ts'
 import { problems } from '../problem.ts'
-import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor, readTimeRange, TimeText } from '../query.ts'
+import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import { type Api, documented } from '../schema-checks.ts'
-import { mustSeeDevice, readableDevices, unknownDevice } from '../visibility.ts'
+import { readableDevices, unknownDevice } from '../visibility.ts'
 import { type Clock, clockView } from './clocks.ts'
+import { seenDevice } from './history.ts'
 
 const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
 const Groups = Type.Array(Id, { maxItems: 100 })
@@ -47,28 +46,6 @@ export const Device = Type.Object(
   { description: 'A device with its newest fix' },
 )
 
-/** A fix of the history. */
-export const HistoryFix = Type.Object(
-  {
-    ...LocationUpdate.properties,
-    clock: Type.Optional(
-      Type.Object(
-        {
-          received: Type.Integer({ description: 'The timestamp as it was sent, milliseconds' }),
-          repair: Type.Union([Type.Literal('week-rollover'), Type.Literal('clock-offset'), Type.Literal('accepted')]),
-        },
-        { description: 'Why its time is another one than was sent' },
-      ),
-    ),
-  },
-  { description: 'A fix as it was sent, but for a time that was repaired' },
-)
-
-function historyView(deviceId: string, row: FixRow): Type.Static<typeof HistoryFix> {
-  const clock = row.details?.clock
-  return { ...fixOf(deviceId, row), ...(clock && { clock }) }
-}
-
 export function deviceView(row: DeviceRow): Type.Static<typeof Device> {
   return {
     id: row.device_id,
@@ -79,7 +56,7 @@ export function deviceView(row: DeviceRow): Type.Static<typeof Device> {
   }
 }
 
-/** Devices, their newest fix and their history. */
+/** Devices and their newest fix. */
 export function deviceRoutes(
   app: Api,
   { db, ingest, tokens, rights }: { db: Database; ingest: Ingest; tokens: Tokens; rights: CurrentRights },
@@ -195,7 +172,7 @@ export function deviceRoutes(
     async request => {
       const principal = principalOf(request)
       const { deviceId } = request.params
-      const device = deviceView(await seenDevice(deviceId, principal))
+      const device = deviceView(await seenDevice(db, principal, deviceId))
       const clock = await findDeviceClock(db, principal.org, deviceId)
       return { ...device, clock: isKnown(clock) ? clockView(clock) : null }
     },
@@ -214,50 +191,9 @@ export function deviceRoutes(
       },
     },
     async request => {
-      const { id, last } = deviceView(await seenDevice(request.params.deviceId, principalOf(request)))
+      const { id, last } = deviceView(await seenDevice(db, principalOf(request), request.params.deviceId))
       if (last === null) throw new TrackwireError('not_found', `the device ${id} has not sent a fix yet`)
       return last
-    },
-  )
-
-  app.get(
-    '/api/v1/devices/:deviceId/history',
-    {
-      config: { access: ANYONE },
-      schema: {
-        operationId: 'getHistory',
-        summary: 'The fixes of a device, ascending by time',
-        description: '`from` is inclusive, `to` exclusive. As GeoJSON Points with `Accept: application/geo+json`.',
-        tags: ['devices'],
-        params: ByDevice,
-        querystring: pageQuery({ from: Type.Optional(TimeText), to: Type.Optional(TimeText) }),
-        response: {
-          200: {
-            description: 'A page of fixes',
-            content: {
-              'application/json': { schema: listOf({ $ref: 'HistoryFix#' }, 'A page of fixes') },
-              [GEOJSON_TYPE]: { schema: featureCollectionOf({ type: 'object', description: 'A Point per fix' }) },
-            },
-          },
-          ...problems('device_unknown', 'request_invalid'),
-        },
-      },
-    },
-    async (request, reply) => {
-      const principal = principalOf(request)
-      const { deviceId } = request.params
-      const { limit = DEFAULT_LIMIT, cursor } = request.query
-      const afterTime = readCursor<[number]>(cursor, ['number'])?.[0]
-      const range = readTimeRange(request.query)
-      await seenDevice(deviceId, principal)
-      const rows = await listFixes(db, principal.org, deviceId, { ...range, afterTime, limit: limit + 1 })
-      const page = pageOf(
-        rows,
-        limit,
-        row => [row.fix_time],
-        row => historyView(deviceId, row),
-      )
-      return wantsGeoJson(request, reply) ? sendFeatures(reply, page.items.map(fixFeature), page.next) : page
     },
   )
 
@@ -314,13 +250,6 @@ export function deviceRoutes(
       return reply.code(202).send({ status: 'stored', ...(amended.length > 0 && { amended }) })
     },
   )
-
-  async function seenDevice(deviceId: string, principal: Parameters<typeof mustSeeDevice>[0]): Promise<DeviceRow> {
-    mustSeeDevice(principal, deviceId)
-    const row = await findDevice(db, principal.org, deviceId)
-    if (row === undefined) throw unknownDevice(deviceId)
-    return row
-  }
 }
 
 function isKnown({ offset_seconds, applied }: ClockRow): boolean {

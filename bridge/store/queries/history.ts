@@ -33,6 +33,37 @@ export function listFixes(
   )
 }
 
+/** How many fixes there are, `from` inclusive, `to` exclusive; counted up to `most`. */
+export async function countFixes(
+  db: Queryable,
+  org: string,
+  deviceId: string,
+  range: { from?: number | undefined; to?: number | undefined; most: number },
+): Promise<number> {
+  const { from = Number.MIN_SAFE_INTEGER, to = Number.MAX_SAFE_INTEGER, most } = range
+  const [row] = await db.query<{ count: number }>(
+    `select count(*)::int as count from (
+       select 1 from fixes where org = $1 and device_id = $2 and fix_time >= $3 and fix_time < $4 limit $5
+     ) as counted`,
+    [org, deviceId, from, to, most],
+  )
+  return row?.count ?? 0
+}
+
+/** Which of some times the device has a fix of. */
+export async function knownTimes(
+  db: Queryable,
+  org: string,
+  deviceId: string,
+  times: readonly number[],
+): Promise<Set<number>> {
+  const rows = await db.query<{ fix_time: number }>(
+    'select fix_time from fixes where org = $1 and device_id = $2 and fix_time = any($3::bigint[])',
+    [org, deviceId, times],
+  )
+  return new Set(rows.map(row => row.fix_time))
+}
+
 /** The time of the fix `count` places before a time, or of the device's first one when there are fewer; null: none. */
 export async function timeOfFixBefore(
   db: Queryable,

@@ -292,3 +292,8 @@ function number(text: string | undefined): number | undefined {
   const value = Number.parseFloat(text ?? '')
   return Number.isFinite(value) ? value : undefined
 }
+
+/** What waits for its other half when no more sentences come. */
+export function lastMoment({ waiting }: NmeaMemory): Report[] {
+  return waiting === null ? [] : [reportOf(waiting)]
+}

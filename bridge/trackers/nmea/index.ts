@@ -23,3 +23,5 @@ export const nmea: Protocol<NmeaMemory> = {
   decode: decodeNmea,
   acknowledge: () => null,
 }
+
+export { lastMoment } from './decode.ts'

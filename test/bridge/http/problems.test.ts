@@ -124,7 +124,7 @@ describe('problems', () => {
     ],
     ['an SOS state that does not exist', 'GET', '/api/v1/sos?state=any', { caller: ADMIN }, 'request_invalid'],
     ['a URL that does not exist', 'GET', '/api/v1/nothing', {}, 'not_found'],
-    ['the trips of a later version', 'GET', '/api/v1/devices/truck-1/trips', { caller: ADMIN }, 'not_found'],
+    ['the journeys of a later version', 'GET', '/api/v1/devices/truck-1/journeys', { caller: ADMIN }, 'not_found'],
     ['DELETE of a device', 'DELETE', '/api/v1/devices/truck-1', { caller: ADMIN }, 'method_not_allowed'],
     ['PATCH of the list of fences', 'PATCH', '/api/v1/fences', { caller: ADMIN }, 'method_not_allowed'],
     ['GET of the log-in', 'GET', LOGIN, {}, 'method_not_allowed'],

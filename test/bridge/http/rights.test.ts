@@ -79,6 +79,8 @@ describe('rights', () => {
     ['DELETE', `/api/v1/devices/truck-1/certificates/${'0'.repeat(64)}`, ['admin']],
     ['GET', '/api/v1/devices/truck-1/last', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/history', EVERYONE],
+    ['GET', '/api/v1/devices/truck-1/trips', EVERYONE],
+    ['POST', '/api/v1/devices/truck-1/import', ['admin']],
     ['POST', '/api/v1/devices/truck-1/sos', SENDERS, sos],
     ['GET', '/api/v1/fences', EVERYONE],
     ['GET', '/api/v1/fences/home', EVERYONE],
@@ -191,7 +193,7 @@ describe('rights', () => {
 
   test('a device that one may not see is answered like one that does not exist', async () => {
     const caller = callerOf('user')
-    for (const url of ['', '/last', '/history']) {
+    for (const url of ['', '/last', '/history', '/trips']) {
       const hidden = await platform.call('GET', `/api/v1/devices/truck-2${url}`, { caller })
       const missing = await platform.call('GET', `/api/v1/devices/truck-9${url}`, { caller })
       assert.equal(hidden.status, 404)

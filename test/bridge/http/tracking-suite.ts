@@ -244,7 +244,11 @@ export function trackingSuite(databaseUrl?: string): void {
       ['a cursor of rubbish', '?cursor=%00', /cursor/],
       ['a cursor of another list', `?cursor=${Buffer.from('["a"]').toString('base64url')}`, /cursor/],
       ['a cursor with an overflowing number', `?cursor=${Buffer.from('[1e300]').toString('base64url')}`, /cursor/],
-      ['a parameter that does not exist', '?form=1', /form is not known here; known: from, to, limit, cursor/],
+      [
+        'a parameter that does not exist',
+        '?form=1',
+        /form is not known here; known: from, to, simplify, limit, cursor/,
+      ],
       ['__proto__ as a parameter', '?__proto__=1', /not known/],
     ]
     for (const [name, query, message] of badQueries) {
