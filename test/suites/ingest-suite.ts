@@ -204,7 +204,10 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
         kept: 0,
       })
       await send('truck', fixAt(1, OUTSIDE), fixAt(2, INSIDE), fixAt(3, OUTSIDE))
-      assert.deepEqual(await ingest.registerDevice({ org, deviceId: 'truck', groups: ['vans'] }), { created: false })
+      assert.deepEqual(await ingest.registerDevice({ org, deviceId: 'truck', groups: ['vans'] }), {
+        created: false,
+        kept: 0,
+      })
       await send('truck', fixAt(4, INSIDE))
       assert.deepEqual(await events(org), ['enter 4'])
       assert.deepEqual(await db.query('select name, groups from devices where org = $1', [org]), [
