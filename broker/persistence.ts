@@ -261,15 +261,22 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return storing.finally(() => this.#arriving.get(client)?.delete(packet.messageId as number))
   }
 
-  /** Fails for a message that is new. One that is repeated before the first was stored is not. */
+  /**
+   * Fails for a message that is new. One that is repeated before the first was stored is not: that is decided before the read,
+   * which may look at the store before the first is in it and answer after.
+   */
   override async incomingGetPacket(client: { id: string }, packet: StoredPacket): Promise<unknown> {
     const messageId = packet.messageId as number
+    const arriving = this.#arriving.get(client) ?? new Set()
+    const repeated = arriving.has(messageId)
+    const first = packet.cmd === 'publish' && !repeated
+    if (first) this.#arriving.set(client, arriving.add(messageId))
     try {
-      return await super.incomingGetPacket(client, packet)
+      const stored = await super.incomingGetPacket(client, packet)
+      if (first) arriving.delete(messageId)
+      return stored
     } catch (error) {
-      const arriving = this.#arriving.get(client) ?? new Set()
-      if (arriving.has(messageId)) return packet
-      if (packet.cmd === 'publish') this.#arriving.set(client, arriving.add(messageId))
+      if (repeated) return packet
       throw error
     }
   }

@@ -305,6 +305,29 @@ test('a QoS 2 PUBLISH that is sent again before PUBREL is delivered once [MQTT-4
   assert.equal(desk.of('publish').length, 1)
 })
 
+test('a QoS 2 PUBLISH that is sent again while the first is being stored is delivered once [MQTT-4.3.3-2]', async t => {
+  const running = await startTestBroker(t, { limits: false })
+  const desk = await connected(t, running, DESK)
+  await subscribe(desk, { topic: location('a'), qos: 0 })
+  const gateway = await connected(t, running, GATEWAY)
+  const total = 300
+  for (let messageId = 1; messageId <= total; messageId += 1) {
+    const payload = fix()
+    const before = gateway.of('pubrec').length
+    // Each in a turn of its own: the reading of one meets the writing of another in every way there is.
+    for (const dup of [false, true, true, true]) {
+      gateway.publish(location('a'), payload, 2, { messageId, dup })
+      await new Promise(setImmediate)
+    }
+    await gateway.until('four PUBREC', () => gateway.of('pubrec').length === before + 4)
+    gateway.send({ cmd: 'pubrel', messageId })
+    await gateway.next('pubcomp')
+  }
+  await desk.until('every message', () => desk.of('publish').length >= total)
+  await desk.ping()
+  assert.equal(desk.of('publish').length, total)
+})
+
 test('DUP of a message that came is not passed on [MQTT-3.3.1-3]', async t => {
   const running = await startTestBroker(t)
   const desk = await connected(t, running, DESK)
