@@ -52,19 +52,18 @@ export const SETTINGS = {
   ),
   httpPort: port('TRACKWIRE_HTTP_PORT', '8080', 'HTTP API, dashboard, MQTT over WebSocket at /mqtt; 0, off'),
   databaseUrl: optional(url('DATABASE_URL', '', 'PostgreSQL 13+; embedded when unset', ['postgres:', 'postgresql:'])),
-  jwksUrl: jwksUrl('TRACKWIRE_JWKS_URL', 'key set of an outside identity provider; own tokens stay valid'),
+  jwksUrl: optional(jwksUrl('TRACKWIRE_JWKS_URL', 'key set of an outside identity provider; own tokens stay valid')),
   jwtIssuer: optional(text('TRACKWIRE_JWT_ISSUER', '', 'iss of its tokens, exactly; needed with a key set')),
   jwtAudience: optional(text('TRACKWIRE_JWT_AUDIENCE', '', 'what its tokens must bear in aud; none = not looked at')),
-  jwtSecret: sharedSecret('TRACKWIRE_JWT_SECRET', 'in place of a key set: HS256 tokens, at least 32 bytes'),
+  jwtSecret: optional(sharedSecret('TRACKWIRE_JWT_SECRET', 'in place of a key set: HS256 tokens, at least 32 bytes')),
   jwtSubClaim: text('TRACKWIRE_JWT_SUB_CLAIM', 'sub', 'its claim that holds the user id'),
   jwtOrgClaim: text('TRACKWIRE_JWT_ORG_CLAIM', 'org', 'its claim that names the organisation'),
   jwtOrg: optional(
     organisation('TRACKWIRE_JWT_ORG', '', 'one organisation for all of its tokens, in place of a claim'),
   ),
   jwtRoleClaim: text('TRACKWIRE_JWT_ROLE_CLAIM', 'role', 'its claim with role names, like realm_access.roles'),
-  jwtRoleMap: roleMap(
-    'TRACKWIRE_JWT_ROLE_MAP',
-    'its roles and ours, first match counts: fleet-admin=admin,ops=dispatcher',
+  jwtRoleMap: optional(
+    roleMap('TRACKWIRE_JWT_ROLE_MAP', 'its roles and ours, first match counts: fleet-admin=admin,ops=dispatcher'),
   ),
   platformOrg: organisation('TRACKWIRE_PLATFORM_ORG', 'demo', 'whose administrators look after the signing keys'),
   allowedOrigins: list('TRACKWIRE_ALLOWED_ORIGINS', '', 'other origins for CORS and WebSocket, comma separated'),
@@ -93,9 +92,11 @@ export const SETTINGS = {
     'on = /osmand takes positions without a token from any device that is registered, by its id alone',
     ['off', 'on'],
   ),
-  ownTracksSecret: ownTracksSecret(
-    'TRACKWIRE_OWNTRACKS_SECRET',
-    'secret of OwnTracks’ payload encryption, the same in all apps, at most 32 bytes; none = encrypted messages are refused',
+  ownTracksSecret: optional(
+    ownTracksSecret(
+      'TRACKWIRE_OWNTRACKS_SECRET',
+      'secret of OwnTracks’ payload encryption, the same in all apps, at most 32 bytes; none = encrypted messages are refused',
+    ),
   ),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),

@@ -61,13 +61,12 @@ function mappingOf({ jwtSubClaim, jwtOrgClaim, jwtOrg, jwtRoleClaim, jwtRoleMap 
   }
 }
 
-export function jwksUrl(name: string, description: string): Setting<string | undefined> {
+export function jwksUrl(name: string, description: string): Setting<string> {
   return {
     name,
     default: '',
     description,
     parse: value => {
-      if (value === '') return undefined
       const url = URL.canParse(value) ? new URL(value) : undefined
       const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname))
       if (!isSafe) throw new BadSetting('not a URL that begins with https:// (http:// on the loopback alone)')
@@ -77,13 +76,12 @@ export function jwksUrl(name: string, description: string): Setting<string | und
 }
 
 /** The value is never repeated. */
-export function sharedSecret(name: string, description: string): Setting<string | undefined> {
+export function sharedSecret(name: string, description: string): Setting<string> {
   return {
     name,
     default: '',
     description,
     parse: value => {
-      if (value === '') return undefined
       if (Buffer.byteLength(value) < MIN_SECRET_BYTES) {
         throw new BadSetting(`shorter than ${MIN_SECRET_BYTES} bytes; make one with "openssl rand -base64 48"`)
       }
@@ -105,13 +103,12 @@ export function organisation(name: string, fallback: string, description: string
 }
 
 /** `fleet-admin=admin,ops=dispatcher`, or the same as a JSON object. Their order counts. */
-export function roleMap(name: string, description: string): Setting<ClaimMapping['roles'] | undefined> {
+export function roleMap(name: string, description: string): Setting<ClaimMapping['roles']> {
   return {
     name,
     default: '',
     description,
     parse: value => {
-      if (value === '') return undefined
       const entries = value.startsWith('{') ? entriesOfJson(value) : entriesOfList(value)
       for (const [theirs, ours] of entries) {
         if (theirs === '' || !ROLES.includes(ours as Role)) {

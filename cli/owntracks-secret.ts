@@ -6,13 +6,12 @@ const KEY_BYTES = 32
 const NONCE_BYTES = 24
 
 /** The app takes at most 32 bytes and fills the rest of the key with zeros. */
-export function ownTracksSecret(name: string, description: string): Setting<string | undefined> {
+export function ownTracksSecret(name: string, description: string): Setting<string> {
   return {
     name,
     default: '',
     description,
     parse: value => {
-      if (value === '') return undefined
       if (Buffer.byteLength(value) > KEY_BYTES)
         throw new BadSetting(`longer than ${KEY_BYTES} bytes, as the app takes it`)
       return value

@@ -23,7 +23,7 @@ export function path(name: string, fallback: string, description: string): Setti
   return { name, default: fallback, description, parse: value => (value === '' ? '' : resolve(value)) }
 }
 
-export function optional(setting: Setting<string>): Setting<string | undefined> {
+export function optional<Value>(setting: Setting<Value>): Setting<Value | undefined> {
   return { ...setting, parse: value => (value === '' ? undefined : setting.parse(value)) }
 }
 

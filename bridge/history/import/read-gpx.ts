@@ -1,12 +1,13 @@
 import { type Found, readFix, TrackFileFault, type TrackReader } from './track-reader.ts'
 import { XmlStream } from './xml-stream.ts'
+import { xmlTrackReader } from './xml-track-reader.ts'
 
 /**
  * GPX 1.0 and 1.1: the points of all tracks. Routes and way points are plans and places, not where a device has been. Speed and
  * course are elements of 1.0; 1.1 has them in extensions of many kinds.
  */
 export function gpxReader(): TrackReader {
-  let found: Found[] = []
+  const found: Found[] = []
   let point: { line: number; values: Map<string, string> } | null = null
   let points = 0
   let root: string | undefined
@@ -40,32 +41,9 @@ export function gpxReader(): TrackReader {
       )
     },
   })
-  return readerOf(
-    xml,
-    () => {
-      const all = found
-      found = []
-      return all
-    },
-    () => {
-      if (points === 0) {
-        throw new TrackFileFault(1, 'there is no <trkpt> in it; routes and way points are not where a device has been')
-      }
-    },
-  )
-}
-
-/** A reader of XML whose listener gathers what it finds. */
-export function readerOf(xml: XmlStream, take: () => Found[], checkEnd: () => void): TrackReader {
-  return {
-    push(text) {
-      xml.push(text)
-      return take()
-    },
-    end() {
-      xml.end()
-      checkEnd()
-      return take()
-    },
-  }
+  return xmlTrackReader(xml, found, () => {
+    if (points === 0) {
+      throw new TrackFileFault(1, 'there is no <trkpt> in it; routes and way points are not where a device has been')
+    }
+  })
 }

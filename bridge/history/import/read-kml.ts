@@ -1,6 +1,6 @@
-import { readerOf } from './read-gpx.ts'
 import { type Found, readFix, TrackFileFault, type TrackReader } from './track-reader.ts'
 import { XmlStream } from './xml-stream.ts'
+import { xmlTrackReader } from './xml-track-reader.ts'
 
 const ARRAYS: Readonly<Record<string, 'speed' | 'heading' | 'accuracy'>> = {
   speed_mps: 'speed',
@@ -16,7 +16,7 @@ interface OpenTrack {
 
 /** KML: each gx:Track, and each Placemark that has a TimeStamp and a Point. Lines without times are plans, and are no error. */
 export function kmlReader(): TrackReader {
-  let found: Found[] = []
+  const found: Found[] = []
   let track: OpenTrack | null = null
   let values: string[] | null = null
   let placemark: { line: number; time?: string; coordinates?: string } | null = null
@@ -59,17 +59,9 @@ export function kmlReader(): TrackReader {
       }
     },
   })
-  return readerOf(
-    xml,
-    () => {
-      const all = found
-      found = []
-      return all
-    },
-    () => {
-      if (total === 0) throw new TrackFileFault(1, 'there is no gx:Track and no Point with a TimeStamp in it')
-    },
-  )
+  return xmlTrackReader(xml, found, () => {
+    if (total === 0) throw new TrackFileFault(1, 'there is no gx:Track and no Point with a TimeStamp in it')
+  })
 }
 
 function fixesOf({ times, places, arrays }: OpenTrack): Found[] {
