@@ -16,7 +16,7 @@ export interface HistoryQuestion {
 }
 
 /** So much of a track is in memory at a time. */
-export const WINDOW_FIXES = 5_000
+const WINDOW_FIXES = 5_000
 
 /**
  * The fixes of a device, ascending, window by window. Simplified, each window begins with the last fix of the one before, so

@@ -2,7 +2,7 @@ import type { LocationUpdate } from '../../contract/index.ts'
 import type { TrackFormat } from './track-format.ts'
 
 /** What the file has of a fix, under names that say the unit. An import reads the same names. */
-export const CSV_COLUMNS = [
+const CSV_COLUMNS = [
   'device_id',
   'time',
   'timestamp_ms',

@@ -37,8 +37,8 @@ export interface UnknownMessage extends DeviceKey {
 const FLUSH_MS = 1_000
 /** A device that was dismissed comes back after it was silent for so long. */
 const SILENT_MS = 86_400_000
-export const MAX_UNKNOWN_DEVICES = 1_000
-export const MAX_KEPT_FIXES = 100
+const MAX_UNKNOWN_DEVICES = 1_000
+const MAX_KEPT_FIXES = 100
 const MAX_MESSAGE_BYTES = 8_192
 /** Devices heard between two writes; beyond, new ones have to be heard again. */
 const MAX_PENDING = 5_000

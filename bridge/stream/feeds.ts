@@ -30,7 +30,7 @@ export interface FeedsOptions {
 }
 
 /** Event streams of one principal at once. */
-export const MAX_STREAMS = 10
+const MAX_STREAMS = 10
 const BOUNDS: RingBounds = { entries: 50_000, characters: 33_554_432 }
 /** So long after its last stream ended, what an organisation's clients missed is still kept. */
 const KEPT_MS = 300_000

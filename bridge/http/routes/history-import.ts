@@ -17,7 +17,7 @@ import { type Api, documented } from '../schema-checks.ts'
 import { seenDevice } from './history.ts'
 
 /** About half a million points of GPX, a million lines of CSV. */
-export const MAX_TRACK_FILE_BYTES = 64 * 1_048_576
+const MAX_TRACK_FILE_BYTES = 64 * 1_048_576
 
 const Imported = {
   ...Type.Object({

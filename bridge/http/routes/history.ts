@@ -18,7 +18,7 @@ import type { Api } from '../schema-checks.ts'
 import { mustSeeDevice, unknownDevice } from '../visibility.ts'
 
 /** Of a file without `limit`. A year of a fix every half a minute. */
-export const MAX_FILE_FIXES = 1_000_000
+const MAX_FILE_FIXES = 1_000_000
 
 const JSON_TYPE = 'application/json'
 const FILES: readonly TrackFormat[] = [gpx, csv, kml]

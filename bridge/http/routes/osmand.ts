@@ -6,6 +6,7 @@ import { sosOf } from '../../trackers/location-updates.ts'
 import { ANYONE } from '../access.ts'
 import { type PhoneDeskOptions, type RefusedMessage, takeMessages } from '../phone-desk.ts'
 import { PROBLEM_TYPE, problemOf, problems } from '../problem.ts'
+import { RefusedSchema } from '../refused-schema.ts'
 import { documented } from '../schema-checks.ts'
 
 const REFUSALS: ErrorCode[] = [
@@ -43,14 +44,7 @@ const Taken = {
   type: 'object',
   properties: {
     result: { const: 'ok' },
-    refused: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['index', 'code', 'message'],
-        properties: { index: { type: 'integer' }, code: { type: 'string' }, message: { type: 'string' } },
-      },
-    },
+    refused: RefusedSchema,
   },
 }
 

@@ -11,6 +11,7 @@ import {
 import type { FixResult, Ingest } from '../../ingest/ingest.ts'
 import { ANYONE, mayPublish, originOf, principalOf } from '../access.ts'
 import { problems } from '../problem.ts'
+import { RefusedSchema } from '../refused-schema.ts'
 import { type Api, documented } from '../schema-checks.ts'
 
 const FIX_REFUSALS: ErrorCode[] = [
@@ -58,14 +59,7 @@ const BatchStored = {
   required: ['stored', 'refused'],
   properties: {
     stored: { type: 'integer', description: 'Fixes that are in the history now, repeats included' },
-    refused: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['index', 'code', 'message'],
-        properties: { index: { type: 'integer' }, code: { type: 'string' }, message: { type: 'string' } },
-      },
-    },
+    refused: RefusedSchema,
   },
 }
 
