@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs'
+import { cp, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { type Database, DatabaseError, type Transaction } from './database.ts'
@@ -10,21 +14,32 @@ interface Pending {
 
 /** Said by the worker's file as it lies beside this one after compilation. */
 const WORKER_FILE = new URL('./pglite-worker.js', import.meta.url)
+/** What PostgreSQL's initdb makes, made once by the build: in WebAssembly it takes seconds, a copy a fraction of one. */
+const EMPTY_CLUSTER = fileURLToPath(new URL('./empty-cluster', import.meta.url))
 
 /**
  * PostgreSQL in this process (PGlite), on a worker thread. One session: whatever is asked while a transaction is open waits for its end.
- * A worker that dies rejects what is pending with code `connection`; a database on disk is opened again by the next statement.
- * @param folder where the data live, or null for memory (tests)
+ * A worker that dies rejects what is pending with code `connection`; the database is opened again by the next statement.
+ * @param folder where the data live; a new database when there is none
  */
-export async function openPglite(folder: string | null, logger: Logger): Promise<Database> {
+export async function openPglite(folder: string, logger: Logger): Promise<Database> {
+  if (!existsSync(join(folder, 'PG_VERSION'))) await createCluster(folder)
   const database = new PgliteDatabase(folder, logger)
   await database.connect()
   return database
 }
 
+/** Appears whole or not at all: a start that was killed half way leaves no half database. */
+async function createCluster(folder: string): Promise<void> {
+  const unfinished = `${folder}.new`
+  await rm(unfinished, { recursive: true, force: true })
+  await cp(EMPTY_CLUSTER, unfinished, { recursive: true })
+  await rename(unfinished, folder)
+}
+
 class PgliteDatabase implements Database {
   readonly kind = 'pglite'
-  readonly #folder: string | null
+  readonly #folder: string
   readonly #logger: Logger
   readonly #pending = new Map<number, Pending>()
   #worker: Promise<Worker> | undefined
@@ -35,7 +50,7 @@ class PgliteDatabase implements Database {
   #session: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
-  constructor(folder: string | null, logger: Logger) {
+  constructor(folder: string, logger: Logger) {
     this.#folder = folder
     this.#logger = logger
   }
@@ -139,10 +154,7 @@ class PgliteDatabase implements Database {
         this.#pending.clear()
         if (this.#closing !== undefined) return
         this.#logger.error({ err: cause }, 'the embedded database stopped unexpectedly')
-        // Opened again by the next statement; what was in memory only is lost, so that one stays gone.
-        if (this.#folder !== null) this.#worker = undefined
-        else this.#worker = Promise.reject(error)
-        this.#worker?.catch(() => {})
+        this.#worker = undefined
       })
     })
   }

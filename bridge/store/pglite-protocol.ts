@@ -1,7 +1,7 @@
 /** What the main thread and the PGlite worker say to each other. Statements run in the order they are sent. */
 export interface WorkerStart {
-  /** Folder of the data, or null for a database in memory. */
-  readonly folder: string | null
+  /** Folder of the data. */
+  readonly folder: string
 }
 
 export type WorkerRequest =

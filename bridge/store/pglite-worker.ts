@@ -10,7 +10,7 @@ const port = parentPort!
 const { folder } = workerData as WorkerStart
 // Our bigints are below 2^53: times in milliseconds and counters.
 const options = { parsers: { [types.INT8]: Number } }
-const db = await PGlite.create(folder ?? 'memory://', { parsers: options.parsers })
+const db = await PGlite.create(folder, { parsers: options.parsers })
 const say = (reply: WorkerReply): void => port.postMessage(reply)
 
 async function answer(request: Exclude<WorkerRequest, { close: true }>): Promise<void> {

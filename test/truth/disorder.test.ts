@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Database } from '../../bridge/index.ts'
-import { openPglite } from '../../bridge/store/database-pglite.ts'
-import { migrate } from '../../bridge/store/migrate.ts'
 import type { FenceFeature, GeofenceEvent, LocationUpdate } from '../../contract/index.ts'
-import { silent, withPostgres } from '../support/databases.ts'
+import { withPglite, withPostgres } from '../support/databases.ts'
 import { CITIES, type City, type CityTruth, loadCity, readLines, scoreCity } from '../support/geofence-truth.ts'
 import { withIngest } from '../support/ingest.ts'
 import { isLong } from '../support/long.ts'
@@ -78,9 +76,7 @@ for (const city of CITIES) {
 }
 
 test('tricky uploads that come in disorder give the standing events of the track in order', { skip }, async t => {
-  const db = await openPglite(null, silent)
-  t.after(() => db.close())
-  await migrate(db)
+  const db = await withPglite(t)
   const disorderly = new Set([
     'buffered-out-of-order',
     'interleaved-live-and-backlog',

@@ -12,9 +12,8 @@ import {
   type Users,
 } from '../../../bridge/index.ts'
 import { putBan } from '../../../bridge/store/bans.ts'
-import { openPglite } from '../../../bridge/store/database-pglite.ts'
 import { listUsers } from '../../../bridge/store/users.ts'
-import { silent, withPostgresUrl } from '../../support/databases.ts'
+import { silent, withPglite, withPostgresUrl } from '../../support/databases.ts'
 import { openScope } from '../../support/scope.ts'
 
 const DAY_MS = 86_400_000
@@ -23,7 +22,7 @@ const scope = openScope()
 const url = await withPostgresUrl(scope)
 after(() => scope.release())
 
-describe('accounts on PGlite', () => accountsSuite(() => openPglite(null, silent)))
+describe('accounts on PGlite', () => accountsSuite(() => withPglite(scope)))
 describe('accounts on PostgreSQL', { skip: url === undefined && 'no PostgreSQL server programs' }, () =>
   accountsSuite(() => openDatabase({ url, dataDirectory: '', logger: silent })),
 )

@@ -19,7 +19,6 @@ import {
   type Tokens,
 } from '../../../bridge/index.ts'
 import type { Database } from '../../../bridge/store/database.ts'
-import { openPglite } from '../../../bridge/store/database-pglite.ts'
 import { migrate } from '../../../bridge/store/migrate.ts'
 import type { Acl, Role } from '../../../contract/index.ts'
 
@@ -85,10 +84,7 @@ async function start(
   const logger = pino({ level: 'info' }, { write: line => void log.push(line) })
   const folder = await mkdtemp(join(tmpdir(), 'trackwire-http-'))
   releases.push(() => rm(folder, { recursive: true, force: true }))
-  const db =
-    databaseUrl === undefined
-      ? await openPglite(null, logger)
-      : await openDatabase({ url: databaseUrl, dataDirectory: folder, logger })
+  const db = await openDatabase({ url: databaseUrl, dataDirectory: folder, logger })
   releases.push(() => db.close())
   await migrate(db)
   const keys = await openSigningKeys(folder)

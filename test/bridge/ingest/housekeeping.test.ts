@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { migrate } from '../../../bridge/index.ts'
 import { runDuties } from '../../../bridge/ingest/housekeeping.ts'
-import { openPglite } from '../../../bridge/store/database-pglite.ts'
 import { insertFixes } from '../../../bridge/store/fixes.ts'
 import { DAY_MS, openDayPartitions } from '../../../bridge/store/partitions.ts'
-import { silent } from '../../support/databases.ts'
+import { silent, withPglite } from '../../support/databases.ts'
 
 const HOUR_MS = 3_600_000
 
 test('a fix beyond the retention is kept until the next clean-up: once a day, never in the first hour', async t => {
-  const db = await openPglite(null, silent)
-  t.after(() => db.close())
-  await migrate(db)
+  const db = await withPglite(t)
   const startedAt = Date.UTC(2026, 0, 10)
   const partitions = await openDayPartitions(db, 2)
   const storeOldFix = (): Promise<number[]> =>

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { migrate } from '../../../bridge/index.ts'
-import { openPglite } from '../../../bridge/store/database-pglite.ts'
+import { migrate, openDatabase } from '../../../bridge/index.ts'
 import { silent } from '../../support/databases.ts'
 import { FENCE, fixAt, INSIDE, OUTSIDE, withIngest } from '../../support/ingest.ts'
+import { temporaryFolder } from '../../support/scope.ts'
 import { standingEvents } from '../../support/standing.ts'
 
 test('what a version without event time stored stays, and event time begins after it', async t => {
-  const db = await openPglite(null, silent)
+  const db = await openDatabase({ dataDirectory: await temporaryFolder(t), logger: silent })
   t.after(() => db.close())
   const initial = new URL('../../../bridge/store/migrations/0001-initial.sql', import.meta.url)
   await db.exec('create table migrations (name text primary key, applied_at bigint not null)')

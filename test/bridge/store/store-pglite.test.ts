@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { DatabaseError, migrate, openDatabase } from '../../../bridge/index.ts'
-import { openPglite } from '../../../bridge/store/database-pglite.ts'
 import { tidyEmbedded } from '../../../bridge/store/embedded-upkeep.ts'
 import { storeSuite } from '../../suites/store-suite.ts'
 import { silent, withPglite } from '../../support/databases.ts'
 import { temporaryFolder } from '../../support/scope.ts'
 
-storeSuite('PGlite in a folder', withPglite)
-
-storeSuite('PGlite in memory', async t => {
-  const db = await openPglite(null, silent)
-  t.after(() => db.close())
-  await migrate(db)
-  return db
-})
+storeSuite('PGlite', withPglite)
 
 test('the embedded database keeps what was committed when it is closed and opened again', async t => {
   const dataDirectory = await temporaryFolder(t)
@@ -28,6 +23,17 @@ test('the embedded database keeps what was committed when it is closed and opene
   t.after(() => second.close())
   assert.deepEqual(await migrate(second), [])
   assert.deepEqual(await second.query('select ran_at from duties'), [{ ran_at: 7 }])
+})
+
+test('a first start that was killed half way is begun anew', async t => {
+  const dataDirectory = await temporaryFolder(t)
+  const unfinished = join(dataDirectory, 'database.new')
+  await mkdir(unfinished)
+  await writeFile(join(unfinished, 'PG_VERSION'), '')
+  const db = await openDatabase({ dataDirectory, logger: silent })
+  t.after(() => db.close())
+  assert.deepEqual(await db.query('select 1 as one'), [{ one: 1 }])
+  assert.equal(existsSync(unfinished), false)
 })
 
 test('a crash of the database thread rejects what is pending; the next statement opens the database again', async t => {

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Registry } from 'prom-client'
-import { type Database, type FixResult, migrate, startIngest } from '../../../../bridge/index.ts'
-import { openPglite } from '../../../../bridge/store/database-pglite.ts'
+import { type Database, type FixResult, startIngest } from '../../../../bridge/index.ts'
 import { learntOffsets } from '../../../../bridge/store/device-clocks.ts'
 import { buildTopic, type ErrorNotice, type LocationUpdate } from '../../../../contract/index.ts'
-import { silent } from '../../../support/databases.ts'
+import { silent, withPglite } from '../../../support/databases.ts'
 import { Recorder } from '../../../support/ingest.ts'
-import type { TestScope } from '../../../support/scope.ts'
+import { openScope, type TestScope } from '../../../support/scope.ts'
 import {
   readRealAnomalies,
   readTrickyUploads,
@@ -27,12 +26,12 @@ describe('tricky uploads through the ingest, by the clock of their arrival', { s
   const cases = (data === undefined ? [] : readTrickyUploads(data)).filter(
     ({ case: name, device }) => ABOUT_CLOCKS.has(name) || ONE_OF_EACH.has(device),
   )
+  const scope = openScope()
   let db: Database
   before(async () => {
-    db = await openPglite(null, silent)
-    await migrate(db)
+    db = await withPglite(scope)
   })
-  after(() => db.close())
+  after(() => scope.release())
 
   for (const tricky of cases) {
     test(`${tricky.case} of ${tricky.device}`, async t => {
@@ -92,7 +91,7 @@ describe('tricky uploads through the ingest, by the clock of their arrival', { s
 
 test('of two positions with one time the first one stays, whatever the clock says', { skip }, async t => {
   const org = 'demo'
-  const db = await memory(t as unknown as TestScope)
+  const db = await withPglite(t as unknown as TestScope)
   const anomalies = data === undefined ? [] : readRealAnomalies(data)
   const wanted = anomalies.filter(
     ({ case: name }) => name === 'same-time-different-position' || name === 'duplicate-fix',
@@ -140,13 +139,6 @@ function outcomeOf(result: FixResult): string {
 
 function timesOf(fixes: readonly TrickyFix[]): number[] {
   return [...new Set(fixes.map(({ t, true_t }) => true_t ?? t))].sort((a, b) => a - b)
-}
-
-async function memory(t: TestScope): Promise<Database> {
-  const db = await openPglite(null, silent)
-  t.after(() => db.close())
-  await migrate(db)
-  return db
 }
 
 /** Sends the uploads in order, each when the clock says its arrival; a fix is judged by the clock of that moment. */
