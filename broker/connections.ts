@@ -96,6 +96,13 @@ export class Connections {
     return this.#byPrincipal.get(keyOf(principal)) ?? new Set()
   }
 
+  /** The live connections of whom a change of rights is about. */
+  about({ org, sub }: { readonly org: string | null; readonly sub: string | null }): Iterable<Connection> {
+    if (org === null) return this.#live
+    if (sub !== null) return this.ofPrincipal({ org, sub })
+    return [...this.#live].filter(({ principal }) => principal.org === org)
+  }
+
   /** In the order in which they came. */
   all(): Iterable<Connection> {
     return this.#live

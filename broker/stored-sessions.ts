@@ -115,10 +115,10 @@ export class StoredSessions {
   }
 
   /** Those of one principal, or of a whole organisation (`sub: null`), that nobody is connected to. */
-  left({ org, sub }: { readonly org: string; readonly sub: string | null }): StoredSession[] {
+  left({ org, sub }: { readonly org: string | null; readonly sub: string | null }): StoredSession[] {
     const candidates =
       sub === null
-        ? [...this.#sessions.values()].filter(({ id }) => id.startsWith(`${org}/`))
+        ? [...this.#sessions.values()].filter(({ id }) => org === null || id.startsWith(`${org}/`))
         : [...(this.#byPrincipal.get(`${org}/${sub}`) ?? [])]
     return candidates.filter(({ connection }) => connection === undefined)
   }

@@ -90,7 +90,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const db = await openDatabase({ url: config.databaseUrl, dataDirectory, logger })
   releasers.add('database', () => db.close())
   await migrate(db)
-  const rights = await Rights.open({ db, logger })
+  const rights = await Rights.open({ db, keys, logger })
   releasers.add('rights', () => rights.close())
   const accounts = createAccounts(db, { registry, rightsChanged: () => rights.refresh() })
   const shareLinks = createShareLinks(db, { logger })

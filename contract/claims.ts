@@ -42,6 +42,8 @@ export interface Principal {
   readonly jti: string | undefined
   /** Who issued the token, when it was not us: an outside identity provider. */
   readonly issuer?: string | undefined
+  /** The `kid` of the key that signed the token, when it is ours: the token ends with it. */
+  readonly keyId?: string | undefined
   /** All that the bearer of a share link may see; undefined for everybody else. */
   readonly share: ShareScope | undefined
   /** The log-in that the token comes of: all tokens of it end together. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Principal } from '../../contract/index.ts'
+import { type Principal, TrackwireError } from '../../contract/index.ts'
 import { startTicker } from '../ingest/ticker.ts'
 import { sweepBans } from '../store/bans.ts'
 import type { Database } from '../store/database.ts'
@@ -13,6 +13,7 @@ import {
 import { applyRightsChanges, loadRights, type RightsByOrganisation, rightsOf } from './load-rights.ts'
 import { NumberedChanges } from './numbered-changes.ts'
 import { sweepRefreshTokens } from './refresh-tokens.ts'
+import type { SigningKeys } from './signing-keys.ts'
 
 const LOOK_EVERY_MS = 250
 /** Rows a query. */
@@ -27,13 +28,15 @@ const LOAD_AGAIN_AFTER_MS = 12 * HOUR_MS
 export interface RightsOptions {
   readonly db: Database
   readonly logger: Logger
+  /** Our own keys: what they signed ends with them. Left out where no connection stands, as in a command. */
+  readonly keys?: Pick<SigningKeys, 'has' | 'onRetired'> | undefined
   /** Clock in milliseconds. */
   readonly now?: (() => number) | undefined
 }
 
-/** Whose rights are others now; `sub` null = anybody's of the organisation. */
+/** Whose rights are others now; `sub` null = anybody's of the organisation, `org` null = anybody's at all. */
 export interface RightsChange {
-  readonly org: string
+  readonly org: string | null
   readonly sub: string | null
 }
 
@@ -57,11 +60,15 @@ export class Rights {
   #looking: Promise<void> | undefined
   #lookingNext: Promise<void> | undefined
   #isFailing = false
+  readonly #keys: RightsOptions['keys']
+  readonly #stopKeys: (() => void) | undefined
   #ticker: { close(): Promise<void> } | undefined
 
-  private constructor({ db, logger, now = Date.now }: RightsOptions) {
+  private constructor({ db, logger, keys, now = Date.now }: RightsOptions) {
     this.#db = db
     this.#logger = logger
+    this.#keys = keys
+    this.#stopKeys = keys?.onRetired(() => this.#tell({ org: null, sub: null }))
     this.#now = now
     this.#lookedAtMs = now()
     this.#sweptAtMs = now()
@@ -85,6 +92,9 @@ export class Rights {
    * @throws TrackwireError principal_banned, token_revoked
    */
   current(issued: Principal): Principal {
+    if (issued.keyId !== undefined && this.#keys?.has(issued.keyId) === false) {
+      throw new TrackwireError('token_revoked', 'the key that signed the token was retired; get a new one')
+    }
     const org = this.#orgs.get(issued.org)
     if (org === undefined) return issued
     const known = this.#judged.get(issued)
@@ -118,6 +128,7 @@ export class Rights {
 
   /** Resolves when what runs has ended. Idempotent. */
   async close(): Promise<void> {
+    this.#stopKeys?.()
     await this.#ticker?.close()
     await this.#lookingNext
     await this.#looking

@@ -43,6 +43,8 @@ export interface SigningKeys {
   retire(kid: string): Promise<void>
   /** Reads the folder again: another process may have added or retired a key. @returns whether anything changed */
   reload(): Promise<boolean>
+  /** Calls the listener when a key was taken out of use, here or by another process. @returns a function that stops it */
+  onRetired(listener: () => void): () => void
 }
 
 interface LiveKey extends KeyFile {
@@ -76,6 +78,7 @@ class FolderKeys implements SigningKeys {
   /** Ascending by number. */
   #live: readonly LiveKey[] = []
   #jwks: { readonly keys: readonly JWK[] } = { keys: [] }
+  readonly #listeners = new Set<() => void>()
 
   constructor(folder: string, now: () => number) {
     this.#folder = folder
@@ -138,9 +141,16 @@ class FolderKeys implements SigningKeys {
     const live: LiveKey[] = []
     for (const number of numbers) live.push(known.get(number) ?? (await this.#read(number)))
     if (live.length === 0) throw new Error(`no signing key is left in ${this.#folder}; put one back, or start anew`)
+    const before = this.#live
     this.#live = live
     this.#jwks = { keys: live.map(({ publicJwk }) => publicJwk) }
+    if (before.some(({ kid }) => !this.has(kid))) for (const listener of this.#listeners) listener()
     return true
+  }
+
+  onRetired(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   async #read(number: number): Promise<LiveKey> {

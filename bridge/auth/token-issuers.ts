@@ -22,6 +22,8 @@ export interface VerifiedToken {
   readonly issuer: string | undefined
   /** Whether the key it was verified with is still in use. */
   isKeyLive(): boolean
+  /** Of our own key, where the token says it. */
+  readonly keyId?: string | undefined
 }
 
 /** Somebody whose signature counts, with keys of its own: no key ever verifies a token of another issuer. RFC 8725 §3.8 */
@@ -80,6 +82,7 @@ function ownIssuer(keys: SigningKeys): TokenIssuer {
       return {
         claims: readClaims(payload),
         issuer: undefined,
+        keyId: kid,
         // Without a kid there was one key alone; who knows which is left when the set has changed.
         isKeyLive: () => (kid === undefined ? keys.jwks() === usedSet : keys.has(kid)),
       }

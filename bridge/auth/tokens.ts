@@ -94,8 +94,8 @@ export function createTokens(
         return principal
       }
     }
-    const { claims, issuer, isKeyLive } = await freshly(token)
-    const principal: Principal = { ...principalOf(claims), ...(issuer !== undefined && { issuer }) }
+    const { claims, issuer, keyId, isKeyLive } = await freshly(token)
+    const principal: Principal = { ...principalOf(claims), issuer, keyId }
     checkShareTime(principal)
     if (verified.size >= CACHED_TOKENS) verified.delete(verified.keys().next().value!)
     verified.set(digest, { principal, isKeyLive })

@@ -19,7 +19,7 @@ export interface LiveMessages {
 /** What principals may do now, and who of them may do something else since just now. */
 export interface StreamRights {
   current(issued: Principal): Principal
-  onChange(listener: (change: { org: string; sub: string | null }) => void): () => void
+  onChange(listener: (change: { org: string | null; sub: string | null }) => void): () => void
 }
 
 export interface FeedsOptions {
@@ -126,8 +126,9 @@ export class Feeds {
     })
   }
 
-  #reassess({ org, sub }: { org: string; sub: string | null }): void {
-    for (const stream of this.#feeds.get(org)?.streams ?? []) {
+  #reassess({ org, sub }: { org: string | null; sub: string | null }): void {
+    const feeds = org === null ? [...this.#feeds.values()] : [this.#feeds.get(org)]
+    for (const stream of feeds.flatMap(feed => [...(feed?.streams ?? [])])) {
       if (sub === null || stream.sub === sub) stream.reassess()
     }
   }

@@ -105,12 +105,7 @@ export class LiveRights {
 
   #changed(change: RightsChange): void {
     const { connections, sessions } = this.#options
-    const { org, sub } = change
-    const live =
-      sub === null
-        ? [...connections.all()].filter(({ principal }) => principal.org === org)
-        : connections.ofPrincipal({ org, sub })
-    for (const connection of live) this.#waiting.add(connection)
+    for (const connection of connections.about(change)) this.#waiting.add(connection)
     for (const session of sessions.left(change)) this.#waiting.add(session)
     if (!this.#isWorking) this.#work()
   }

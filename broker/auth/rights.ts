@@ -1,8 +1,8 @@
 import type { Principal } from '../../contract/index.ts'
 
-/** The rights of one principal, or of anybody in the organisation (`sub: null`), may be others now. */
+/** The rights of one principal, of anybody in the organisation (`sub: null`), or of anybody at all (`org: null`), may be others now. */
 export interface RightsChange {
-  readonly org: string
+  readonly org: string | null
   readonly sub: string | null
 }
 

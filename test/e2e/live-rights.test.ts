@@ -10,9 +10,10 @@ const ADMIN = { role: 'admin', sub: 'boss' } as const
 
 test('what an administrator changes over HTTP reaches live MQTT connections', async t => {
   const platform = await startTestPlatform(t)
-  const admin = async (method: string, path: string, body?: unknown): Promise<void> => {
+  const admin = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const response = await platform.request(path, { ...ADMIN, method, body })
     assert.ok(response.ok, `${method} ${path}: ${response.status}`)
+    return response
   }
   await admin('POST', '/api/v1/users', { id: 'ann', role: 'user', password: null })
   await admin('POST', '/api/v1/devices', { id: 'truck-1', groups: ['vans'] })
@@ -47,4 +48,11 @@ test('what an administrator changes over HTTP reaches live MQTT connections', as
   await closed[0]
   await admin('DELETE', '/api/v1/devices/truck-1/tokens')
   await closed[1]
+
+  const van = await platform.connect({ role: 'device', sub: 'van-1' })
+  const withItsKey = once(van, 'close')
+  const keys = (await (await admin('GET', '/api/v1/admin/keys')).json()) as { items: { kid: string }[] }
+  await admin('POST', '/api/v1/admin/keys/rotate', { immediately: true })
+  await admin('POST', `/api/v1/admin/keys/${keys.items[0]!.kid}/retire`)
+  await withItsKey
 })

@@ -113,7 +113,12 @@ test('a remembered token is refused as soon as its key is retired, here and wher
   await keys.rotate()
   await keys.retire(old)
   await assert.rejects(here.verify(token), { code: 'token_invalid' })
+  let told = 0
+  elsewhere.onRetired(() => {
+    told += 1
+  })
   assert.equal(await elsewhere.reload(), true)
+  assert.equal(told, 1)
   await assert.rejects(there.verify(token), { code: 'token_invalid' })
   assert.equal(elsewhere.signing.kid, keys.signing.kid, 'the one that waited has to sign now')
   assert.equal(await elsewhere.reload(), false, 'nothing more has changed')

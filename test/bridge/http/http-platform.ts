@@ -98,7 +98,7 @@ async function start(
   releases.push(() => shareLinks.close())
   const certificates = await Certificates.open({ db, logger })
   releases.push(() => certificates.close())
-  const rights = await Rights.open({ db, logger })
+  const rights = await Rights.open({ db, keys, logger })
   releases.push(() => rights.close())
   const app = await createHttpApp({
     db,

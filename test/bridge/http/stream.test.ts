@@ -48,7 +48,7 @@ class TestRights {
 
   async refresh(): Promise<void> {}
 
-  onChange(listener: (change: { org: string; sub: string | null }) => void): () => void {
+  onChange(listener: (change: { org: string | null; sub: string | null }) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
