@@ -58,6 +58,7 @@ export { organisationsOfDevice } from './store/queries/identities.ts'
 export { revokeTokensBefore } from './store/revocations.ts'
 export { listUsers } from './store/users.ts'
 export {
+  alarmReportsOf,
   locationUpdatesOf,
   PROTOCOLS,
   sosOf,

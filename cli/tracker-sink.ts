@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import {
+  alarmReportsOf,
   type Database,
   type Ingest,
   locationUpdatesOf,
@@ -62,12 +63,20 @@ export function trackerSink(options: {
       }
       const fixes = locationUpdatesOf(reports, receivedAt)
       if (fixes.length > 0) {
-        const results = await ingest.fixes({ ...device, fixes, receivedAt, registers: false, forward: true })
+        const results = await ingest.fixes({
+          ...device,
+          fixes,
+          receivedAt,
+          registers: false,
+          forward: true,
+          sosTold: true,
+        })
         for (const result of results) {
           if (result.status === 'refused') logger.debug({ ...device, code: result.code }, result.message)
         }
       }
-      const telemetry = telemetryOf(reports.filter(({ position }) => position === null))
+      await ingest.alarms({ ...device, reports: alarmReportsOf(reports, receivedAt) })
+      const telemetry = telemetryOf(reports.filter(({ position }) => !position?.valid))
       if (telemetry !== null) say(device, { state: 'online', connection: `${protocol}/${transport}`, ...telemetry })
     },
 

@@ -165,8 +165,8 @@ export const CHANNELS = {
   },
   deviceNotification: {
     template:
-      '{org}/notifications/device/{event:online|offline|low-battery|overspeed|idle|moving|stationary|tow|near|far|off-route|identity-clash}/{deviceId}',
-    summary: 'A rule of a device: a condition began or ended.',
+      '{org}/notifications/device/{event:online|offline|low-battery|overspeed|idle|moving|stationary|tow|near|far|off-route|identity-clash|power-cut|low-power|tampering|vibration|accident|fall-down|jamming|gps-antenna-cut}/{deviceId}',
+    summary: 'A rule of a device, or an alarm that it raised itself: a condition began or ended.',
     payload: DeviceEvent,
     publish: PLATFORM_ONLY,
     subscribe: NOTIFICATION_READERS,

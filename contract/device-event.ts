@@ -16,12 +16,20 @@ export const DEVICE_EVENT_KINDS = [
   'far',
   'off-route',
   'identity-clash',
+  'power-cut',
+  'low-power',
+  'tampering',
+  'vibration',
+  'accident',
+  'fall-down',
+  'jamming',
+  'gps-antenna-cut',
 ] as const
 export const DeviceEventKind = Type.Union(DEVICE_EVENT_KINDS.map(kind => Type.Literal(kind)))
 export type DeviceEventKind = (typeof DEVICE_EVENT_KINDS)[number]
 
 /**
- * What a rule says of a device. A condition that lasts (overspeed, idle, tow, low battery, off route) is one `begin` and one `end`
+ * What a rule says of a device, or the device of itself. A condition that lasts (overspeed, idle, tow, low battery, off route, power cut) is one `begin` and one `end`
  * with the same `episode`; `id` is the event's own, the same however often it is computed. A `correction` retracts an event that
  * later data contradict.
  */
@@ -36,6 +44,9 @@ export const DeviceEvent = Type.Object({
   timestamp: TimestampMs,
   location: Type.Optional(Location),
   late: Type.Optional(Type.Boolean({ description: 'Revealed only by fixes that arrived late' })),
+  source: Type.Optional(
+    Type.Literal('device', { description: 'The device raised it itself (`attributes.alarms`); else a rule did' }),
+  ),
   inferred: Type.Optional(Type.Boolean({ description: 'By the clock, not by a fix' })),
   fenceId: Type.Optional(Id),
   otherDeviceId: Type.Optional(Id),

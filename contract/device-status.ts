@@ -8,5 +8,10 @@ export const DeviceStatus = Type.Object({
   network: Type.Optional(Type.String({ maxLength: 64 })),
   firmware: Type.Optional(Type.String({ maxLength: 128 })),
   connection: Type.Optional(Type.String({ maxLength: 128 })),
+  attributes: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), {
+      description: 'What a tracker said last without a position, by the vocabulary of `attributes` of its fixes',
+    }),
+  ),
 })
 export type DeviceStatus = Type.Static<typeof DeviceStatus>

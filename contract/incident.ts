@@ -13,6 +13,14 @@ export const INCIDENT_KINDS = [
   'off-route',
   'near',
   'identity-clash',
+  'power-cut',
+  'low-power',
+  'tampering',
+  'vibration',
+  'accident',
+  'fall-down',
+  'jamming',
+  'gps-antenna-cut',
   'geofence',
   'overstay',
   'storm',
@@ -59,6 +67,7 @@ export const Incident = Type.Object({
   deviceId: Type.Optional(Id),
   fenceId: Type.Optional(Id),
   otherDeviceId: Type.Optional(Id),
+  source: Type.Optional(Type.Literal('device', { description: 'The device raised it itself' })),
   severity: Type.Optional(Type.String()),
   location: Type.Optional(Location),
   openedAt: Type.Integer({ description: 'When its condition first began' }),
@@ -147,7 +156,15 @@ const everyKind = (seconds: number): Record<IncidentKind, number> =>
 
 /** What flaps by its nature has a cooldown; what the rules themselves confirm needs no minimum duration. */
 export const DEFAULT_INCIDENT_SETTINGS: CompleteIncidentSettings = {
-  cooldownSeconds: { ...everyKind(0), offline: 120, near: 120, overspeed: 60, 'off-route': 60, storm: 600 },
+  cooldownSeconds: {
+    ...everyKind(0),
+    offline: 120,
+    near: 120,
+    overspeed: 60,
+    'off-route': 60,
+    'power-cut': 120,
+    storm: 600,
+  },
   minSeconds: everyKind(0),
   storm: { devices: 25, windowSeconds: 60 },
 }

@@ -15,6 +15,14 @@ export {
 } from './channels.ts'
 export { Claims, type Principal, principalOf, ROLES, type Role } from './claims.ts'
 export { Command } from './command.ts'
+export {
+  ALARM_EVENT_KINDS,
+  ALARMS,
+  type Alarm,
+  AlarmEventKind,
+  defaultQuietSeconds,
+  isAlarmEventKind,
+} from './device-alarm.ts'
 export { DEVICE_EVENT_KINDS, DeviceEvent, DeviceEventKind } from './device-event.ts'
 export { DeviceStatus } from './device-status.ts'
 export { ErrorNotice } from './error-notice.ts'
@@ -70,6 +78,7 @@ export { ProximityRule } from './proximity.ts'
 export { type BucketOwner, bucketOwner } from './rate-class.ts'
 export { errorPage, topicPage } from './reference-pages.ts'
 export {
+  AlarmSettings,
   IdleSettings,
   LowBatterySettings,
   MotionSettings,

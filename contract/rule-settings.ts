@@ -1,4 +1,5 @@
 import Type, { type TSchema } from 'typebox'
+import { AlarmEventKind } from './device-alarm.ts'
 import { Id } from './ids.ts'
 
 const Severity = Type.Optional(Type.String({ maxLength: 32, description: 'Passed on with the events of this rule' }))
@@ -140,12 +141,27 @@ export const OfflineSettings = Type.Object(
 )
 export type OfflineSettings = Type.Static<typeof OfflineSettings>
 
+export const AlarmSettings = Type.Object(
+  {
+    kinds: Type.Optional(
+      Type.Array(AlarmEventKind, { uniqueItems: true, description: 'These alone are heeded; all when left out' }),
+    ),
+    quietSeconds: seconds('not raised again for so long, it is over; 3,600 for power and battery, 300 for the others'),
+    severity: Severity,
+  },
+  {
+    additionalProperties: false,
+    description: 'What the device raises itself (`attributes.alarms`): on unless it is `null`',
+  },
+)
+export type AlarmSettings = Type.Static<typeof AlarmSettings>
+
 const rule = <Settings extends TSchema>(settings: Settings) => Type.Optional(Type.Union([settings, Type.Null()]))
 
 /**
  * The rules of a device beside fences. Set for an organisation, a group or a device; the narrower one wins, rule by rule,
  * and `null` switches a rule off that a wider one sets. No rule is on that nobody set, but that the `speedLimit` of a fence
- * is heeded unless `overspeed` is `null`. Metres per second, seconds, metres, per cent.
+ * is heeded unless `overspeed` is `null`, and what a device raises itself unless `alarms` is. Metres per second, seconds, metres, per cent.
  */
 export const RuleSettings = Type.Object(
   {
@@ -156,6 +172,7 @@ export const RuleSettings = Type.Object(
     lowBattery: rule(LowBatterySettings),
     offRoute: rule(OffRouteSettings),
     offline: rule(OfflineSettings),
+    alarms: rule(AlarmSettings),
   },
   { additionalProperties: false },
 )

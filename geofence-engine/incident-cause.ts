@@ -1,4 +1,13 @@
-import type { CauseGone, FenceProperties, Incident, IncidentKind, RuleName, RuleSettings } from '../contract/index.ts'
+import {
+  type CauseGone,
+  type FenceProperties,
+  type Incident,
+  type IncidentKind,
+  isAlarmEventKind,
+  type RuleName,
+  type RuleSettings,
+} from '../contract/index.ts'
+import { heedsAlarm } from './device-rules/device-alarm.ts'
 import type { Device } from './device-state.ts'
 import { appliesTo } from './rules/applies-to.ts'
 
@@ -30,9 +39,10 @@ const ASKED_BY: Partial<Record<IncidentKind, keyof FenceProperties>> = {
  * told by what is remembered of them, and that of many (a storm) by those in it: never here.
  */
 export function causeGone(
-  { kind, fenceId }: Pick<Incident, 'kind' | 'fenceId'>,
+  { kind, fenceId, source }: Pick<Incident, 'kind' | 'fenceId' | 'source'>,
   { device, rules, fence }: Watched,
 ): CauseGone | undefined {
+  if (source === 'device') return isAlarmEventKind(kind) && !heedsAlarm(rules.alarms, kind) ? 'rule-off' : undefined
   const rule = RULE_OF[kind]
   if (rule !== undefined && isOff(rule, rules, fenceId)) return 'rule-off'
   if (fenceId === undefined) return undefined

@@ -1,4 +1,11 @@
-import type { DeviceEvent, DeviceEventKind, FenceProperties, GeofenceEvent, IncidentKind } from '../contract/index.ts'
+import {
+  ALARM_EVENT_KINDS,
+  type DeviceEvent,
+  type DeviceEventKind,
+  type FenceProperties,
+  type GeofenceEvent,
+  type IncidentKind,
+} from '../contract/index.ts'
 import type { Decision } from './decision.ts'
 
 /** What an event means for the incidents: a condition begins, is seen again, ends, or an event of it is taken back. */
@@ -15,11 +22,8 @@ export interface Signal {
 }
 
 const BEGUN_BY: Partial<Record<DeviceEventKind, IncidentKind>> = {
+  ...Object.fromEntries(ALARM_EVENT_KINDS.map(kind => [kind, kind])),
   offline: 'offline',
-  overspeed: 'overspeed',
-  idle: 'idle',
-  tow: 'tow',
-  'low-battery': 'low-battery',
   'off-route': 'off-route',
   near: 'near',
   'identity-clash': 'identity-clash',

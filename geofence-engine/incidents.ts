@@ -787,12 +787,13 @@ function stormCounted(record: IncidentRecord, storm: NonNullable<Incident['storm
 
 function aboutOf(event: DeviceEvent | GeofenceEvent): Partial<Incident> {
   const { deviceId, fenceId, location, severity } = event
-  const otherDeviceId = isDeviceEvent(event) ? event.otherDeviceId : undefined
+  const { otherDeviceId, source } = isDeviceEvent(event) ? event : ({} as Partial<DeviceEvent>)
   return {
     deviceId,
     ...(fenceId !== undefined && { fenceId }),
     ...(otherDeviceId !== undefined && { otherDeviceId }),
     ...(location !== undefined && { location }),
+    ...(source !== undefined && { source }),
     ...(severity !== undefined && { severity }),
   }
 }
@@ -806,6 +807,14 @@ const WORDS: Readonly<Record<IncidentKind, string>> = {
   'off-route': 'off route',
   near: 'near',
   'identity-clash': 'active from two places at once',
+  'power-cut': 'cut off from its power supply',
+  'low-power': 'low on supply voltage',
+  tampering: 'being tampered with',
+  vibration: 'being shaken',
+  accident: 'in an accident',
+  'fall-down': 'lying: its bearer may have fallen',
+  jamming: 'being jammed',
+  'gps-antenna-cut': 'without its GPS antenna',
   geofence: 'at a fence',
   overstay: 'staying too long',
   storm: 'in a storm',

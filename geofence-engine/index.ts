@@ -2,6 +2,17 @@
 export { type CompiledFence, compileFence } from './compiled-fence.ts'
 export type { Decision } from './decision.ts'
 export { type Connectivity, type ConnectivityStep, stepConnectivity } from './device-rules/connectivity.ts'
+export {
+  type AlarmEpisode,
+  type AlarmMemory,
+  type AlarmNotice,
+  disproves,
+  expireAlarm,
+  heedsAlarm,
+  quietMsOf,
+  raiseAlarm,
+  settleAlarm,
+} from './device-rules/device-alarm.ts'
 export { farMetersOf, type ProximityState, type ProximityStep, stepProximity } from './device-rules/proximity.ts'
 export {
   type Device,

@@ -1,4 +1,4 @@
-import type { FenceProperties, IncidentKind, RuleSettings } from '../../contract/index.ts'
+import { ALARM_EVENT_KINDS, type FenceProperties, type IncidentKind, type RuleSettings } from '../../contract/index.ts'
 import { causeGone } from '../../geofence-engine/index.ts'
 import type { Queryable } from '../store/database.ts'
 import { listOpen } from '../store/incidents.ts'
@@ -18,7 +18,7 @@ export interface ChangedWatch {
 }
 
 const OF_FENCES: readonly IncidentKind[] = ['geofence', 'overstay', 'overspeed', 'off-route']
-const OF_DEVICES: readonly IncidentKind[] = [...OF_FENCES, 'offline', 'idle', 'tow', 'low-battery']
+const OF_DEVICES: readonly IncidentKind[] = [...new Set([...OF_FENCES, 'offline' as const, ...ALARM_EVENT_KINDS])]
 
 /**
  * Closes the open incidents whose cause goes with a change of fences, rules or groups, within the transaction of that change.

@@ -5,6 +5,7 @@ import type {
   ErrorCode,
   FenceFeature,
   IncidentSettings,
+  Location,
   ProximityRule,
   RuleSettings,
   SosCry,
@@ -61,8 +62,25 @@ export interface FixBatch {
    * which forwards its own; all but those with a repaired time, which it must not forward as they came.
    */
   readonly forward?: boolean | 'repaired'
+  /** Whoever brings it has told the SOS among its `attributes.alarms` already. */
+  readonly sosTold?: boolean | undefined
   /** Who sent it: told of when nobody knows the device. */
   readonly from?: MessageOrigin | undefined
+}
+
+/** What a device says of itself at one moment, with a position or without. */
+export interface AlarmReport {
+  readonly timestamp: number
+  /** By the names of the vocabulary; others mean nothing. */
+  readonly alarms: readonly string[]
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly location?: Location | undefined
+}
+
+export interface AlarmCall {
+  readonly org: string
+  readonly deviceId: string
+  readonly reports: readonly AlarmReport[]
 }
 
 export interface SosCall {
@@ -161,6 +179,11 @@ export type Publish = (message: OutgoingMessage) => Promise<void>
 export interface Ingest {
   /** One result per fix, in order. Errors: device_unknown. */
   fixes(batch: FixBatch): Promise<FixResult[]>
+  /**
+   * What registered devices say of their alarms without a fix; those in the attributes of fixes are heard with the fixes. One that
+   * is raised again begins nothing new.
+   */
+  alarms(call: AlarmCall): Promise<void>
   /** Committed before any waiting fixes. A repeated request changes nothing. Errors: device_unknown. */
   sos(call: SosCall): Promise<SosTaken>
   /** The event it caused, or the one that stands when it was answered so before. Errors: alert_unknown, alert_closed. */

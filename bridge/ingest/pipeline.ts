@@ -5,6 +5,7 @@ import type { Announcer } from './announcer.ts'
 import type { DeviceClocks } from './clocks/device-clocks.ts'
 import type { Committer } from './committer.ts'
 import type { ConnectivityWatch } from './connectivity.ts'
+import type { DeviceAlarms } from './device-alarms.ts'
 import type { DeviceRegistry } from './device-registry.ts'
 import type { DeviceTimers } from './device-timers.ts'
 import type { FenceCatalogue } from './fence-catalogue.ts'
@@ -34,6 +35,7 @@ export interface Pipeline {
   readonly fences: FenceCatalogue
   readonly rules: RuleCatalogue
   readonly alerts: OpenAlerts
+  readonly deviceAlarms: DeviceAlarms
   readonly incidents: IncidentDesk
   readonly announcer: Announcer
   readonly positions: LivePositions

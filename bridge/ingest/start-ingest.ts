@@ -10,6 +10,7 @@ import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
 import { maybeRollover } from './clocks/week-rollover.ts'
 import { commitDueConnectivity } from './commit-connectivity.ts'
 import { commitDevice } from './commit-device.ts'
+import { commitDeviceAlarms, commitDueAlarms } from './commit-device-alarms.ts'
 import { commitDevices } from './commit-devices.ts'
 import { commitFenceDeletion, commitFences, prepareFences } from './commit-fences.ts'
 import { commitIdentityClash } from './commit-identity-clash.ts'
@@ -19,6 +20,7 @@ import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { Committer } from './committer.ts'
 import { ConnectivityWatch } from './connectivity.ts'
+import { alarmReportsOf, DeviceAlarms, kindsIn, namesIn } from './device-alarms.ts'
 import { DeviceRegistry } from './device-registry.ts'
 import { DeviceTimers } from './device-timers.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
@@ -48,11 +50,12 @@ export async function startIngest({
   retentionRawDays,
   deviceAdoption = 'auto',
 }: IngestOptions): Promise<Ingest> {
-  const [devices, fences, rules, alerts, partitions, clocks] = await Promise.all([
+  const [devices, fences, rules, alerts, deviceAlarms, partitions, clocks] = await Promise.all([
     DeviceRegistry.load(db),
     FenceCatalogue.load(db),
     RuleCatalogue.load(db),
     OpenAlerts.load(db),
+    DeviceAlarms.load(db),
     openDayPartitions(db, retentionRawDays),
     DeviceClocks.load(db, now),
   ])
@@ -69,6 +72,7 @@ export async function startIngest({
     fences,
     rules,
     alerts,
+    deviceAlarms,
     clocks,
     incidents,
     announcer,
@@ -101,7 +105,7 @@ export async function startIngest({
   await connectivity.load(db)
   const proximity = new ProximityWatch(pipeline)
   await proximity.load(db)
-  const sweeps = startSweeps(pipeline, [commitDueConnectivity, commitDueIncidents])
+  const sweeps = startSweeps(pipeline, [commitDueConnectivity, commitDueAlarms, commitDueIncidents])
   const unknownDevices = new UnknownDevices({ db, logger })
   const ingest = new RunningIngest(pipeline, committer, {
     closing,
@@ -146,10 +150,34 @@ class RunningIngest implements Ingest {
     const { items, results } = queueBatch({ ...batch, registers }, now(), clocks.correctionMs(keyOf(batch)), code =>
       metrics.fixes.inc({ result: code }),
     )
+    const cry = batch.sosTold ? undefined : items.find(({ fix }) => namesIn(fix.attributes?.alarms).includes('sos'))
+    if (cry !== undefined) await this.#cryOf(cry)
     if (items.length > 0) this.#committer.add(items)
     this.#pipeline.connectivity().heard(batch)
     if (forward) void results.then(settled => this.#forward(items, settled, forward)).catch(() => {})
-    return results
+    if (!this.#mayConcernAlarms(items)) return results
+    const settled = await results
+    await this.alarms({ org, deviceId, reports: alarmReportsOf(items, settled) })
+    return settled
+  }
+
+  /** An SOS that stands in the attributes of a fix. */
+  async #cryOf({ org, deviceId, fix, receivedAt, registers }: QueuedFix): Promise<void> {
+    const { timestamp, location } = fix
+    const request = { action: 'trigger' as const, id: `fix-${timestamp}`, timestamp, location }
+    await this.sos({ org, deviceId, request, receivedAt, registers, principal: deviceId })
+  }
+
+  #mayConcernAlarms(items: readonly QueuedFix[]): boolean {
+    const [first] = items
+    if (first === undefined) return false
+    return this.#pipeline.deviceAlarms.openKinds(first).size > 0 || items.some(({ fix }) => fix.attributes?.alarms)
+  }
+
+  alarms: Ingest['alarms'] = async ({ org, deviceId, reports }) => {
+    const open = this.#pipeline.deviceAlarms.openKinds({ org, deviceId })
+    if (kindsIn(reports, open).length === 0) return
+    await this.#committer.change(() => commitDeviceAlarms(this.#pipeline, { org, deviceId }, reports))
   }
 
   /** A repeat was forwarded before, and what is set aside is not to be seen. */
@@ -253,7 +281,7 @@ class RunningIngest implements Ingest {
         const { org, deviceId } = device
         const fixes = await readKept(db, device)
         if (fixes.length > 0) {
-          const results = await this.fixes({ org, deviceId, fixes, receivedAt: now(), registers: false })
+          const results = await this.fixes({ org, deviceId, fixes, receivedAt: now(), registers: false, sosTold: true })
           kept += results.filter(({ status }) => status === 'stored').length
         }
         await deleteUnknown(db, [device])

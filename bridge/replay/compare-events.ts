@@ -11,7 +11,7 @@ export interface Comparison {
   same: number
 }
 
-/** Said of sessions and of two devices at once: a run over one device's fixes cannot say them. */
+/** Said of sessions and of two devices at once: a run over one device's fixes cannot say them, nor what a device raised itself. */
 const NOT_OF_A_TRACK: ReadonlySet<DeviceEventKind> = new Set(['online', 'offline', 'near', 'far', 'identity-clash'])
 
 /**
@@ -35,7 +35,8 @@ export function compareEvents(
 }
 
 function isOfTrack(event: EngineEvent, fenceIds: ReadonlySet<string>): boolean {
-  return isGeofenceEvent(event) ? fenceIds.has(event.fenceId) : !NOT_OF_A_TRACK.has(event.event)
+  if (isGeofenceEvent(event)) return fenceIds.has(event.fenceId)
+  return event.source !== 'device' && !NOT_OF_A_TRACK.has(event.event)
 }
 
 /** Ids differ when an event came back after it was retracted; what it says does not. */

@@ -1,5 +1,6 @@
 import { isId, type LocationUpdate } from '../../contract/index.ts'
-import type { Report } from './report.ts'
+import type { Alarm, Report } from './report.ts'
+import type { Attributes, AttributeValue } from './vocabulary.ts'
 
 /**
  * The fixes of some reports, in the order of their times, as the platform takes them. A position of a receiver that has no fix is the
@@ -14,7 +15,7 @@ export function locationUpdatesOf(reports: readonly Report[], receivedAt: number
 
 function locationUpdate({ timestamp, position, alarms, attributes }: Report, receivedAt: number): LocationUpdate {
   const { batteryPercent, ...others } = attributes
-  const known = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined))
+  const said = known(others)
   const { lat, lng, accuracy, speed, heading, altitude } = position!
   return {
     timestamp: timestamp ?? receivedAt,
@@ -27,8 +28,8 @@ function locationUpdate({ timestamp, position, alarms, attributes }: Report, rec
       ...(altitude === undefined ? {} : { altitude }),
     },
     ...(inPercent(batteryPercent) && { metadata: { battery: batteryPercent } }),
-    ...((alarms.length > 0 || Object.keys(known).length > 0) && {
-      attributes: { ...known, ...(alarms.length > 0 && { alarms: [...alarms] }) },
+    ...((alarms.length > 0 || Object.keys(said).length > 0) && {
+      attributes: { ...said, ...(alarms.length > 0 && { alarms: [...alarms] }) },
     }),
   }
 }
@@ -37,14 +38,38 @@ function inPercent(value: number | undefined): value is number {
   return value !== undefined && value >= 0 && value <= 100
 }
 
-/** What is known of a device's battery and make from reports without a position; null for nothing. */
-export function telemetryOf(reports: readonly Report[]): { battery?: number; firmware?: string } | null {
-  const found: { battery?: number; firmware?: string } = {}
-  for (const { attributes } of reports) {
-    if (inPercent(attributes.batteryPercent)) found.battery = attributes.batteryPercent
-    if (attributes.firmware !== undefined) found.firmware = attributes.firmware.slice(0, 128)
+/** What reports without a fix say of the device: they move nothing, but its status. Null for nothing. */
+export function telemetryOf(
+  reports: readonly Report[],
+): { battery?: number; firmware?: string; attributes?: Record<string, AttributeValue | Alarm[]> } | null {
+  const { batteryPercent, firmware, ...others }: Attributes = Object.assign(
+    {},
+    ...reports.map(({ attributes }) => attributes),
+  )
+  const alarms = [...new Set(reports.flatMap(report => report.alarms))]
+  const attributes = { ...known(others), ...(alarms.length > 0 && { alarms }) }
+  const found = {
+    ...(inPercent(batteryPercent) && { battery: batteryPercent }),
+    ...(firmware !== undefined && { firmware: firmware.slice(0, 128) }),
+    ...(Object.keys(attributes).length > 0 && { attributes }),
   }
   return Object.keys(found).length === 0 ? null : found
+}
+
+function known(attributes: Attributes): Record<string, AttributeValue> {
+  return Object.fromEntries(
+    Object.entries(attributes).filter((entry): entry is [string, AttributeValue] => entry[1] !== undefined),
+  )
+}
+
+/** What reports without a fix say of alarms, and of what ends them: fixes carry theirs themselves. */
+export function alarmReportsOf(
+  reports: readonly Report[],
+  receivedAt: number,
+): { timestamp: number; alarms: readonly string[]; attributes: Report['attributes'] }[] {
+  return reports
+    .filter(({ position }) => !position?.valid)
+    .map(({ timestamp, alarms, attributes }) => ({ timestamp: timestamp ?? receivedAt, alarms, attributes }))
 }
 
 /** The button was pressed: what it means as an SOS. Its id comes from its moment, so that a repeat is the same alert. */

@@ -19,6 +19,8 @@ export interface Decoded<Memory> {
   readonly reports: readonly Report[]
   /** What a device answered to a command, as text. */
   readonly result?: { readonly text: string; readonly commandId?: string }
+  /** The answer to a question that depends on when it was asked; sent instead of the acknowledgement. */
+  readonly answer?: Buffer
   /** What is wrong with the frame, in words; its reports, if any, stand. Counted, never fatal. */
   readonly fault?: string
 }

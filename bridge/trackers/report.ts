@@ -1,37 +1,7 @@
+import type { Alarm } from '../../contract/index.ts'
 import type { Attributes } from './vocabulary.ts'
 
-/** Alarms as the alert engine knows them; what a protocol calls otherwise goes into the attribute `event`. */
-export const ALARMS = [
-  'sos',
-  'power-cut',
-  'power-restored',
-  'low-battery',
-  'low-power',
-  'overspeed',
-  'tow',
-  'tampering',
-  'vibration',
-  'accident',
-  'fall-down',
-  'jamming',
-  'gps-antenna-cut',
-  'hard-acceleration',
-  'hard-braking',
-  'hard-cornering',
-  'geofence-enter',
-  'geofence-exit',
-  'movement',
-  'idle',
-  'door',
-  'ignition-on',
-  'ignition-off',
-  'temperature',
-  'fuel-leak',
-  'fatigue-driving',
-  'fault',
-  'general',
-] as const
-export type Alarm = (typeof ALARMS)[number]
+export { ALARMS, type Alarm } from '../../contract/index.ts'
 
 /** Where a device says it is. Degrees WGS 84, metres, metres per second, degrees clockwise from true north. */
 export interface Position {

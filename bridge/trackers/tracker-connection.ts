@@ -138,7 +138,7 @@ export class TrackerConnection {
       return
     }
     if (this.#device === null && this.#identity !== null) return sink.unknown(this.#identity, decoded.reports, origin)
-    const answer = this.#protocol.acknowledge(frame, decoded)
+    const answer = decoded.answer ?? this.#protocol.acknowledge(frame, decoded)
     if (answer !== null && !this.#closed) this.#peer.send(answer)
   }
 

@@ -22,7 +22,7 @@ import { offRoute } from './off-route.ts'
 import { type OverspeedMemory, overspeed } from './overspeed.ts'
 import { tow } from './tow.ts'
 
-type FixRuleName = Exclude<keyof RuleSettings, 'offline'>
+type FixRuleName = Exclude<keyof RuleSettings, 'offline' | 'alarms'>
 type AnyRule = DeviceRule<never, RuleMemory>
 
 /** The rules that a device's own fixes decide, in the order in which their events come. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { escapeJt808 } from '../../bridge/trackers/jt808/frames.ts'
 import type { Protocol } from '../../bridge/trackers/protocol.ts'
 import type { Report } from '../../bridge/trackers/report.ts'
+import { isAlarmEventKind } from '../../contract/index.ts'
 
 /** A position as another decoder reads it; the frame's line in the data. */
 interface ReferencePosition {
@@ -41,6 +42,8 @@ export interface FrameReading {
   readonly differences: readonly string[]
   /** Whether the reference has a position for it. */
   readonly located: boolean
+  /** What the reference calls alarms, in our words, and what we do; of those that become alerts. */
+  readonly alarms: { readonly wanted: readonly string[]; readonly found: readonly string[] }
 }
 
 const COORDINATE_TOLERANCE = 1.1e-5
@@ -57,11 +60,8 @@ export function readTrackerFrames(dataDirectory: string, file: string): TrackerF
     .split('\n')
     .filter(line => line !== '')
     .map(line => JSON.parse(line) as TrackerFrame)
-    .filter(frame => frame.reference?.positions !== undefined && !UNREAD.has(frame.protocol))
+    .filter(frame => frame.reference?.positions !== undefined)
 }
-
-/** Forms of a protocol that we do not read. */
-const UNREAD = new Set(['gl200binary'])
 
 /**
  * Some lines of the data have the reference of another frame. Where a frame writes its numbers as the reference does (Queclink's
@@ -104,8 +104,27 @@ export function readFrames(
       got.length === wanted.length
         ? wanted.flatMap((position, i) => differencesOf(position, got[i]!, i))
         : [`${got.length} positions, the reference has ${wanted.length}`]
-    return { frame, reports, identity, fault, differences, located: wanted.length > 0 }
+    return {
+      frame,
+      reports,
+      identity,
+      fault,
+      differences,
+      located: wanted.length > 0,
+      alarms: alarmsOf(frame, reports),
+    }
   })
+}
+
+/** The reference's names of alarms, where ours are not the same with dashes. */
+const REFERENCE_ALARMS: Readonly<Record<string, string>> = { removing: 'tampering', powerOff: 'power-cut' }
+
+function alarmsOf({ reference }: TrackerFrame, reports: readonly Report[]): FrameReading['alarms'] {
+  const named = (reference.positions ?? []).flatMap(({ attributes }) => String(attributes?.alarm ?? '').split(','))
+  const ours = (name: string) => REFERENCE_ALARMS[name] ?? name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  const alerts = (names: readonly string[]) =>
+    [...new Set(names)].filter(name => name === 'sos' || isAlarmEventKind(name)).sort()
+  return { wanted: alerts(named.map(ours)), found: alerts(reports.flatMap(({ alarms }) => alarms)) }
 }
 
 function differencesOf(wanted: ReferencePosition, { timestamp, position }: Report, index: number): string[] {

@@ -3,6 +3,7 @@ import { isPlace } from '../minutes.ts'
 import type { Decoded } from '../protocol.ts'
 import { type Alarm, kilometersPerHourToMetersPerSecond, normalHeading, type Report } from '../report.ts'
 import type { Attributes } from '../vocabulary.ts'
+import { binaryLength, decodeBinary } from './binary.ts'
 
 /** The protocol version that heartbeats are answered with, once it was said. */
 export type Gl200Memory = null
@@ -32,9 +33,15 @@ const KIND_ALARMS: Readonly<Record<string, Alarm>> = {
   IGN: 'ignition-on',
   VGF: 'ignition-off',
   IGF: 'ignition-off',
+  PFA: 'power-cut',
+  TMP: 'temperature',
+  STT: 'movement',
+  FLA: 'fuel-leak',
+  GPJ: 'jamming',
 }
 
 export function decodeGl200(frame: Buffer, memory: Gl200Memory): Decoded<Gl200Memory> {
+  if (binaryLength(frame) !== null) return { memory, ...decodeBinary(frame) }
   const text = frame.toString('latin1')
   const [, how, kind, rest] = MESSAGE.exec(text) ?? []
   if (kind === undefined || rest === undefined) return { memory, reports: [], fault: 'not +RESP:GT…' }
@@ -79,7 +86,9 @@ function readReports(kind: string, rest: string, archived: boolean): Report[] {
 
 function ignitionOf(kind: string): Attributes {
   if (kind === 'IGN' || kind === 'VGN') return { ignition: true }
-  return kind === 'IGF' || kind === 'VGF' ? { ignition: false } : {}
+  if (kind === 'IGF' || kind === 'VGF') return { ignition: false }
+  if (kind === 'BTC' || kind === 'STC') return { charging: kind === 'BTC' }
+  return kind === 'EPN' || kind === 'MPN' ? { externalPower: true } : {}
 }
 
 /** Battery and device state stand beside each other: `,100,210100,`; the state's first digit says the ignition. */

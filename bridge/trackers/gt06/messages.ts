@@ -1,13 +1,19 @@
-import { ByteReader, FrameTooShort } from '../byte-reader.ts'
+import { isPlace } from '../minutes.ts'
 import type { Decoded } from '../protocol.ts'
-import { kilometersPerHourToMetersPerSecond, type Report } from '../report.ts'
+import { knotsToMetersPerSecond, normalHeading, type Report } from '../report.ts'
 import type { Attributes } from '../vocabulary.ts'
-import { degrees, readFlags } from './position.ts'
+import { readDate } from './position.ts'
 
 /** What a device answers to a command: 0x15 with its length, 0x21 with an encoding. */
 export function readResult(type: number, body: Buffer): Pick<Decoded<null>, 'reports' | 'result'> {
   const text = type === 0x15 ? body.subarray(5, 1 + (body[0] ?? 0)).toString('latin1') : encodedText(body)
   const words = text.replace(/[\0\s]+$/, '')
+  const iccid = /^<ICCID:(\d{18,20})/.exec(words)?.[1]
+  if (iccid !== undefined) {
+    return { reports: [{ timestamp: null, position: null, alarms: [], attributes: { iccid } }] }
+  }
+  const place = readPlaceInWords(words)
+  if (place !== null) return { reports: [place], result: { text: words } }
   return words === '' ? { reports: [] } : { reports: [], result: { text: words } }
 }
 
@@ -30,6 +36,8 @@ export function readInformation(body: Buffer, isLong: boolean): Attributes {
     case 0x00:
     case 0x0b:
       return value.length >= 2 ? { powerVolts: value.readUInt16BE(0) / 100 } : {}
+    case 0x05:
+      return value.length >= 1 ? { door: (value[0]! & 1) !== 0 } : {}
     case 0x0a:
       return value.length >= 26 ? { iccid: value.subarray(16, 26).toString('hex').replace(/f+$/i, '') } : {}
     case 0x1b:
@@ -39,53 +47,65 @@ export function readInformation(body: Buffer, isLong: boolean): Attributes {
   }
 }
 
-const MODULE = { imei: 0x01, iccid: 0x03, voltage: 0x18, gps: 0x33 } as const
-
-/** Message 0x70: a head of 5 bytes, then modules of type, length, content. */
-export function readModules(body: Buffer): Pick<Decoded<null>, 'identity' | 'reports'> {
-  const reader = new ByteReader(body)
-  const attributes: Record<string, string | number> = {}
-  let fix: Pick<Report, 'timestamp' | 'position'> | null = null
-  let identity: string | null = null
-  try {
-    reader.skip(5)
-    while (reader.remaining >= 4) {
-      const type = reader.uint(2)
-      const content = new ByteReader(reader.bytes(reader.uint(2)))
-      if (type === MODULE.gps) {
-        const { satellites, ...read } = readGpsModule(content)
-        attributes.satellites = satellites
-        fix = read
-      } else if (type === MODULE.imei) identity = imeiAt(content.bytes(content.remaining), 0)
-      else if (type === MODULE.iccid) attributes.iccid = content.hex(content.remaining)
-      else if (type === MODULE.voltage) attributes.batteryVolts = content.uint(2) / 100
-    }
-  } catch (error) {
-    if (!(error instanceof FrameTooShort)) throw error
-  }
-  return {
-    ...(identity === null ? {} : { identity }),
-    reports: fix === null ? [] : [{ ...fix, alarms: [], attributes }],
-  }
-}
-
 /** 8 bytes of BCD with a leading zero. */
 export function imeiAt(body: Buffer, at: number): string | null {
   const digits = body.subarray(at, at + 8).toString('hex')
   return /^\d{16}$/.test(digits) ? digits.replace(/^0/, '') : null
 }
 
-/** Seconds since 1970, satellites, altitude, latitude, longitude, speed, course with flags. */
-function readGpsModule(content: ByteReader): Pick<Report, 'timestamp' | 'position'> & { satellites: number } {
-  const timestamp = content.uint(4) * 1_000
-  const satellites = content.uint(1)
-  const altitude = content.int(2)
-  const latitude = content.uint(4)
-  const longitude = content.uint(4)
-  const speed = kilometersPerHourToMetersPerSecond(content.uint(1))
-  const { heading, north, west, valid } = readFlags(content.uint(2))
-  const lat = degrees(latitude, !north)
-  const lng = degrees(longitude, west)
-  const inRange = Math.abs(lat) <= 90 && Math.abs(lng) <= 180
-  return { timestamp, satellites, position: inRange ? { lat, lng, valid, altitude, heading, speed } : null }
+const PLACE =
+  /Lat:([NS])(\d+\.\d+),Lon:([EW])(\d+\.\d+),Course:(\d+\.\d+),Speed:(\d+\.\d+),DateTime:(\d{4}-\d\d-\d\d) +(\d\d:\d\d:\d\d)/
+
+/** The answer to a question for the position: `Current position!Lat:N…,Lon:E…,Course:…,Speed:…,DateTime:…`. */
+function readPlaceInWords(words: string): Report | null {
+  const [, north, latText, east, lngText, course, speed, date, time] = PLACE.exec(words) ?? []
+  if (date === undefined) return null
+  const lat = Number(latText) * (north === 'S' ? -1 : 1)
+  const lng = Number(lngText) * (east === 'W' ? -1 : 1)
+  const timestamp = Date.parse(`${date}T${time}Z`)
+  if (!isPlace(lat, lng) || Number.isNaN(timestamp)) return null
+  const position = {
+    lat,
+    lng,
+    valid: true,
+    heading: normalHeading(Number(course)),
+    speed: knotsToMetersPerSecond(Number(speed)),
+  }
+  return { timestamp, position, alarms: [], attributes: {} }
+}
+
+/** What a reader or a sensor behind the serial port sent: a card's number, or a temperature. */
+export function readSerialPort(body: Buffer): Attributes {
+  const length = body.length - 3
+  if (length <= 0) return {}
+  if (length >= 8) return { driverId: body.toString('latin1', 2, 1 + length).trim() }
+  const temperature = Number.parseFloat(body.toString('latin1', 1, length))
+  return Number.isFinite(temperature) ? { temperature1: temperature } : {}
+}
+
+const OBD_VALUES: Readonly<Record<number, readonly [name: string, factor: number]>> = {
+  40: ['odometerMeters', 0.01],
+  43: ['fuelPercent', 0.01],
+  45: ['coolantCelsius', 0.01],
+  53: ['obdSpeedMetersPerSecond', 0.01 / 3.6],
+  54: ['rpm', 0.01],
+  73: ['engineHours', 0.01],
+}
+const VIN = 0x4a
+
+/** Message 0x8C: date, ignition, then `id=value` in hexadecimal by commas. */
+export function readObd(body: Buffer): Report[] {
+  if (body.length < 7) return []
+  const attributes: Record<string, number | string | boolean> = { ignition: body[6]! > 0 }
+  for (const pair of body.toString('latin1', 7).split(',')) {
+    const [, id, value] = /^([0-9A-F]{2})[0-9A-F]*=([0-9A-Z]+)/i.exec(pair) ?? []
+    if (id === undefined || value === undefined) continue
+    const number = Number.parseInt(id, 16)
+    const [name, factor] = OBD_VALUES[number] ?? []
+    if (number === VIN) attributes.vin = value
+    else if (name !== undefined && /^[0-9A-F]{1,8}$/i.test(value)) {
+      attributes[name] = Math.round(Number.parseInt(value, 16) * factor! * 1e4) / 1e4
+    }
+  }
+  return [{ timestamp: readDate(body, 0), position: null, alarms: [], attributes }]
 }

@@ -77,6 +77,7 @@ export function hasFixAt(body: Buffer, at: number): boolean {
  */
 export function readEventCamera(body: Buffer): Report[] {
   const isLong = body.length >= 26 && body.readUInt16BE(0) === 0xffff
+  if (body.length === SHORT_EVENT_BYTES) return readEventAlone(body)
   const at = (isLong ? 3 : 0) + DATE_BYTES
   const fix = at + (isLong ? 1 : 0)
   const timestamp = readDate(body, at - DATE_BYTES)
@@ -101,7 +102,19 @@ export function readEventCamera(body: Buffer): Report[] {
 
 const CAMERA_ALARMS: Readonly<Record<number, Alarm>> = {
   1: 'sos',
+  128: 'vibration',
+  135: 'overspeed',
   144: 'hard-acceleration',
   145: 'hard-braking',
   146: 'hard-cornering',
+  147: 'accident',
+}
+/** Date and event without a position. */
+const SHORT_EVENT_BYTES = 7
+
+function readEventAlone(body: Buffer): Report[] {
+  const event = body[DATE_BYTES]!
+  const alarm = event === 1 ? 'general' : CAMERA_ALARMS[event]
+  const alarms = alarm === undefined ? [] : [alarm]
+  return [{ timestamp: readDate(body, 0), position: null, alarms, attributes: { event } }]
 }

@@ -36,7 +36,19 @@ function readMessage(kind: string, fields: readonly string[]): Report | null {
     case 'HTBT':
       return telemetry({ batteryPercent: number(fields[0]) })
     case 'LINK':
-      return telemetry({ rssi: number(fields[1]), satellites: number(fields[2]), batteryPercent: number(fields[3]) })
+      return {
+        ...readState(fields[0], fields[6], fields[7]),
+        attributes: {
+          ...readState(fields[0], fields[6], fields[7]).attributes,
+          rssi: number(fields[1]),
+          satellites: number(fields[2]),
+          batteryPercent: number(fields[3]),
+          steps: number(fields[4]),
+        },
+      }
+    case 'NBR':
+    case 'V3':
+      return readCells(fields)
     case 'VP1':
       return readPosition(['000000', ...fields])
     case 'V4':
@@ -44,6 +56,19 @@ function readMessage(kind: string, fields: readonly string[]): Report | null {
     default:
       return /^(V|VI|XT)\d*$/.test(kind) ? readPosition(fields) : null
   }
+}
+
+/** Cells around the device, with time in front; date and state are the last of those fields that look so. */
+function readCells(fields: readonly string[]): Report | null {
+  const at = fields.findLastIndex((field, i) => /^[0-9a-f]{8}$/i.test(field) && /^\d{6}$/.test(fields[i - 1] ?? ''))
+  return at === -1 ? null : readState(fields[0], fields[at - 1], fields[at])
+}
+
+/** A message without a position: time, date and state. */
+function readState(time: string | undefined, date: string | undefined, state: string | undefined): Report {
+  const bits = /^[0-9a-f]{8}$/i.test(state ?? '') ? readStatusBits(Number.parseInt(state!, 16)) : null
+  const timestamp = /^\d{6}$/.test(time ?? '') ? dateOf(date ?? '', time!) : null
+  return { timestamp, position: null, alarms: bits?.alarms ?? [], attributes: bits?.attributes ?? {} }
 }
 
 /** The answer to a command has the command's words in front of an ordinary position. */
@@ -122,7 +147,7 @@ function decodeBinary(frame: Buffer): Message {
   if (!isPlace(lat, lng) || !/^\d{6}$/.test(hex.slice(32, 38))) return { ...nothing, identity, fault: 'no position' }
   const level = body[10]!
   const { alarms, attributes } = readStatusBits(body.readUInt32BE(19))
-  const battery = level > 0 && level <= 6 ? { batteryPercent: Math.round((level * 100) / 6) } : {}
+  const battery = batteryOf(level)
   return {
     identity,
     reports: [
@@ -140,6 +165,12 @@ function decodeBinary(frame: Buffer): Message {
       },
     ],
   }
+}
+
+/** Steps of tenths, then of fifths, or per cent as it is. */
+function batteryOf(level: number): Attributes {
+  if (level === 0 || level > 100) return {}
+  return { batteryPercent: level <= 3 ? (level - 1) * 10 : level <= 6 ? (level - 1) * 20 : level }
 }
 
 /** Time and date in BCD, or null. */

@@ -1,8 +1,8 @@
 import { utcTime } from '../dates.ts'
 import { degreesOfMinutes, isPlace } from '../minutes.ts'
-import type { Decoded } from '../protocol.ts'
+import type { DecodeContext, Decoded } from '../protocol.ts'
 import type { Report } from '../report.ts'
-import { partsOf } from './frames.ts'
+import { buildMessage, type Jt808Message, partsOf } from './frames.ts'
 import { identityOf } from './identity.ts'
 import { BASIC_BYTES, readLocation } from './location.ts'
 
@@ -16,6 +16,7 @@ export interface Jt808Memory {
 export const MESSAGE = {
   terminalResponse: 0x0001,
   register: 0x0100,
+  timeRequest: 0x0109,
   authenticate: 0x0102,
   location: 0x0200,
   locationAnswer: 0x0201,
@@ -25,7 +26,7 @@ export const MESSAGE = {
   lockStored: 0x5502,
 } as const
 
-export function decodeJt808(frame: Buffer, memory: Jt808Memory): Decoded<Jt808Memory> {
+export function decodeJt808(frame: Buffer, memory: Jt808Memory, context: DecodeContext): Decoded<Jt808Memory> {
   if (frame[0] === 0x28) {
     const id = /^\((\d{8,15}),/.exec(frame.toString('latin1'))?.[1]
     return { memory, ...(id === undefined ? {} : { identity: id.replace(/^0+(?=\d)/, '') }), reports: [] }
@@ -38,8 +39,19 @@ export function decodeJt808(frame: Buffer, memory: Jt808Memory): Decoded<Jt808Me
     memory: { phone: Buffer.from(parts.phone), version: parts.version },
     identity: identityOf(parts.phone),
     reports: reportsOf(parts.id, parts.body),
+    ...(parts.id === MESSAGE.timeRequest && { answer: timeAnswer(parts, context.receivedAt) }),
     ...(parts.intact ? {} : { fault: 'the checksum does not fit' }),
   }
+}
+
+const TIME_ANSWER = 0x8109
+
+/** Year in two bytes, month, day, hour, minute, second, UTC. */
+function timeAnswer(to: Jt808Message, receivedAt: number): Buffer {
+  const now = new Date(receivedAt)
+  const year = now.getUTCFullYear()
+  const rest = [now.getUTCMonth() + 1, now.getUTCDate(), now.getUTCHours(), now.getUTCMinutes(), now.getUTCSeconds()]
+  return buildMessage(TIME_ANSWER, to, 1, Buffer.from([year >> 8, year & 0xff, ...rest]))
 }
 
 function reportsOf(id: number, body: Buffer): Report[] {

@@ -57,6 +57,7 @@ export interface Jt808Message {
 
 const VERSION_2019 = 0x4000
 const FRAGMENTED = 0x2000
+const LENGTH_MASK = 0x03ff
 
 /** The parts of a message; null for what is too short to be one. */
 export function partsOf(frame: Buffer): Jt808Message | null {
@@ -67,7 +68,10 @@ export function partsOf(frame: Buffer): Jt808Message | null {
   const is2019 = (properties & VERSION_2019) !== 0 && plain.length >= 18
   const phoneAt = is2019 ? 5 : 4
   const phoneEnd = phoneAt + (is2019 ? 10 : 6)
-  const bodyAt = phoneEnd + 2 + ((properties & FRAGMENTED) !== 0 && is2019 ? 4 : 0)
+  // Some terminals of before 2019 set the bit and leave the number of the part out: the length tells.
+  const isPart =
+    (properties & FRAGMENTED) !== 0 && (is2019 || plain.length === phoneEnd + 6 + (properties & LENGTH_MASK) + 1)
+  const bodyAt = phoneEnd + 2 + (isPart ? 4 : 0)
   if (plain.length < bodyAt + 1) return null
   return {
     id,

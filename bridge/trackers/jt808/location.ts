@@ -16,10 +16,12 @@ const ALARM_BITS: readonly (readonly [bit: number, alarm: Alarm])[] = [
   [2, 'fatigue-driving'],
   [4, 'fault'],
   [5, 'gps-antenna-cut'],
-  [7, 'low-power'],
+  [7, 'low-battery'],
   [8, 'power-cut'],
-  [16, 'vibration'],
-  [17, 'door'],
+  [15, 'vibration'],
+  [16, 'movement'],
+  [17, 'tampering'],
+  [18, 'low-battery'],
   [20, 'geofence-enter'],
   [26, 'tow'],
   [28, 'movement'],
@@ -76,6 +78,8 @@ function readItems(bytes: Buffer): Record<string, AttributeValue> {
     else if (id === 0x02 && length === 2) attributes.fuelLiters = value.readUInt16BE(0) / 10
     else if (id === 0x30 && length === 1) attributes.rssi = value[0]!
     else if (id === 0x31 && length === 1) attributes.satellites = value[0]!
+    else if (id === 0x61 && length === 2) attributes.powerVolts = value.readUInt16BE(0) / 100
+    else if (id === 0x69 && length === 2) attributes.batteryVolts = value.readUInt16BE(0) / 100
     else if (id === 0xe4 && length === 2) attributes.batteryPercent = Math.min(100, value[1]!)
     at += 2 + length
   }

@@ -31,6 +31,8 @@ const INPUTS: Readonly<Record<number, number>> = { 1: 0, 2: 1, 3: 2, 4: 3 }
 const OUTPUTS: Readonly<Record<number, number>> = { 179: 0, 180: 1 }
 const TEXTS: Readonly<Record<number, string>> = { 256: 'vin', 281: 'dtcs', 385: 'beacons' }
 const DRIVER = 78
+const BATTERY_PERCENT = 113
+const LOW_BATTERY_PERCENT = 20
 const ICCID = 11
 const GREEN_DRIVING: Readonly<Record<number, Alarm>> = {
   1: 'hard-acceleration',
@@ -41,6 +43,8 @@ const GREEN_DRIVING: Readonly<Record<number, Alarm>> = {
 /** An alarm that an element means by its value, when it is what the record was sent for. */
 function alarmOf(id: number, value: number): Alarm | null {
   if (id === 253) return GREEN_DRIVING[value] ?? null
+  // Personal trackers report their battery when it runs low.
+  if (id === BATTERY_PERCENT) return value <= LOW_BATTERY_PERCENT ? 'low-battery' : null
   if (value === 0) return null
   switch (id) {
     case 236:
@@ -51,6 +55,8 @@ function alarmOf(id: number, value: number): Alarm | null {
       return 'accident'
     case 249:
       return 'jamming'
+    case 251:
+      return 'idle'
     case 252:
       return 'power-cut'
     case 255:

@@ -1,3 +1,4 @@
+import { utcTime } from '../dates.ts'
 import { degreesOfMinutes, isPlace } from '../minutes.ts'
 import type { Decoded } from '../protocol.ts'
 import { type Alarm, kilometersPerHourToMetersPerSecond, normalHeading, type Report } from '../report.ts'
@@ -13,13 +14,27 @@ const ALARM_KINDS: Readonly<Record<string, Alarm>> = {
   ZC11: 'movement',
   ZC12: 'low-battery',
   ZC13: 'power-cut',
-  ZC15: 'door',
-  ZC16: 'vibration',
-  ZC17: 'overspeed',
+  ZC17: 'tampering',
   ZC25: 'sos',
   ZC26: 'tampering',
   ZC27: 'low-power',
+  DW31: 'movement',
+  DW32: 'low-battery',
+  DW33: 'power-cut',
+  DW37: 'tampering',
+  DW3E: 'sos',
+  DW3F: 'tampering',
+  DW40: 'low-power',
+  DW51: 'movement',
+  DW52: 'low-battery',
+  DW53: 'power-cut',
+  DW57: 'tampering',
+  DW5E: 'sos',
+  DW5F: 'tampering',
+  DW60: 'low-power',
 }
+const IGNITION_ON = new Set(['ZC15', 'ZC29', 'DW35', 'DW42', 'DW55', 'DW62'])
+const IGNITION_OFF = new Set(['ZC16', 'DW36', 'DW56'])
 /** The digit behind `BO01`, and behind `ALARM,` of BQ81. */
 const BO_ALARMS: Readonly<Record<string, Alarm>> = {
   '0': 'power-cut',
@@ -31,10 +46,12 @@ const BO_ALARMS: Readonly<Record<string, Alarm>> = {
   '6': 'geofence-exit',
 }
 const BQ_ALARMS: Readonly<Record<string, Alarm>> = {
+  '0': 'low-battery',
   '1': 'overspeed',
-  '2': 'power-cut',
-  '3': 'sos',
-  '4': 'low-battery',
+  '2': 'idle',
+  '3': 'hard-acceleration',
+  '4': 'hard-braking',
+  '5': 'temperature',
 }
 
 export function decodeTk103(frame: Buffer, memory: Tk103Memory): Decoded<Tk103Memory> {
@@ -73,18 +90,35 @@ function readMessage(text: string): Report | null {
     return position(
       { date: [year!, month!, day!], time: time!, validity, lat, north, lng, east, speed, course },
       alarms,
-      {},
+      ignitionOf(kind),
     )
   }
   const compact = COMPACT.exec(text)
-  if (compact === null) return alarms.length === 0 ? null : { timestamp: null, position: null, alarms, attributes: {} }
+  if (compact === null) return readAlone(kind, text, alarms)
   const [, date, validity, lat, north, lng, east, speed, time, course, behind] = compact
   const [year, month, day] = kind === 'BP02' ? pairs(date!).reverse() : pairs(date!)
   return position(
     { date: [year!, month!, day!], time: time!, validity, lat, north, lng, east, speed, course },
     alarms,
-    statusOf(behind ?? ''),
+    { ...statusOf(behind ?? ''), ...ignitionOf(kind) },
   )
+}
+
+/** Messages without a position: the number of the vehicle, or an alarm with cells and Wi-Fi, date and time behind them. */
+function readAlone(kind: string, text: string, alarms: readonly Alarm[]): Report | null {
+  const vin = /^BV00(\w{17})$/.exec(text)?.[1]
+  const attributes = vin === undefined ? ignitionOf(kind) : { vin }
+  if (alarms.length === 0 && Object.keys(attributes).length === 0) return null
+  const [, date, time] = /,(\d{6}),(\d{6})(?:,[^,]*)*$/.exec(text) ?? []
+  const [day, month, year] = pairs(date ?? '')
+  const [hour, minute, second] = pairs(time ?? '')
+  const timestamp = date === undefined ? null : utcTime(year!, month!, day!, hour!, minute!, second!)
+  return { timestamp, position: null, alarms, attributes }
+}
+
+function ignitionOf(kind: string): Attributes {
+  if (IGNITION_ON.has(kind)) return { ignition: true }
+  return IGNITION_OFF.has(kind) ? { ignition: false } : {}
 }
 
 function alarmsOf(kind: string, text: string): Alarm[] {
@@ -147,12 +181,15 @@ function readBattery(text: string): Report | null {
   if (date === undefined) return null
   const [day, month, year] = pairs(date)
   const [hour, minute, second] = pairs(time!)
-  const steps: Readonly<Record<string, number>> = { '0': 100, '1': 80, '2': 60, '3': 20, '4': 10 }
+  const steps: Readonly<Record<string, number>> = { '6': 100, '5': 80, '4': 50, '3': 20, '2': 10 }
   return {
     timestamp: Date.UTC(2_000 + year!, month! - 1, day!, hour!, minute!, second!),
     position: null,
     alarms: [],
-    attributes: { batteryPercent: steps[level!], batteryVolts: Number(hundredths) / 100 },
+    attributes: {
+      batteryPercent: steps[level!],
+      ...(hundredths !== '65535' && { batteryVolts: Number(hundredths) / 100 }),
+    },
   }
 }
 
