@@ -10,6 +10,8 @@ export type { OutsideIssuer } from './auth/token-issuers.ts'
 export { createTokens, type TokenRequest, type Tokens } from './auth/tokens.ts'
 export { ACCOUNT_ROLES, createUser, createUsers, ensureFirstAccount, type Users } from './auth/users.ts'
 export { watchSigningKeys } from './auth/watch-keys.ts'
+export { CommandDesk } from './commands/command-desk.ts'
+export type { CommandLink, CommandSender, CommandToSend, CommandType } from './commands/command-sender.ts'
 export { type ImportAnswer, importTrack } from './history/import/import-track.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
 export { readTime } from './http/query.ts'
@@ -59,6 +61,7 @@ export { revokeTokensBefore } from './store/revocations.ts'
 export { listUsers } from './store/users.ts'
 export {
   alarmReportsOf,
+  type DeviceAnswer,
   locationUpdatesOf,
   PROTOCOLS,
   sosOf,

@@ -1,4 +1,5 @@
 import type { ChannelName, ErrorNotice, PayloadOf, Principal, TopicParams } from '../contract/index.ts'
+import type { CommandAddress, DeviceAddress } from './command-lane.ts'
 import type { DeviceSession } from './device-status.ts'
 import type { IdentityClash } from './identity-clash.ts'
 
@@ -30,6 +31,12 @@ export interface Handlers {
   readonly locationBatch: Handler<'locationBatch'>
   readonly sos: Handler<'sos'>
   readonly sosAnswer: Handler<'sosAnswer'>
+  readonly command: Handler<'command'>
+  readonly commandResult: Handler<'commandResult'>
+  /** A device began to listen to its commands; nothing waits for it. */
+  readonly commandsAwaited?: (device: DeviceAddress) => void
+  /** A device acknowledged a command (PUBACK); nothing waits for it. */
+  readonly commandDelivered?: (command: CommandAddress) => void
   /** Told of the sessions of devices; nothing waits for it. */
   readonly deviceSession?: (session: DeviceSession) => void
   /** Told of two clients that use the identity of one device; nothing waits for it. */

@@ -38,6 +38,7 @@ export interface BrokerPersistenceOptions {
  * - Which session a message is queued for has an index of our own (subscription-index.ts).
  * - A message is queued only for sessions whose principal may receive it now (stored-sessions.ts), and sent only to those who still may.
  * - A message is queued at the QoS of the subscription where that is lower.
+ * - A command of the platform is queued for nobody (command-lane.ts).
  * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
  * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
  *   does not end the connection.
@@ -65,6 +66,8 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
   readonly #arriving = new WeakMap<object, Set<number>>()
   readonly limits: SessionLimits
+  /** Topics that are queued for no session. */
+  readonly unqueued = new Set<string>()
 
   constructor({ db, hasWill, sessions, mayReceive, now, limits }: BrokerPersistenceOptions) {
     const writes = new WriteQueue(db)
@@ -204,6 +207,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
+    if (this.unqueued.has(topic)) return []
     return this.#subscriptions
       .matching(topic)
       .filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))

@@ -31,6 +31,7 @@ import { AS_ISSUED, type Rights } from './auth/rights.ts'
 import { endWithLink, type ShareGate } from './auth/share-gate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { type CommandAddress, CommandLane, listens, watchCommands } from './command-lane.ts'
 import { ConnectionDesk } from './connection-desk.ts'
 import { type Connection, Connections, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
@@ -106,6 +107,8 @@ export interface Broker extends LiveMessages {
   readonly connectionCount: number
   /** Who is connected, and how an administrator ends it. */
   readonly connections: ConnectionDesk
+  /** Commands of the platform to devices that listen. */
+  readonly commands: CommandLane
   /** Figures of the moment. */
   state(): BrokerState
   close(): Promise<void>
@@ -385,6 +388,22 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     })
   }
 
+  /** After what Aedes has still to do for the connection: it must know it before anything is published to it. */
+  function awaitsCommands(connection: Connection): void {
+    setImmediate(() => {
+      if (!connections.has(connection) || !listens(connection)) return
+      const { org, sub } = connection.principal
+      options.handlers.commandsAwaited?.({ org, deviceId: sub })
+    })
+  }
+
+  /** By the device itself; others may read along. */
+  function commandAcknowledged(client: Client, command: CommandAddress): void {
+    const { principal } = connections.of(client) ?? {}
+    const isIts = principal?.role === 'device' && principal.org === command.org && principal.sub === command.deviceId
+    if (isIts) options.handlers.commandDelivered?.(command)
+  }
+
   /** A connection that is taken over while it is set up is ready after its successor was admitted: that one stays pending. */
   function settled(client: Client): void {
     if (pending.get(client.id) === client) pending.delete(client.id)
@@ -397,6 +416,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     // First of all, so that what the device says of itself comes after it.
     status.connected(connection)
     if (!client.clean) persistence.limits.returned(client.id).catch(error => logger.error({ err: error }, 'not told'))
+    awaitsCommands(connection)
     // What the session held is in Aedes' table now; rights may have changed since it was looked at.
     connection.granting.clear()
     live.subscribed(connection)
@@ -407,6 +427,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     for (const { topic } of subscriptions) connection?.granting.delete(topic)
     repeatedFilters.answer(client, subscriptions)
     if (connection !== undefined) live.subscribed(connection)
+    if (connection !== undefined) awaitsCommands(connection)
   })
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) connections.of(client)?.grantedQos.revoke(filter)
@@ -451,6 +472,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
     dropNoLatecomers(client)
+    // Beneath the next one: of what is delivered with QoS 0 there is no acknowledgement.
+    watchCommands(client, command => commandAcknowledged(client, command))
     deliverAtGrantedQos(client, () => connections.of(client)?.grantedQos)
     repeatedFilters.watch(client)
     guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, ({ reason, message }) => {
@@ -501,6 +524,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     get connectionCount() {
       return connections.size
     },
+    commands: new CommandLane({ connections, publish, unqueued: persistence.unqueued }),
     connections: new ConnectionDesk({ connections, end, startedAtMs: now() }),
     state: () => ({
       connections: connections.size,

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino'
-import { type FixResult, Hourly, type Ingest } from '../bridge/index.ts'
+import { type CommandDesk, type FixResult, Hourly, type Ingest } from '../bridge/index.ts'
 import type { Handlers, Inbound, Refusal } from '../broker/index.ts'
 import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/index.ts'
 
 const WEEK_MS = 7 * 86_400_000
 
-/** Connects the channels that devices and people publish to with the ingest pipeline. */
-export function brokerHandlers(ingest: Ingest, logger: Logger): Handlers {
+/** Connects the channels that devices and people publish to with the ingest pipeline and the desk of commands. */
+export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Logger): Handlers {
   const repairs = new Hourly()
 
   /** A device whose receiver lost its week count is told so once an hour, not with each fix. What a person set needs no telling. */
@@ -63,6 +63,22 @@ export function brokerHandlers(ingest: Ingest, logger: Logger): Handlers {
         receivedAt,
       })
       return []
+    },
+    command: async ({ params, payload, principal, address }) => {
+      const request = { ...payload, id: params.commandId! }
+      await commands.create({ org: params.org!, deviceId: params.deviceId!, request, by: principal.sub, address })
+      return []
+    },
+    commandResult: async ({ params, payload }) => {
+      const { org, deviceId, commandId } = params
+      await commands.result(payload, { org: org!, deviceId: deviceId!, commandId: commandId! })
+      return []
+    },
+    commandsAwaited: device => commands.contact(device),
+    commandDelivered: command => {
+      commands
+        .heard({ ...command, outcome: 'delivered' })
+        .catch(error => logger.warn({ err: error, ...command }, 'the delivery of a command was not stored'))
     },
   }
 }

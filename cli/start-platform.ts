@@ -8,6 +8,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 import {
   acquireDataFolder,
   Certificates,
+  CommandDesk,
   createAccounts,
   createHttpApp,
   createShareLinks,
@@ -31,6 +32,7 @@ import {
 import { type Broker, openLimits, startBroker } from '../broker/index.ts'
 import { compileAll } from '../contract/index.ts'
 import { brokerHandlers } from './broker-handlers.ts'
+import { mqttCommands, trackerCommands } from './command-senders.ts'
 import type { Config } from './config.ts'
 import { limitSettingsOf } from './limit-settings.ts'
 import { ownTracksOpener } from './owntracks-secret.ts'
@@ -99,10 +101,17 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
   // Listed before they are made, since the order in which they are made is another: a start that fails half-way closes what there is.
-  const made: { app?: FastifyInstance; broker?: Broker; ingest?: Ingest; trackers?: Trackers } = {}
+  const made: {
+    app?: FastifyInstance
+    broker?: Broker
+    ingest?: Ingest
+    commands?: CommandDesk
+    trackers?: Trackers
+  } = {}
   releasers.add('http', () => closeHttp(made.app))
   releasers.add('broker', () => made.broker?.close())
   releasers.add('ingest', () => made.ingest?.close())
+  releasers.add('commands', () => made.commands?.close())
   releasers.add('trackers', () => made.trackers?.close())
   releasers.add('listeners', () => made.broker?.stopAccepting())
 
@@ -111,7 +120,15 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const { retentionRawDays, deviceAdoption } = config
   const ingest = await startIngest({ db, logger, registry, retentionRawDays, deviceAdoption })
   made.ingest = ingest
-  const handlers = brokerHandlers(ingest, logger)
+  const commands = new CommandDesk({
+    db,
+    logger,
+    registry,
+    senders: [mqttCommands(() => made.broker, logger), trackerCommands(() => made.trackers)],
+    deviceExists: (org, deviceId) => ingest.deviceExists(org, deviceId),
+  })
+  made.commands = commands
+  const handlers = brokerHandlers(ingest, commands, logger)
   const { ownTracksSecret } = config
   const openOwnTracks = ownTracksSecret === undefined ? undefined : ownTracksOpener(ownTracksSecret)
   const broker = await startBroker({
@@ -127,9 +144,11 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     limits,
   })
   made.broker = broker
+  await commands.start()
   const app = await createHttpApp({
     db,
     ingest,
+    commands,
     certificates,
     tokens,
     keys,
@@ -176,7 +195,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     await folder.setHttpAddress(httpUrl)
   }
   if (config.trackers.length > 0) {
-    const sink = trackerSink({ db, ingest, broker: () => broker, logger, unknownOrg: config.platformOrg })
+    const sink = trackerSink({ db, ingest, commands, broker: () => broker, logger, unknownOrg: config.platformOrg })
     const { trackers: wanted, trackerNetworks: allowedNetworks } = config
     made.trackers = await startTrackers({ host, listeners: wanted, allowedNetworks, sink, logger, registry })
     for (const [i, address] of made.trackers.addresses.entries()) {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import {
   alarmReportsOf,
+  type CommandDesk,
   type Database,
   type Ingest,
   locationUpdatesOf,
@@ -16,13 +17,14 @@ import { buildTopic, type DeviceStatus, isId } from '../contract/index.ts'
 export function trackerSink(options: {
   db: Database
   ingest: Ingest
+  commands: CommandDesk
   broker: () => Broker
   logger: Logger
   /** In whose inbox trackers wait that nobody registered. */
   unknownOrg: string
   now?: () => number
 }): TrackerSink {
-  const { db, ingest, broker, logger, unknownOrg, now = Date.now } = options
+  const { db, ingest, commands, broker, logger, unknownOrg, now = Date.now } = options
 
   function say(device: { org: string; deviceId: string }, status: DeviceStatus): void {
     const payload = JSON.stringify({ since: now(), ...status })
@@ -83,6 +85,15 @@ export function trackerSink(options: {
     session(device, connected, { protocol, transport }) {
       ingest.deviceSession({ ...device, connected })
       say(device, connected ? { state: 'online', connection: `${protocol}/${transport}` } : { state: 'offline' })
+    },
+
+    contact: device => commands.contact(device),
+
+    answered(device, { id: commandId, outcome, text }) {
+      const said = text === undefined ? {} : outcome === 'failed' ? { error: text } : { result: text }
+      commands
+        .heard({ ...device, commandId, outcome, ...said })
+        .catch(error => logger.warn({ err: error, ...device, commandId }, 'the answer to a command was not stored'))
     },
 
     clash(device, peers) {

@@ -1,7 +1,7 @@
 import type Type from 'typebox'
 import type { TSchema } from 'typebox'
 import type { Role } from './claims.ts'
-import { Command } from './command.ts'
+import { Command, CommandResult } from './command.ts'
 import { DeviceEvent } from './device-event.ts'
 import { DeviceStatus } from './device-status.ts'
 import { ErrorNotice } from './error-notice.ts'
@@ -129,15 +129,28 @@ export const CHANNELS = {
   },
   command: {
     template: '{org}/devices/{deviceId}/commands/{commandId}',
-    summary: 'Something a device is told, like that help is coming.',
+    summary:
+      'Something a device is asked to do, or told. What a dispatcher publishes is kept as a command and sent in the next contact window of the device.',
     payload: Command,
-    publish: PLATFORM_ONLY,
+    publish: DISPATCHERS,
     subscribe: { device: 'own', driver: 'granted', dispatcher: 'any', admin: 'any', service: 'any' },
     qos: 1,
     retain: false,
     rateClass: 'general',
     stored: true,
     forwarded: false,
+  },
+  commandResult: {
+    template: '{org}/devices/{deviceId}/commands/{commandId}/result',
+    summary: 'What became of a command, by its device.',
+    payload: CommandResult,
+    publish: { device: 'own' },
+    subscribe: { device: 'own', driver: 'granted', dispatcher: 'any', admin: 'any', service: 'any' },
+    qos: 1,
+    retain: false,
+    rateClass: 'general',
+    stored: true,
+    forwarded: true,
   },
   fence: {
     template: '{org}/fences/{fenceId}',

@@ -153,6 +153,32 @@ export const ERRORS = {
     meaning: 'The SOS stands and is announced, but parts of it could not be used; the message says which.',
   },
   alert_closed: { status: 409, retry: false, meaning: 'The SOS alert is already closed.' },
+  command_unknown: { status: 404, retry: false, meaning: 'There is no command of that id for the device.' },
+  command_conflict: {
+    status: 409,
+    retry: false,
+    meaning: 'The device has another command of that id; choose a new id for a new command.',
+  },
+  command_closed: {
+    status: 409,
+    retry: false,
+    meaning: 'The command is past that: it was sent already, has ended, or waits for no confirmation.',
+  },
+  command_unsupported: {
+    status: 422,
+    retry: false,
+    meaning: 'The protocol of the device has no such command, or not with these arguments.',
+  },
+  command_limit: {
+    status: 429,
+    retry: false,
+    meaning: 'As many commands wait for the device as may; cancel some, or let them expire.',
+  },
+  second_person_needed: {
+    status: 403,
+    retry: false,
+    meaning: 'The command takes a second person: whoever asked for it cannot confirm it.',
+  },
   replay_busy: {
     status: 503,
     retry: true,

@@ -14,7 +14,16 @@ export {
   type Scope,
 } from './channels.ts'
 export { Claims, type Principal, principalOf, ROLES, type Role } from './claims.ts'
-export { Command } from './command.ts'
+export {
+  COMMAND_STATES,
+  Command,
+  CommandRequest,
+  CommandResult,
+  type CommandState,
+  DeviceCommand,
+  WAITING_REASONS,
+  type WaitingReason,
+} from './command.ts'
 export {
   ALARM_EVENT_KINDS,
   ALARMS,

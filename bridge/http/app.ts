@@ -9,6 +9,7 @@ import type { Accounts } from '../auth/accounts.ts'
 import type { CurrentRights } from '../auth/rights.ts'
 import type { SigningKeys } from '../auth/signing-keys.ts'
 import type { Tokens } from '../auth/tokens.ts'
+import type { CommandDesk } from '../commands/command-desk.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Certificates } from '../provisioning/certificates.ts'
 import type { ShareLinks } from '../share/share-links.ts'
@@ -30,6 +31,7 @@ import { authRoutes } from './routes/auth.ts'
 import { banRoutes } from './routes/bans.ts'
 import { claimRoutes, type RevokeDeviceTokens } from './routes/claims.ts'
 import { clockRoutes } from './routes/clocks.ts'
+import { commandRoutes } from './routes/commands.ts'
 import { configRoutes } from './routes/config.ts'
 import { type ConnectionDesk, connectionRoutes } from './routes/connections.ts'
 import { deviceCertificateRoutes } from './routes/device-certificates.ts'
@@ -73,6 +75,7 @@ const REQUEST_TIMEOUT_MS = 60_000
 export interface HttpAppOptions {
   readonly db: Database
   readonly ingest: Ingest
+  readonly commands: CommandDesk
   readonly tokens: Tokens
   readonly keys: SigningKeys
   /** Whose administrators look after what concerns all organisations; `demo`, which the first start makes, when left out. */
@@ -169,6 +172,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   unknownDeviceRoutes(api, options)
   deviceCertificateRoutes(api, options)
   deviceTokenRoutes(api, options)
+  commandRoutes(api, options)
   clockRoutes(api, options)
   fenceRoutes(api, options)
   ruleRoutes(api, options)

@@ -2,6 +2,7 @@ import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import {
+  DeviceCommand,
   DeviceEvent,
   FenceFeature,
   GeofenceEvent,
@@ -34,6 +35,7 @@ const SHARED = {
   LocationUpdate: { ...LocationUpdate, description: 'One fix of one device' },
   FenceFeature: { ...FenceFeature, description: 'A fence as a GeoJSON Feature' },
   GeofenceEvent: { ...GeofenceEvent, description: 'A crossing of a fence as announced' },
+  DeviceCommand: { ...DeviceCommand, description: 'A command to a device, as the platform keeps it' },
   DeviceEvent: { ...DeviceEvent, description: 'What a rule says of a device, as announced' },
   RuleSettings: {
     ...RuleSettings,
@@ -70,6 +72,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         { name: 'administration', description: 'Bans and revoked tokens' },
         { name: 'tracking', description: 'Fixes of devices and gateways' },
         { name: 'devices', description: 'Devices, their newest fix, their history' },
+        { name: 'commands', description: 'What devices are told to do' },
         { name: 'provisioning', description: 'Claim codes, unknown devices, client certificates' },
         { name: 'fences', description: 'Geofences as GeoJSON' },
         { name: 'rules', description: 'Rules of devices: overspeed, idle, tow, …' },

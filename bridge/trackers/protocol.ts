@@ -1,3 +1,4 @@
+import type { ProtocolCommands } from './protocol-commands.ts'
 import type { Report } from './report.ts'
 
 /** What stands at the beginning of the bytes that a tracker sent. */
@@ -30,13 +31,6 @@ export interface DecodeContext {
   readonly receivedAt: number
 }
 
-/** A command in the platform's words. */
-export interface TrackerCommand {
-  readonly id: string
-  readonly name: string
-  readonly args: Readonly<Record<string, unknown>>
-}
-
 /**
  * A tracker protocol: pure functions over bytes, so that the same code serves a socket, a table of frames and a fuzzer.
  * No function throws or reads beyond its bytes, whatever they are; what cannot be read is a `fault`.
@@ -56,6 +50,6 @@ export interface Protocol<Memory = unknown> {
   decode(frame: Buffer, memory: Memory, context: DecodeContext): Decoded<Memory>
   /** The answer that the device waits for, sent after the commit; null for none. */
   acknowledge(frame: Buffer, decoded: Decoded<Memory>): Buffer | null
-  /** @returns null for a command that the protocol does not know */
-  encode?(command: TrackerCommand, memory: Memory): Buffer | null
+  /** What its devices can be told; left out: nothing. */
+  readonly commands?: ProtocolCommands<Memory>
 }

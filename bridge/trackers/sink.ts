@@ -1,3 +1,4 @@
+import type { DeviceAnswer } from './protocol-commands.ts'
 import type { Report } from './report.ts'
 
 /** Who a tracker is on the platform. */
@@ -27,4 +28,8 @@ export interface TrackerSink {
   session(device: TrackerDevice, connected: boolean, origin: Origin): void
   /** One identity is active on two connections at once. */
   clash(device: TrackerDevice, peers: readonly [string, string]): void
+  /** The device just spoke, and was answered: it listens. */
+  contact(device: TrackerDevice): void
+  /** What it said to a command. */
+  answered(device: TrackerDevice, answer: DeviceAnswer): void
 }

@@ -2,8 +2,9 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { CommandLink } from '../commands/command-sender.ts'
 import { trackerMetrics } from './metrics.ts'
-import type { Protocol, TrackerCommand } from './protocol.ts'
+import type { Protocol } from './protocol.ts'
 import { PROTOCOLS } from './registry.ts'
 import { Sessions } from './sessions.ts'
 import type { TrackerDevice, TrackerSink } from './sink.ts'
@@ -35,8 +36,8 @@ export interface Trackers {
   /** Where each listener really listens, like `gt06://127.0.0.1:5023`. */
   readonly addresses: readonly string[]
   readonly connectedDevices: number
-  /** Sends a command over the device's connection. False when it has none, or its protocol does not know the command. */
-  send(device: TrackerDevice, command: TrackerCommand): boolean
+  /** How commands get to the device: over its newest connection; null when it has none, or its protocol no commands. */
+  linkOf(device: TrackerDevice): CommandLink | null
   stopAccepting(): void
   /** Closes the connections once what they brought is stored and answered. */
   close(): Promise<void>
@@ -58,7 +59,9 @@ export async function startTrackers(options: TrackersOptions): Promise<Trackers>
   const { sink, logger, registry, now = Date.now } = options
   const sessions = new Sessions(sink)
   const metrics = trackerMetrics(registry)
-  const context: ConnectionContext = { sink, sessions, metrics, logger, now }
+  let connectionIds = 0
+  const nextId = () => `tracker-${++connectionIds}`
+  const context: ConnectionContext = { sink, sessions, metrics, logger, now, nextId }
   const allowed = networksOf(options.allowedNetworks ?? [])
   const connections = new Map<TrackerConnection, Socket>()
   const perAddress = new Map<string, number>()
@@ -141,10 +144,7 @@ export async function startTrackers(options: TrackersOptions): Promise<Trackers>
     get connectedDevices() {
       return sessions.size
     },
-    send(device, command) {
-      const connection = sessions.connectionOf(device)
-      return connection?.send(command) ?? false
-    },
+    linkOf: device => sessions.connectionOf(device)?.link ?? null,
     stopAccepting,
     close() {
       closing ??= (async () => {

@@ -1,14 +1,17 @@
 import type { Logger } from 'pino'
 import { FrameStream, NotThisProtocol } from './frame-stream.ts'
 import type { TrackerMetrics } from './metrics.ts'
-import type { Protocol, TrackerCommand } from './protocol.ts'
+import type { Decoded, Protocol } from './protocol.ts'
 import type { Sessions } from './sessions.ts'
 import type { Origin, TrackerDevice, TrackerSink } from './sink.ts'
+import { TrackerLink } from './tracker-link.ts'
 
 /** A tracker that is adopted while it is connected is known after so long at the most. */
 const LOOK_AGAIN_MS = 10_000
 /** Frames that may wait for the one before them; beyond it, nothing more is read. */
 const MAX_WAITING = 64
+/** What is remembered of the newest frame. */
+const HEAD_BYTES = 64
 
 /** The peer of a connection: what its bytes are answered with, and how it is held back. */
 export interface Peer {
@@ -25,6 +28,8 @@ export interface ConnectionContext {
   readonly metrics: TrackerMetrics
   readonly logger: Logger
   readonly now: () => number
+  /** Another one with every connection. */
+  readonly nextId: () => string
 }
 
 /** One tracker's conversation: frames are decoded, stored and acknowledged one after the other, in the order in which they came. */
@@ -35,7 +40,10 @@ export class TrackerConnection {
   readonly #context: ConnectionContext
   readonly #stream: FrameStream
   #memory: unknown
+  /** Commands go out over it; null where the protocol has none. */
+  readonly link: TrackerLink | null
   #identity: string | null = null
+  #frame: Buffer = Buffer.alloc(0)
   #device: TrackerDevice | null = null
   #lookedAt = 0
   #waiting = 0
@@ -50,6 +58,10 @@ export class TrackerConnection {
     this.#context = context
     this.#stream = new FrameStream(protocol)
     this.#memory = protocol.initial
+    const { commands } = protocol
+    this.link = commands?.transports.includes(transport)
+      ? new TrackerLink(context.nextId(), this.#linked(), commands)
+      : null
   }
 
   get device(): TrackerDevice | null {
@@ -78,14 +90,6 @@ export class TrackerConnection {
     // A datagram of a protocol that cuts its stream otherwise (Teltonika's has a head of its own) is one frame.
     if (cut.kind !== 'frame') return this.#queue(bytes)
     for (const frame of new FrameStream(this.#protocol).push(bytes)) this.#queue(frame)
-  }
-
-  /** False when the protocol does not know the command. */
-  send(command: TrackerCommand): boolean {
-    const bytes = this.#protocol.encode?.(command, this.#memory) ?? null
-    if (bytes === null || this.#closed) return false
-    this.#peer.send(bytes)
-    return true
   }
 
   /** Resolves when what was received is stored and answered. */
@@ -140,6 +144,28 @@ export class TrackerConnection {
     if (this.#device === null && this.#identity !== null) return sink.unknown(this.#identity, decoded.reports, origin)
     const answer = decoded.answer ?? this.#protocol.acknowledge(frame, decoded)
     if (answer !== null && !this.#closed) this.#peer.send(answer)
+    this.#tell(frame, decoded, receivedAt)
+  }
+
+  /** What the frame answers, and that commands may go out now: the device listens. */
+  #tell(frame: Buffer, decoded: Decoded<unknown>, receivedAt: number): void {
+    const device = this.#device
+    if (this.link === null || device === null || this.#closed) return
+    // A copy: the frame would keep all that arrived with it alive.
+    this.#frame = Buffer.from(frame.subarray(0, HEAD_BYTES))
+    for (const answer of this.link.heard(frame, decoded, receivedAt)) this.#context.sink.answered(device, answer)
+    this.#context.sink.contact(device)
+  }
+
+  #linked() {
+    return {
+      protocol: this.#protocol,
+      now: this.#context.now,
+      addressee: () => ({ memory: this.#memory, identity: this.#identity, frame: this.#frame }),
+      send: (bytes: Buffer) => {
+        if (!this.#closed) this.#peer.send(bytes)
+      },
+    }
   }
 
   async #keep(reports: Parameters<TrackerSink['store']>[1], origin: Origin): Promise<void> {

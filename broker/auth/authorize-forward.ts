@@ -1,5 +1,6 @@
 import type { AedesOptions, AedesPublishPacket, Client } from 'aedes'
 import { buildTopic } from '../../contract/index.ts'
+import { isExpiredCommand } from '../command-lane.ts'
 import type { Connection, Connections } from '../connections.ts'
 import type { Bus } from '../delivery/bus.ts'
 import { laneFor } from '../delivery/slow-consumers.ts'
@@ -26,6 +27,7 @@ export function authorizeForward(options: {
     if (connection === undefined || !(client as unknown as { connackSent: boolean }).connackSent) return null
     if (alreadyHanded(connection, bus.emission)) return null
     if (!mayReceive(connection, packet.topic)) return null
+    if (isExpiredCommand(packet, now())) return null
     if (connection.principal.share !== undefined && !narrow(connection.principal.share, packet, shares, now()))
       return null
     const lane = laneFor(client, packet.qos, connection.handedBytes)

@@ -105,6 +105,10 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
         return stored(sender, path.handlers.sos(message as Inbound<'sos'>), packet)
       case 'sosAnswer':
         return stored(sender, path.handlers.sosAnswer(message as Inbound<'sosAnswer'>), packet)
+      case 'command':
+        return stored(sender, path.handlers.command(message as Inbound<'command'>), packet)
+      case 'commandResult':
+        return stored(sender, path.handlers.commandResult(message as Inbound<'commandResult'>), packet, 'forward')
       case 'status':
         return status(sender, packet, message as Inbound<'status'>)
       case 'authToken':

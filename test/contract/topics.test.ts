@@ -69,6 +69,12 @@ const ROWS: readonly { channel: ChannelName; params: TopicParams; topic: string;
     filter: '+/devices/+/commands/+',
   },
   {
+    channel: 'commandResult',
+    params: { org: 'demo', deviceId: 'x', commandId: 'c1' },
+    topic: 'demo/devices/x/commands/c1/result',
+    filter: '+/devices/+/commands/+/result',
+  },
+  {
     channel: 'sosAnswer',
     params: { org: 'demo', alertId: 'n1', action: 'resolve' },
     topic: 'demo/sos/n1/resolve',

@@ -79,6 +79,8 @@ export class RecordingHandlers {
       locationBatch: record('locationBatch'),
       sos: record('sos'),
       sosAnswer: record('sosAnswer'),
+      command: record('command'),
+      commandResult: record('commandResult'),
     }
   }
 

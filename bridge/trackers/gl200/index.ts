@@ -1,5 +1,6 @@
-import type { Cut, Decoded, Protocol, TrackerCommand } from '../protocol.ts'
+import type { Cut, Decoded, Protocol } from '../protocol.ts'
 import { binaryLength } from './binary.ts'
+import { gl200Commands } from './commands.ts'
 import { decodeGl200, type Gl200Memory } from './decode.ts'
 
 const MAX_FRAME_BYTES = 8_192
@@ -28,24 +29,6 @@ function acknowledge(frame: Buffer, { fault }: Decoded<Gl200Memory>): Buffer | n
   return text.startsWith('+ACK') ? null : Buffer.from(`+SACK:${number}$`)
 }
 
-function encode({ name, args }: TrackerCommand): Buffer | null {
-  if (name === 'raw' && typeof args.text === 'string') return Buffer.from(args.text, 'latin1')
-  const password =
-    typeof args.password === 'string' && /^[0-9A-Za-z]{4,20}$/.test(args.password) ? args.password : 'gl200'
-  switch (name) {
-    case 'locate':
-      return Buffer.from(`AT+GTRTO=${password},1,,,,,,FFFF$`)
-    case 'reboot':
-      return Buffer.from(`AT+GTRTO=${password},3,,,,,,FFFF$`)
-    case 'immobilise':
-      return Buffer.from(`AT+GTOUT=${password},1,,,0,0,0,0,0,0,0,,,,,,,FFFF$`)
-    case 'mobilise':
-      return Buffer.from(`AT+GTOUT=${password},0,,,0,0,0,0,0,0,0,,,,,,,FFFF$`)
-    default:
-      return null
-  }
-}
-
 /** Queclink's @Track protocol in its text and binary forms, GL200 to GV and GB series. */
 export const gl200: Protocol<Gl200Memory> = {
   name: 'gl200',
@@ -56,5 +39,5 @@ export const gl200: Protocol<Gl200Memory> = {
   cut,
   decode: decodeGl200,
   acknowledge,
-  encode,
+  commands: gl200Commands,
 }

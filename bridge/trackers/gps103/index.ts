@@ -1,4 +1,5 @@
-import type { Cut, Decoded, Protocol, TrackerCommand } from '../protocol.ts'
+import type { Cut, Decoded, Protocol } from '../protocol.ts'
+import { gps103Commands } from './commands.ts'
 import { decodeGps103, type Gps103Memory } from './decode.ts'
 
 const MAX_FRAME_BYTES = 1_024
@@ -23,14 +24,6 @@ function acknowledge(frame: Buffer, { identity }: Decoded<Gps103Memory>): Buffer
   return text.includes('help me') ? Buffer.from(`**,imei:${identity},E;`) : null
 }
 
-const WORDS: Readonly<Record<string, string>> = { locate: 'B', immobilise: 'J', mobilise: 'K', 'sos-seen': 'E' }
-
-function encode({ name, args }: TrackerCommand, { imei }: Gps103Memory): Buffer | null {
-  if (name === 'raw' && typeof args.text === 'string') return Buffer.from(args.text, 'latin1')
-  const word = WORDS[name]
-  return word === undefined || imei === null ? null : Buffer.from(`**,imei:${imei},${word};`)
-}
-
 /** GPS103, the "imei:" form of Coban and its copies. */
 export const gps103: Protocol<Gps103Memory> = {
   name: 'gps103',
@@ -41,5 +34,5 @@ export const gps103: Protocol<Gps103Memory> = {
   cut,
   decode: decodeGps103,
   acknowledge,
-  encode,
+  commands: gps103Commands,
 }

@@ -1,5 +1,6 @@
 import type { Protocol } from '../protocol.ts'
-import { acknowledgeGt06, encodeGt06 } from './answer.ts'
+import { acknowledgeGt06 } from './answer.ts'
+import { gt06Commands } from './commands.ts'
 import { decodeGt06, type Gt06Memory } from './decode.ts'
 import { cutGt06, MAX_FRAME_BYTES } from './frames.ts'
 
@@ -13,5 +14,5 @@ export const gt06: Protocol<Gt06Memory> = {
   cut: cutGt06,
   decode: decodeGt06,
   acknowledge: acknowledgeGt06,
-  encode: encodeGt06,
+  commands: gt06Commands,
 }

@@ -1,4 +1,5 @@
-import type { Decoded, Protocol, TrackerCommand } from '../protocol.ts'
+import type { Decoded, Protocol } from '../protocol.ts'
+import { h02Commands } from './commands.ts'
 import { decodeH02, type H02Memory } from './decode.ts'
 import { cutH02, MAX_FRAME_BYTES } from './frames.ts'
 
@@ -14,18 +15,6 @@ function acknowledge(frame: Buffer, _decoded: Decoded<H02Memory>): Buffer | null
   )
 }
 
-/** `raw` sends its `text` as it is; the relay has a command of its own. */
-function encode({ name, args }: TrackerCommand, { id }: H02Memory): Buffer | null {
-  const relay = name === 'immobilise' ? 1 : name === 'mobilise' ? 0 : null
-  if (relay !== null && id !== null) return Buffer.from(`*HQ,${id},S20,${timeOfDay(args.at)},1,${relay}#`, 'latin1')
-  return name === 'raw' && typeof args.text === 'string' ? Buffer.from(args.text, 'latin1') : null
-}
-
-/** `HHMMSS` of a moment in milliseconds; midnight when none is given: devices do not look at it. */
-function timeOfDay(at: unknown): string {
-  return new Date(typeof at === 'number' ? at : 0).toISOString().slice(11, 19).replaceAll(':', '')
-}
-
 /** H02, as Sinotrack and many others speak it: text and binary. */
 export const h02: Protocol<H02Memory> = {
   name: 'h02',
@@ -36,5 +25,5 @@ export const h02: Protocol<H02Memory> = {
   cut: cutH02,
   decode: decodeH02,
   acknowledge,
-  encode,
+  commands: h02Commands,
 }

@@ -1,13 +1,11 @@
-import type { Decoded, Protocol, TrackerCommand } from '../protocol.ts'
+import type { Decoded, Protocol } from '../protocol.ts'
+import { jt808Commands } from './commands.ts'
 import { decodeJt808, type Jt808Memory, MESSAGE } from './decode.ts'
 import { buildMessage, cutJt808, MAX_FRAME_BYTES, partsOf } from './frames.ts'
 import { identityOf } from './identity.ts'
 
 const PLATFORM_RESPONSE = 0x8001
 const REGISTER_RESPONSE = 0x8100
-const TEXT = 0x8300
-const LOCATE = 0x8201
-const CONTROL = 0x8105
 const SUCCESS = 0
 
 /** A registration is answered with the code that the terminal authenticates with from then on, all else with its number. */
@@ -26,23 +24,6 @@ function acknowledge(frame: Buffer, _decoded: Decoded<Jt808Memory>): Buffer | nu
   return buildMessage(PLATFORM_RESPONSE, parts, 1, Buffer.concat([head, id, Buffer.from([SUCCESS])]))
 }
 
-function encode({ name, args }: TrackerCommand, { phone, version }: Jt808Memory): Buffer | null {
-  if (phone === null) return null
-  const to = { phone, version }
-  switch (name) {
-    case 'raw':
-      return typeof args.text === 'string' && args.text.length < 1_000
-        ? buildMessage(TEXT, to, 1, Buffer.concat([Buffer.from([1]), Buffer.from(args.text, 'latin1')]))
-        : null
-    case 'locate':
-      return buildMessage(LOCATE, to, 1, Buffer.alloc(0))
-    case 'reboot':
-      return buildMessage(CONTROL, to, 1, Buffer.from([4]))
-    default:
-      return null
-  }
-}
-
 /** JT/T 808, the standard of Chinese terminals (2013 and 2019), as Huabao and many others speak it. */
 export const jt808: Protocol<Jt808Memory> = {
   name: 'jt808',
@@ -53,5 +34,5 @@ export const jt808: Protocol<Jt808Memory> = {
   cut: cutJt808,
   decode: decodeJt808,
   acknowledge,
-  encode,
+  commands: jt808Commands,
 }

@@ -1,4 +1,5 @@
-import type { Cut, Protocol, TrackerCommand } from '../protocol.ts'
+import type { Cut, Protocol } from '../protocol.ts'
+import { suntechCommands } from './commands.ts'
 import { decodeSuntech, type SuntechMemory } from './decode.ts'
 
 const MAX_FRAME_BYTES = 2_048
@@ -23,11 +24,6 @@ function cut(bytes: Buffer): Cut {
   return bytes.length < MAX_FRAME_BYTES ? { kind: 'incomplete' } : { kind: 'rubbish', length: bytes.length }
 }
 
-/** Only `raw`: the words differ by model. */
-function encode({ name, args }: TrackerCommand): Buffer | null {
-  return name === 'raw' && typeof args.text === 'string' ? Buffer.from(`${args.text}\r`, 'latin1') : null
-}
-
 /** Suntech's ST and universal series: text with semicolons, and two binary forms. */
 export const suntech: Protocol<SuntechMemory> = {
   name: 'suntech',
@@ -39,5 +35,5 @@ export const suntech: Protocol<SuntechMemory> = {
   decode: decodeSuntech,
   // The devices wait for nothing unless they were set up to.
   acknowledge: () => null,
-  encode,
+  commands: suntechCommands,
 }

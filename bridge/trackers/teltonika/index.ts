@@ -1,5 +1,6 @@
 import type { Protocol } from '../protocol.ts'
-import { acknowledgeTeltonika, encodeTeltonika } from './commands.ts'
+import { acknowledgeTeltonika } from './answer.ts'
+import { teltonikaCommands } from './commands.ts'
 import { decodeTeltonika, type TeltonikaMemory } from './decode.ts'
 import { cutTeltonika, MAX_FRAME_BYTES } from './frames.ts'
 
@@ -13,5 +14,5 @@ export const teltonika: Protocol<TeltonikaMemory> = {
   cut: cutTeltonika,
   decode: decodeTeltonika,
   acknowledge: acknowledgeTeltonika,
-  encode: encodeTeltonika,
+  commands: teltonikaCommands,
 }

@@ -1,4 +1,5 @@
-import type { Cut, Decoded, Protocol, TrackerCommand } from '../protocol.ts'
+import type { Cut, Decoded, Protocol } from '../protocol.ts'
+import { tk103Commands } from './commands.ts'
 import { decodeTk103, kindOf, type Tk103Memory } from './decode.ts'
 
 const MAX_FRAME_BYTES = 2_048
@@ -21,19 +22,6 @@ function acknowledge(frame: Buffer, { identity }: Decoded<Tk103Memory>): Buffer 
   return answer === undefined || identity === undefined ? null : Buffer.from(`(${identity}${answer})`)
 }
 
-const WORDS: Readonly<Record<string, string>> = {
-  locate: 'AP00',
-  reboot: 'AT00',
-  immobilise: 'AV010',
-  mobilise: 'AV011',
-}
-
-function encode({ name, args }: TrackerCommand, { id }: Tk103Memory): Buffer | null {
-  if (name === 'raw' && typeof args.text === 'string') return Buffer.from(args.text, 'latin1')
-  const word = WORDS[name]
-  return word === undefined || id === null ? null : Buffer.from(`(${id}${word})`)
-}
-
 /** TK103 in its bracket form. */
 export const tk103: Protocol<Tk103Memory> = {
   name: 'tk103',
@@ -44,5 +32,5 @@ export const tk103: Protocol<Tk103Memory> = {
   cut,
   decode: decodeTk103,
   acknowledge,
-  encode,
+  commands: tk103Commands,
 }

@@ -1,4 +1,5 @@
-import type { Cut, Decoded, Protocol, TrackerCommand } from '../protocol.ts'
+import type { Cut, Decoded, Protocol } from '../protocol.ts'
+import { wialonCommands } from './commands.ts'
 import { decodeWialon, type WialonMemory } from './decode.ts'
 
 const MAX_FRAME_BYTES = 65_536
@@ -14,14 +15,11 @@ function cut(bytes: Buffer): Cut {
 /** A black box is answered with how many of its messages were taken, the rest with 1. */
 function acknowledge(frame: Buffer, { reports, fault }: Decoded<WialonMemory>): Buffer | null {
   const kind = /#([A-Z]+)#/.exec(frame.toString('latin1'))?.[1]
-  if (kind === undefined || fault !== undefined) return null
+  // The answer to a message of ours.
+  if (kind === undefined || kind === 'AM' || fault !== undefined) return null
   if (kind === 'P') return Buffer.from('#AP#\r\n')
   const number = kind === 'B' ? reports.length : (kind === 'D' || kind === 'SD') && reports.length === 0 ? -1 : 1
   return Buffer.from(`#A${kind}#${number}\r\n`)
-}
-
-function encode({ name, args }: TrackerCommand): Buffer | null {
-  return name === 'raw' && typeof args.text === 'string' ? Buffer.from(`#M#${args.text}\r\n`, 'utf8') : null
 }
 
 /** Wialon IPS 1.1 and 2.0. */
@@ -34,5 +32,5 @@ export const wialon: Protocol<WialonMemory> = {
   cut,
   decode: decodeWialon,
   acknowledge,
-  encode,
+  commands: wialonCommands,
 }

@@ -6,6 +6,8 @@ import pino from 'pino'
 import { Registry } from 'prom-client'
 import {
   Certificates,
+  CommandDesk,
+  type CommandSender,
   createAccounts,
   createHttpApp,
   createShareLinks,
@@ -43,6 +45,7 @@ export interface HttpPlatform {
   readonly app: FastifyInstance
   readonly db: Database
   readonly ingest: Ingest
+  readonly commands: CommandDesk
   readonly tokens: Tokens
   readonly rights: Rights
   readonly log: string[]
@@ -56,9 +59,14 @@ export interface HttpPlatform {
   close(): Promise<void>
 }
 
+export interface HttpPlatformOptions extends Partial<HttpAppOptions> {
+  /** How devices are reached with commands; none is when left out. */
+  readonly senders?: readonly CommandSender[]
+}
+
 /** @param databaseUrl of a fresh, empty database on a PostgreSQL server; the embedded one in memory when left out */
 export async function startHttpPlatform(
-  options: Partial<HttpAppOptions> = {},
+  options: HttpPlatformOptions = {},
   databaseUrl?: string,
 ): Promise<HttpPlatform> {
   const releases: (() => Promise<unknown>)[] = []
@@ -74,7 +82,7 @@ export async function startHttpPlatform(
 }
 
 async function start(
-  options: Partial<HttpAppOptions>,
+  { senders = [], ...options }: HttpPlatformOptions,
   databaseUrl: string | undefined,
   releases: (() => Promise<unknown>)[],
   close: () => Promise<void>,
@@ -100,8 +108,19 @@ async function start(
   releases.push(() => certificates.close())
   const rights = await Rights.open({ db, keys, logger })
   releases.push(() => rights.close())
+  const commands = new CommandDesk({
+    db,
+    logger,
+    registry,
+    senders,
+    deviceExists: (org, deviceId) => ingest.deviceExists(org, deviceId),
+    ...clock,
+  })
+  releases.push(() => commands.close())
+  await commands.start()
   const app = await createHttpApp({
     db,
+    commands,
     certificates,
     ingest,
     tokens,
@@ -128,6 +147,7 @@ async function start(
     app,
     db,
     ingest,
+    commands,
     tokens,
     rights,
     log,

@@ -8,6 +8,7 @@ const NOT_DEVICES: readonly Role[] = ROLES.filter(role => role !== 'device')
 const DISPATCHERS: readonly Role[] = ['dispatcher', 'admin']
 /** Who may send for truck-1: itself, its driver, a gateway. */
 const PEOPLE: readonly Role[] = ['driver', 'user', 'dispatcher', 'admin']
+const COMMAND_READERS: readonly Role[] = ['driver', 'dispatcher', 'admin', 'service']
 const SENDERS: readonly Role[] = ['device', 'driver', 'service']
 
 describe('rights', () => {
@@ -82,6 +83,12 @@ describe('rights', () => {
     ['GET', '/api/v1/devices/truck-1/trips', EVERYONE],
     ['POST', '/api/v1/devices/truck-1/import', ['admin']],
     ['POST', '/api/v1/devices/truck-1/sos', SENDERS, sos],
+    ['POST', '/api/v1/devices/truck-1/commands', DISPATCHERS, { name: 'locate' }],
+    ['GET', '/api/v1/devices/truck-1/commands', COMMAND_READERS],
+    ['GET', '/api/v1/devices/truck-1/commands/types', COMMAND_READERS],
+    ['GET', '/api/v1/devices/truck-1/commands/none', COMMAND_READERS],
+    ['POST', '/api/v1/devices/truck-1/commands/none/confirm', DISPATCHERS],
+    ['POST', '/api/v1/devices/truck-1/commands/none/cancel', DISPATCHERS],
     ['GET', '/api/v1/fences', EVERYONE],
     ['GET', '/api/v1/fences/home', EVERYONE],
     ['POST', '/api/v1/fences', DISPATCHERS, square(undefined, 1, 1)],

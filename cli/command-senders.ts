@@ -1,0 +1,36 @@
+import type { Logger } from 'pino'
+import type { CommandLink, CommandSender, Trackers } from '../bridge/index.ts'
+import type { Broker } from '../broker/index.ts'
+import type { Command } from '../contract/index.ts'
+
+/** Devices that speak the contract's MQTT: any name, on their command topic. */
+export function mqttCommands(broker: () => Broker | undefined, logger: Logger): CommandSender {
+  return {
+    linkOf(device): CommandLink | null {
+      const lane = broker()?.commands
+      const found = lane?.linkOf(device)
+      if (lane === undefined || found == null) return null
+      return {
+        id: found.id,
+        transport: 'mqtt',
+        types: null,
+        isFree: true,
+        rawStopsVehicle: () => false,
+        prepare: ({ org, deviceId, commandId, name, args, expiresAt }) => {
+          const command: Command = { name, args: { ...args }, expiresAt }
+          const payload = JSON.stringify(command)
+          return () => {
+            lane
+              .send({ org, deviceId, commandId, payload })
+              .catch(error => logger.warn({ err: error, org, deviceId, commandId }, 'a command was not published'))
+          }
+        },
+      }
+    },
+  }
+}
+
+/** Devices that speak a maker's protocol. */
+export function trackerCommands(trackers: () => Trackers | undefined): CommandSender {
+  return { linkOf: device => trackers()?.linkOf(device) ?? null }
+}

@@ -1,0 +1,4 @@
+import { describe } from 'node:test'
+import { commandsSuite } from './commands-suite.ts'
+
+describe('commands on PGlite', () => commandsSuite())
