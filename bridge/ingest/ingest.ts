@@ -32,6 +32,8 @@ export interface IngestOptions {
   readonly retentionRawDays: number
   /** Whether a device's own valid token registers it on first use (auto), or has to wait for a person (inbox). `auto` when left out. */
   readonly deviceAdoption?: 'auto' | 'inbox' | undefined
+  /** Whether positions are kept for other brokers as they are stored; not when left out. */
+  readonly keepsForBridges?: boolean | undefined
 }
 
 /** What became of one fix, committed before it is told. */
@@ -61,6 +63,8 @@ export interface FixBatch {
    * which forwards its own; all but those with a repaired time, which it must not forward as they came.
    */
   readonly forward?: boolean | 'repaired'
+  /** The bridge by which it came from another broker: it does not go back there. */
+  readonly bridge?: string | undefined
   /** Who sent it: told of when nobody knows the device. */
   readonly from?: MessageOrigin | undefined
 }

@@ -47,6 +47,7 @@ export async function startIngest({
   now = Date.now,
   retentionRawDays,
   deviceAdoption = 'auto',
+  keepsForBridges = false,
 }: IngestOptions): Promise<Ingest> {
   const [devices, fences, rules, alerts, partitions, clocks] = await Promise.all([
     DeviceRegistry.load(db),
@@ -74,6 +75,7 @@ export async function startIngest({
     announcer,
     positions,
     states: new StateCache(),
+    keepsForBridges,
     closing: closing.signal,
     committer: () => committer,
     timers: () => timers,

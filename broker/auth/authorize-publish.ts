@@ -107,6 +107,8 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
         return stored(sender, path.handlers.sosAnswer(message as Inbound<'sosAnswer'>), packet)
       case 'status':
         return status(sender, packet, message as Inbound<'status'>)
+      case 'homeAssistantStatus':
+        return 'forward'
       case 'authToken':
         return renew(sender, message as Inbound<'authToken'>)
       default:
