@@ -1,4 +1,5 @@
 import { PROTOCOLS } from '../bridge/index.ts'
+import { bridgeFile } from './bridge-file.ts'
 import {
   type IdentityProvider,
   jwksUrl,
@@ -97,6 +98,10 @@ export const SETTINGS = {
       'TRACKWIRE_OWNTRACKS_SECRET',
       'secret of OwnTracks’ payload encryption, the same in all apps, at most 32 bytes; none = encrypted messages are refused',
     ),
+  ),
+  bridges: bridgeFile('TRACKWIRE_BRIDGES', 'JSON file of bridges to other MQTT brokers; see docs/guides/bridge.md'),
+  homeAssistant: optional(
+    organisation('TRACKWIRE_HOME_ASSISTANT', '', 'the organisation whose devices Home Assistant discovers; none = off'),
   ),
   mapTileUrl: optional(
     text('TRACKWIRE_MAP_TILES', '', 'raster tiles for the map, https://…/{z}/{x}/{y}.png; none = bundled basemap'),
@@ -206,6 +211,10 @@ function contradictions(values: Values): string[] {
     found.push('TRACKWIRE_TLS_CLIENT_CERT=required needs TRACKWIRE_TLS_CA; without it nobody could connect')
   if (mqttsPort !== 'off' && mqttsPort !== undefined && (tlsCert === undefined || tlsKey === undefined)) {
     found.push('TRACKWIRE_MQTTS_PORT needs TRACKWIRE_TLS_CERT and TRACKWIRE_TLS_KEY')
+  }
+  for (const { name, org } of values.bridges?.filter(bridge => bridge.homeAssistant) ?? []) {
+    if (org !== values.homeAssistant)
+      found.push(`TRACKWIRE_BRIDGES: bridge ${name}: homeAssistant needs TRACKWIRE_HOME_ASSISTANT=${org}`)
   }
   if (mqttPort === 'off' && mqttsPort === 'off' && httpPort === 'off')
     found.push('every port is off; there is nothing to serve')

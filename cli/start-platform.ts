@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import {
   acquireDataFolder,
+  type Bridges,
   Certificates,
   CommandDesk,
   createAccounts,
@@ -15,6 +16,7 @@ import {
   createTokens,
   ensureFirstAccount,
   type Ingest,
+  keepForBridges,
   migrate,
   openDatabase,
   openSigningKeys,
@@ -23,6 +25,8 @@ import {
   payloadInView,
   Rights,
   revokeTokensBefore,
+  startBridges,
+  startHomeAssistant,
   startIngest,
   startTrackers,
   type Tokens,
@@ -107,10 +111,12 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     ingest?: Ingest
     commands?: CommandDesk
     trackers?: Trackers
+    bridges?: Bridges
   } = {}
   releasers.add('http', () => closeHttp(made.app))
   releasers.add('broker', () => made.broker?.close())
   releasers.add('ingest', () => made.ingest?.close())
+  releasers.add('bridges', () => made.bridges?.close())
   releasers.add('commands', () => made.commands?.close())
   releasers.add('trackers', () => made.trackers?.close())
   releasers.add('listeners', () => made.broker?.stopAccepting())
@@ -118,7 +124,9 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   const certificates = await Certificates.open({ db, logger })
   releasers.add('certificates', () => certificates.close())
   const { retentionRawDays, deviceAdoption } = config
-  const ingest = await startIngest({ db, logger, registry, retentionRawDays, deviceAdoption })
+  await keepForBridges(db, config.bridges, logger)
+  const keepsForBridges = config.bridges.length > 0
+  const ingest = await startIngest({ db, logger, registry, retentionRawDays, deviceAdoption, keepsForBridges })
   made.ingest = ingest
   const commands = new CommandDesk({
     db,
@@ -175,6 +183,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     health: async () => ({
       database: await databaseHealth(db, logger),
       broker: { ok: true, ...broker.state() },
+      // A broker elsewhere that is away is no reason to take this platform out of service.
+      ...(made.bridges === undefined ? {} : { bridges: { ok: true, ...made.bridges.state() } }),
     }),
     connections: broker.connections,
     version: VERSION,
@@ -182,6 +192,14 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   made.app = app
 
   await ingest.announce(broker.publish)
+  const { publish } = broker
+  if (config.homeAssistant !== undefined) {
+    const org = config.homeAssistant
+    const homeAssistant = startHomeAssistant({ db, live: broker, publish, logger, org, version: VERSION })
+    releasers.add('Home Assistant', () => homeAssistant.close())
+  }
+  if (config.bridges.length > 0)
+    made.bridges = startBridges(config.bridges, { db, ingest, publish, live: broker, logger, registry })
   const listeners = await listenMqtt(broker, config, host)
   let httpUrl: string | undefined
   if (config.httpPort !== 'off') {

@@ -128,6 +128,7 @@ function widestFilters({ org, role, sub }: Principal): string[] {
   const own = [`${org}/users/${sub}/#`, `${org}/fences/#`]
   if (role === 'device') return [...own, `${org}/devices/${sub}/#`]
   const filters = [...own, `${org}/devices/#`, `${org}/notifications/#`, `${org}/sos/#`, `${org}/incidents/#`]
+  filters.push(`${org}/homeassistant/#`)
   // What an admin may not read under `org/#`, other people's inboxes, is withheld per message.
   return role === 'admin' ? [...filters, `${org}/#`] : filters
 }

@@ -12,6 +12,9 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   commandId: `Command, ${ID_PATTERN.source}`,
   incidentId: `Incident, ${ID_PATTERN.source}`,
   userId: `User or device, the sub of a token, ${ID_PATTERN.source}`,
+  component: 'Home Assistant’s kind of entity: device_tracker, sensor',
+  nodeId: 'Device, its id as Home Assistant takes it',
+  objectId: 'What Home Assistant calls the entity',
   event: 'What happened',
   action: 'What is done',
 }

@@ -7,6 +7,7 @@ import { DeviceStatus } from './device-status.ts'
 import { ErrorNotice } from './error-notice.ts'
 import { FenceFeature } from './fence.ts'
 import { GeofenceEvent } from './geofence-event.ts'
+import { HomeAssistantAttributes, HomeAssistantConfig } from './home-assistant.ts'
 import { Incident } from './incident.ts'
 import { LocationBatch, LocationUpdate } from './location-update.ts'
 import { SosAnswer, SosEvent, SosRequest, SosTrailPoint } from './sos.ts'
@@ -248,6 +249,67 @@ export const CHANNELS = {
     rateClass: 'general',
     stored: true,
     forwarded: false,
+  },
+  homeAssistantConfig: {
+    template: '{org}/homeassistant/{component}/{objectId}/config',
+    summary:
+      'Home Assistant’s discovery of an entity, under the discovery prefix {org}/homeassistant; an empty payload when the device is gone.',
+    payload: HomeAssistantConfig,
+    publish: PLATFORM_ONLY,
+    subscribe: WATCH,
+    qos: 1,
+    retain: true,
+    rateClass: 'general',
+    stored: false,
+    forwarded: false,
+  },
+  homeAssistantSensorConfig: {
+    template: '{org}/homeassistant/{component}/{nodeId}/{objectId}/config',
+    summary: 'The same of one measure of a device, like its battery.',
+    payload: HomeAssistantConfig,
+    publish: PLATFORM_ONLY,
+    subscribe: WATCH,
+    qos: 1,
+    retain: true,
+    rateClass: 'general',
+    stored: false,
+    forwarded: false,
+  },
+  homeAssistantAttributes: {
+    template: '{org}/homeassistant/{nodeId}/attributes',
+    summary: 'Where a device is and what it measures, in the names that Home Assistant knows.',
+    payload: HomeAssistantAttributes,
+    publish: PLATFORM_ONLY,
+    subscribe: WATCH,
+    qos: 0,
+    retain: true,
+    rateClass: 'general',
+    stored: false,
+    forwarded: false,
+  },
+  homeAssistantAvailability: {
+    template: '{org}/homeassistant/{nodeId}/availability',
+    summary: '`online` or `offline`: whether the device can be heard, for Home Assistant.',
+    payload: null,
+    publish: PLATFORM_ONLY,
+    subscribe: WATCH,
+    qos: 1,
+    retain: true,
+    rateClass: 'general',
+    stored: false,
+    forwarded: false,
+  },
+  homeAssistantStatus: {
+    template: '{org}/homeassistant/status',
+    summary: 'Home Assistant’s birth and last will; `online` has everything that it may discover published again.',
+    payload: null,
+    publish: { service: 'any' },
+    subscribe: WATCH,
+    qos: 1,
+    retain: false,
+    rateClass: 'general',
+    stored: false,
+    forwarded: true,
   },
   errors: {
     template: '{org}/users/{userId}/errors',

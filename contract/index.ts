@@ -38,6 +38,7 @@ export { ErrorNotice } from './error-notice.ts'
 export { ERRORS, type ErrorCode, TrackwireError } from './errors.ts'
 export { FenceFeature, FenceGeometry, FenceProperties, FenceSchedule, NoiseFilter } from './fence.ts'
 export { GeofenceEvent, GeofenceEventKind, GeofenceTransition } from './geofence-event.ts'
+export { HomeAssistantAttributes, HomeAssistantConfig } from './home-assistant.ts'
 export { ID_PATTERN, Id, isId, isOrg, ORG_PATTERN, Org, TimestampMs } from './ids.ts'
 export {
   CAUSES_GONE,

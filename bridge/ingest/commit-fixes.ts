@@ -1,4 +1,5 @@
-import { TrackwireError } from '../../contract/index.ts'
+import { buildTopic, TrackwireError } from '../../contract/index.ts'
+import { keepPositionsForBridges } from '../store/bridge-queue.ts'
 import { saveCheckpoints } from '../store/checkpoints.ts'
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
@@ -80,6 +81,7 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
     const registered = await devices.insertUnknown(tx, senders, now())
     await takeAccepted(tx, regular, now())
     const repeated = await storeFixes(tx, items, regular)
+    if (pipeline.keepsForBridges) await keepForBridges(tx, items, repeated, now())
     await storeStates(tx, evaluation)
     await saveCheckpoints(tx, evaluation.checkpoints)
     await storeDecisions(tx, evaluation.decisions, evaluation.replaced)
@@ -126,6 +128,22 @@ async function storeFixes(tx: Queryable, items: readonly QueuedFix[], regular: r
     )
   }
   return repeated
+}
+
+/** What subscribers of the location topics are given goes to other brokers too: kept with the fixes, so that no crash comes between. */
+async function keepForBridges(
+  tx: Queryable,
+  items: readonly QueuedFix[],
+  repeated: ReadonlySet<QueuedFix>,
+  nowMs: number,
+): Promise<void> {
+  const forwarded = items.filter(item => item.isForwarded && item.setAside === undefined && !repeated.has(item))
+  const positions = forwarded.map(({ org, deviceId, fix, bridge }) => ({
+    topic: buildTopic('location', { org, deviceId }),
+    payload: JSON.stringify(fix),
+    from: bridge,
+  }))
+  await keepPositionsForBridges(tx, positions, nowMs)
 }
 
 /** What a person accepted leaves the list of fixes set aside as it becomes a fix. Errors: already_judged, for the whole group. */

@@ -16,6 +16,10 @@ export interface QueuedFix {
   readonly registers: boolean
   /** What it came with; fixes of one message share it. */
   readonly batch: object
+  /** Subscribers of the device's location topic get it. */
+  readonly isForwarded: boolean
+  /** The bridge by which it came from another broker. */
+  readonly bridge: string | undefined
   /** It was the only one of its message. */
   readonly alone: boolean
   readonly fix: LocationUpdate
@@ -67,6 +71,8 @@ export function queueBatch(
       arrivedAt: nowMs,
       registers,
       batch,
+      isForwarded: batch.forward !== undefined && batch.forward !== false,
+      bridge: batch.bridge,
       alone: batch.fixes.length === 1,
       ...judged,
       settle: result => settle(index, result),

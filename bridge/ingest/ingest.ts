@@ -33,6 +33,8 @@ export interface IngestOptions {
   readonly retentionRawDays: number
   /** Whether a device's own valid token registers it on first use (auto), or has to wait for a person (inbox). `auto` when left out. */
   readonly deviceAdoption?: 'auto' | 'inbox' | undefined
+  /** Whether positions are kept for other brokers as they are stored; not when left out. */
+  readonly keepsForBridges?: boolean | undefined
 }
 
 /** What became of one fix, committed before it is told. */
@@ -64,6 +66,8 @@ export interface FixBatch {
   readonly forward?: boolean | 'repaired'
   /** Whoever brings it has told the SOS among its `attributes.alarms` already. */
   readonly sosTold?: boolean | undefined
+  /** The bridge by which it came from another broker: it does not go back there. */
+  readonly bridge?: string | undefined
   /** Who sent it: told of when nobody knows the device. */
   readonly from?: MessageOrigin | undefined
 }

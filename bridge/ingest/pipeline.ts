@@ -43,6 +43,8 @@ export interface Pipeline {
   readonly timers: () => DeviceTimers
   readonly connectivity: () => ConnectivityWatch
   readonly proximity: () => ProximityWatch
+  /** Positions are kept for other brokers by the transactions that store them. */
+  readonly keepsForBridges: boolean
   /** Hears of changes of events within their transaction. */
   readonly eventListener?: EventListener | undefined
 }

@@ -49,6 +49,7 @@ export async function startIngest({
   now = Date.now,
   retentionRawDays,
   deviceAdoption = 'auto',
+  keepsForBridges = false,
 }: IngestOptions): Promise<Ingest> {
   const [devices, fences, rules, alerts, deviceAlarms, partitions, clocks] = await Promise.all([
     DeviceRegistry.load(db),
@@ -78,6 +79,7 @@ export async function startIngest({
     announcer,
     positions,
     states: new StateCache(),
+    keepsForBridges,
     closing: closing.signal,
     committer: () => committer,
     timers: () => timers,

@@ -201,3 +201,8 @@ async function setGroupsEpoch(db: Queryable, org: string, rows: readonly DeviceR
     epoch,
   ])
 }
+
+/** The devices of one organisation. */
+export function devicesOfOrganisation(db: Queryable, org: string): Promise<DeviceRow[]> {
+  return db.query<DeviceRow>(`select ${COLUMNS} from devices where org = $1`, [org])
+}

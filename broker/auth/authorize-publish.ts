@@ -111,6 +111,8 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
         return stored(sender, path.handlers.commandResult(message as Inbound<'commandResult'>), packet, 'forward')
       case 'status':
         return status(sender, packet, message as Inbound<'status'>)
+      case 'homeAssistantStatus':
+        return 'forward'
       case 'authToken':
         return renew(sender, message as Inbound<'authToken'>)
       default:

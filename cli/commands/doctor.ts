@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
-import { openDatabase, openSigningKeys, readLock } from '../../bridge/index.ts'
+import { checkBridge, openDatabase, openSigningKeys, readLock } from '../../bridge/index.ts'
 import type { Command } from '../command.ts'
 import { type Config, ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
@@ -52,7 +52,7 @@ Checks the installation and says, for each failure, how to mend it. Exit code 0 
       return 1
     }
     let failed = 0
-    for (const { name, run } of CHECKS) {
+    for (const { name, run } of [...CHECKS, ...bridgeChecks(config)]) {
       try {
         stdout.write(`ok    ${name.padEnd(13)}  ${await run(config)}\n`)
       } catch (error) {
@@ -62,6 +62,31 @@ Checks the installation and says, for each failure, how to mend it. Exit code 0 
     }
     return failed === 0 ? 0 : 1
   },
+}
+
+/** Each other broker: whether it can be reached, and lets us in. */
+function bridgeChecks({ bridges }: Config): Check[] {
+  return bridges.map(bridge => ({
+    name: `bridge ${bridge.name}`,
+    run: async () => {
+      const { host } = new URL(bridge.url)
+      try {
+        await checkBridge(bridge)
+      } catch (error) {
+        throw new Error(`${host} does not let us in (${(error as Error).message}): ${remedyOf(error)}`)
+      }
+      return `${host}, connected`
+    },
+  }))
+}
+
+function remedyOf(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  // CONNACK: protocol version; user name, password or rights, of MQTT 3.1.1 and of 5.
+  if (code === 1 || code === 132) return 'set "protocol" to what it speaks'
+  if ([4, 5, 134, 135].includes(code as number)) return 'look at username and passwordFile'
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'look at url, and whether it runs'
+  return 'look at url, tls and what it logs'
 }
 
 function checkNode(version: string): string {

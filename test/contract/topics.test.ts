@@ -86,6 +86,36 @@ const ROWS: readonly { channel: ChannelName; params: TopicParams; topic: string;
     topic: 'demo/incidents/in-1',
     filter: '+/incidents/+',
   },
+  {
+    channel: 'homeAssistantConfig',
+    params: { org: 'demo', component: 'device_tracker', objectId: 'x' },
+    topic: 'demo/homeassistant/device_tracker/x/config',
+    filter: '+/homeassistant/+/+/config',
+  },
+  {
+    channel: 'homeAssistantSensorConfig',
+    params: { org: 'demo', component: 'sensor', nodeId: 'x', objectId: 'battery' },
+    topic: 'demo/homeassistant/sensor/x/battery/config',
+    filter: '+/homeassistant/+/+/+/config',
+  },
+  {
+    channel: 'homeAssistantAttributes',
+    params: { org: 'demo', nodeId: 'x' },
+    topic: 'demo/homeassistant/x/attributes',
+    filter: '+/homeassistant/+/attributes',
+  },
+  {
+    channel: 'homeAssistantAvailability',
+    params: { org: 'demo', nodeId: 'x' },
+    topic: 'demo/homeassistant/x/availability',
+    filter: '+/homeassistant/+/availability',
+  },
+  {
+    channel: 'homeAssistantStatus',
+    params: { org: 'demo' },
+    topic: 'demo/homeassistant/status',
+    filter: '+/homeassistant/status',
+  },
   { channel: 'errors', params: { org: 'demo', userId: 'u' }, topic: 'demo/users/u/errors', filter: '+/users/+/errors' },
   { channel: 'authToken', params: {}, topic: '$auth/token', filter: '$auth/token' },
 ]

@@ -124,6 +124,8 @@ function queuedFix(
     arrivedAt: nowMs,
     registers: false,
     batch,
+    isForwarded: false,
+    bridge: undefined,
     alone: false,
     fix: named(fix, deviceId),
     clock: timestamp === row.fixTime ? undefined : { received: row.fixTime, repair: 'accepted' },
