@@ -29,6 +29,7 @@ export type {
   SosTaken,
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
+export { keepSaying, type Saying } from './phones/keep-saying.ts'
 export { Certificates } from './provisioning/certificates.ts'
 export { type ImportOutcome, importDevices } from './provisioning/import-devices.ts'
 export { readDeviceArray, readDeviceCsv } from './provisioning/read-device-list.ts'

@@ -1,4 +1,11 @@
-import type { ChannelName, ErrorNotice, PayloadOf, Principal, TopicParams } from '../contract/index.ts'
+import type {
+  ChannelName,
+  ErrorNotice,
+  OwnTracksContent,
+  PayloadOf,
+  Principal,
+  TopicParams,
+} from '../contract/index.ts'
 import type { DeviceSession } from './device-status.ts'
 import type { IdentityClash } from './identity-clash.ts'
 
@@ -10,6 +17,16 @@ export interface Inbound<Name extends ChannelName> {
   readonly principal: Principal
   readonly receivedAt: number
   /** Where the sender's connection comes from; undefined for a will that outlived its process. */
+  readonly address?: string | undefined
+}
+
+/** What a phone with OwnTracks says of itself beside where it is; its sender may send for the device. */
+export interface PhoneSaying {
+  readonly org: string
+  readonly deviceId: string
+  readonly content: OwnTracksContent
+  readonly principal: Principal
+  readonly receivedAt: number
   readonly address?: string | undefined
 }
 
@@ -30,6 +47,8 @@ export interface Handlers {
   readonly locationBatch: Handler<'locationBatch'>
   readonly sos: Handler<'sos'>
   readonly sosAnswer: Handler<'sosAnswer'>
+  /** Keeps waypoints and cards; left out, they are acknowledged, and no more. */
+  readonly phone?: (saying: PhoneSaying) => Promise<readonly Refusal[]>
   /** Told of the sessions of devices; nothing waits for it. */
   readonly deviceSession?: (session: DeviceSession) => void
   /** Told of two clients that use the identity of one device; nothing waits for it. */
