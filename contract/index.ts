@@ -63,6 +63,7 @@ export {
   locationForFriends,
   type OwnTracksCard,
   parseFriendTopic,
+  phoneTopic,
   trackerIdOf,
 } from './owntracks-friends.ts'
 export { MAX_WAYPOINTS, type OwnTracksWaypoint } from './owntracks-waypoints.ts'

@@ -53,6 +53,11 @@ export function friendTopic({ org, deviceId }: Friend, part: 'info' | null = nul
   return parseTopic(topic) === null ? topic : null
 }
 
+/** Under which topic the app of a device is set up to publish: where its friends see it, so that it knows itself among them. */
+export function phoneTopic(device: Friend): string {
+  return friendTopic(device) ?? `owntracks/phone/${device.deviceId}`
+}
+
 /** Whom a topic under `owntracks/` is about; null for what the platform says nothing on. */
 export function parseFriendTopic(topic: string): FriendTopic | null {
   const [first, org, deviceId, part, ...rest] = topic.split('/')

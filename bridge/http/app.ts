@@ -50,6 +50,7 @@ import { loginCodeRoutes } from './routes/login-codes.ts'
 import { osmandRoutes } from './routes/osmand.ts'
 import { ownAccountRoutes } from './routes/own-account.ts'
 import { type OwnTracksSecret, ownTracksRoutes } from './routes/owntracks.ts'
+import { phoneSetupRoutes } from './routes/phone-setup.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { revocationRoutes } from './routes/revocations.ts'
@@ -166,6 +167,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   historyImportRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)
+  phoneSetupRoutes(api, options)
   unknownDeviceRoutes(api, options)
   deviceCertificateRoutes(api, options)
   deviceTokenRoutes(api, options)
