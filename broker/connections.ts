@@ -46,6 +46,8 @@ export interface Connection extends Origin {
   readonly answers: OrderedAnswers
   /** Payload bytes handed to it in this turn of the event loop, not yet in its socket buffer. */
   handedBytes: number
+  /** It sent OwnTracks messages encrypted, and can read no others for certain. */
+  sealsOwnTracks: boolean
   /** Its will spoke for its status already. */
   willSpoke: boolean
 }

@@ -1,4 +1,11 @@
-import type { ChannelName, ErrorNotice, PayloadOf, Principal, TopicParams } from '../contract/index.ts'
+import type {
+  ChannelName,
+  ErrorNotice,
+  OwnTracksContent,
+  PayloadOf,
+  Principal,
+  TopicParams,
+} from '../contract/index.ts'
 import type { CommandAddress, DeviceAddress } from './command-lane.ts'
 import type { DeviceSession } from './device-status.ts'
 import type { IdentityClash } from './identity-clash.ts'
@@ -11,6 +18,16 @@ export interface Inbound<Name extends ChannelName> {
   readonly principal: Principal
   readonly receivedAt: number
   /** Where the sender's connection comes from; undefined for a will that outlived its process. */
+  readonly address?: string | undefined
+}
+
+/** What a phone with OwnTracks says of itself beside where it is; its sender may send for the device. */
+export interface PhoneSaying {
+  readonly org: string
+  readonly deviceId: string
+  readonly content: OwnTracksContent
+  readonly principal: Principal
+  readonly receivedAt: number
   readonly address?: string | undefined
 }
 
@@ -37,6 +54,8 @@ export interface Handlers {
   readonly commandsAwaited?: (device: DeviceAddress) => void
   /** A device acknowledged a command (PUBACK); nothing waits for it. */
   readonly commandDelivered?: (command: CommandAddress) => void
+  /** Keeps waypoints and cards; left out, they are acknowledged, and no more. */
+  readonly phone?: (saying: PhoneSaying) => Promise<readonly Refusal[]>
   /** Told of the sessions of devices; nothing waits for it. */
   readonly deviceSession?: (session: DeviceSession) => void
   /** Told of two clients that use the identity of one device; nothing waits for it. */

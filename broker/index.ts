@@ -4,7 +4,7 @@ export type { Rights, RightsChange } from './auth/rights.ts'
 export type { ShareGate } from './auth/share-gate.ts'
 export { type Clock, SYSTEM_CLOCK } from './clock.ts'
 export type { ConnectionDesk, ConnectionView } from './connection-desk.ts'
-export type { Handler, Handlers, Inbound, Refusal } from './handlers.ts'
+export type { Handler, Handlers, Inbound, PhoneSaying, Refusal } from './handlers.ts'
 export type { IdentityClash, IdentityClashSettings } from './identity-clash.ts'
 export { type Limits, openLimits } from './limits/limits.ts'
 export {
@@ -17,5 +17,6 @@ export {
   ratesOf,
 } from './limits/rate-limits.ts'
 export type { LiveMessages, ObservedMessage } from './observe.ts'
+export type { OwnTracksSecret } from './owntracks.ts'
 export type { OutgoingMessage, Publish } from './publish.ts'
 export { type Broker, type BrokerOptions, type BrokerState, type ListenOptions, startBroker } from './start-broker.ts'

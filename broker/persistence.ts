@@ -8,6 +8,7 @@ import { matchesFilter } from '../contract/index.ts'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
 import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
+import { friendsUnder } from './owntracks-friends.ts'
 import type { SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -165,11 +166,19 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override createRetainedStreamCombi(filters: string[]): Readable {
-    return Readable.from(filters.flatMap(filter => this.retainedUnder(filter)))
+    return Readable.from(this.#shownUnder(filters))
   }
 
   override createRetainedStream(filter: string): Readable {
-    return Readable.from(this.retainedUnder(filter))
+    return Readable.from(this.#shownUnder([filter]))
+  }
+
+  /** What subscriptions are shown at once. */
+  *#shownUnder(filters: readonly string[]): Generator<StoredPacket> {
+    for (const filter of filters) {
+      yield* this.retainedUnder(filter)
+      yield* friendsUnder(filter, this.#retained.values())
+    }
   }
 
   /** The retained messages that a filter matches. */

@@ -53,7 +53,8 @@ import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
 import { createNotices } from './notices.ts'
 import type { LiveMessages, ObservedMessage } from './observe.ts'
-import type { OpenOwnTracks } from './owntracks.ts'
+import type { OwnTracksSecret } from './owntracks.ts'
+import { messageForFriends, tellPhones } from './owntracks-friends.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
@@ -67,8 +68,8 @@ export interface BrokerOptions {
   /** Which client certificates are let in beside what the CA says; left out, all that it signed. */
   readonly certificates?: CertificateDesk | undefined
   readonly handlers: Handlers
-  /** Opens encrypted messages of OwnTracks; they are refused without it. */
-  readonly openOwnTracks?: OpenOwnTracks | undefined
+  /** What is shared with OwnTracks apps that encrypt; their messages are refused without it. */
+  readonly ownTracks?: OwnTracksSecret | undefined
   /** Share links; without it a token with a scope is shown nothing. */
   readonly shares?: ShareGate | undefined
   readonly logger: Logger
@@ -98,6 +99,8 @@ export interface ListenOptions {
 
 export interface Broker extends LiveMessages {
   readonly publish: Publish
+  /** Hands a command of OwnTracks to the phones of a device that are connected. @returns how many */
+  tellPhones(device: { readonly org: string; readonly deviceId: string }, command: object): number
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
   /** New TLS handshakes use this; connections that stand live on, but for those by certificates that the list names now. */
@@ -231,9 +234,21 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({ connections, bus, metrics, shares: options.shares, now }),
+    authorizeForward: authorizeForward({
+      connections,
+      bus,
+      metrics,
+      shares: options.shares,
+      ownTracks: options.ownTracks,
+      now,
+    }),
   })
-  const publish = publishThrough(aedes)
+  const publishHere = publishThrough(aedes)
+  const publish: Publish = async message => {
+    await publishHere(message)
+    const forFriends = messageForFriends(message, topic => bus.hears(topic))
+    if (forFriends !== null) await publishHere(forFriends)
+  }
   const tell = createNotices(publish, metrics)
   const end = endConnections(tell, metrics)
   const expiry = new TokenExpiry({
@@ -289,7 +304,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     metrics,
     logger,
     now,
-    openOwnTracks: options.openOwnTracks,
+    ownTracks: options.ownTracks,
   })
 
   /** The one being set up comes first: it is the successor of the one in Aedes' table. */
@@ -366,6 +381,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       answers: new OrderedAnswers(readingOf(client)),
       lastEmission: 0,
       handedBytes: 0,
+      sealsOwnTracks: false,
       willSpoke: false,
     }
     clashes.entered(connection)
@@ -495,6 +511,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   return {
     publish,
+    tellPhones: (device, command) => tellPhones(connections, device, command),
     observe: listener => bus.observe(packet => listener(packet as unknown as ObservedMessage)),
     retained: filter => persistence.retainedUnder(filter),
     async listen({ tcp, tls, webSocket }) {

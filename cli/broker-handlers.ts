@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { type CommandDesk, type FixResult, Hourly, type Ingest } from '../bridge/index.ts'
-import type { Handlers, Inbound, Refusal } from '../broker/index.ts'
+import { type CommandDesk, type FixResult, Hourly, type Ingest, keepSaying } from '../bridge/index.ts'
+import type { Handlers, Inbound, PhoneSaying, Refusal } from '../broker/index.ts'
 import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/index.ts'
 
 const WEEK_MS = 7 * 86_400_000
@@ -26,6 +26,10 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
     deviceSession: session => ingest.deviceSession(session),
     identityClash: clash => {
       ingest.identityClash(clash).catch(error => logger.warn({ err: error, clash }, 'an identity clash was not stored'))
+    },
+    phone: ({ org, deviceId, content, principal }: PhoneSaying) => {
+      const registers = principal.role === 'device' && principal.sub === deviceId
+      return keepSaying(ingest, { org, deviceId, content, registers })
     },
     location: async message => {
       const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload], forward: 'repaired' })

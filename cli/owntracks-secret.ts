@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { secretbox } from '@noble/ciphers/salsa.js'
+import type { OwnTracksSecret } from '../broker/index.ts'
 import { decodeJson, TrackwireError } from '../contract/index.ts'
 import { BadSetting, type Setting } from './settings.ts'
 
@@ -20,13 +22,18 @@ export function ownTracksSecret(name: string, description: string): Setting<stri
 }
 
 /**
- * Opens what OwnTracks encrypts with a shared secret: libsodium's secretbox (XSalsa20 and Poly1305), in base64 behind its nonce.
- * The function throws TrackwireError `payload_invalid`, `payload_not_json`.
+ * Encrypts and opens as OwnTracks does with a shared secret: libsodium's secretbox (XSalsa20 and Poly1305), in base64 behind its
+ * nonce. Opening throws TrackwireError `payload_invalid`, `payload_not_json`.
  */
-export function ownTracksOpener(secret: string): (data: string) => unknown {
+export function sharedWithOwnTracks(secret: string): OwnTracksSecret {
   const key = new Uint8Array(KEY_BYTES)
   key.set(Buffer.from(secret))
-  return data => {
+  const seal = (message: unknown) => {
+    const nonce = new Uint8Array(randomBytes(NONCE_BYTES))
+    const box = secretbox(key, nonce).seal(new Uint8Array(Buffer.from(JSON.stringify(message))))
+    return Buffer.concat([nonce, box]).toString('base64')
+  }
+  const open = (data: string) => {
     const bytes = new Uint8Array(Buffer.from(data, 'base64'))
     let message: Uint8Array
     try {
@@ -40,4 +47,5 @@ export function ownTracksOpener(secret: string): (data: string) => unknown {
     }
     return decodeJson(message, 'payload')
   }
+  return { open, seal }
 }

@@ -39,7 +39,7 @@ import { brokerHandlers } from './broker-handlers.ts'
 import { mqttCommands, trackerCommands } from './command-senders.ts'
 import type { Config } from './config.ts'
 import { limitSettingsOf } from './limit-settings.ts'
-import { ownTracksOpener } from './owntracks-secret.ts'
+import { sharedWithOwnTracks } from './owntracks-secret.ts'
 import { Releasers } from './releasers.ts'
 import { startIdentityProvider } from './start-identity-provider.ts'
 import { httpsOptions, mqttsOptions } from './tls/tls-files.ts'
@@ -138,7 +138,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   made.commands = commands
   const handlers = brokerHandlers(ingest, commands, logger)
   const { ownTracksSecret } = config
-  const openOwnTracks = ownTracksSecret === undefined ? undefined : ownTracksOpener(ownTracksSecret)
+  const ownTracks = ownTracksSecret === undefined ? undefined : sharedWithOwnTracks(ownTracksSecret)
   const broker = await startBroker({
     dataDirectory,
     verifyToken: async token => shareLinks.admit(await tokens.verify(token)),
@@ -146,7 +146,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     rights,
     certificates: config.tlsCa === undefined ? undefined : certificates,
     handlers,
-    openOwnTracks,
+    ownTracks,
     logger,
     registry,
     limits,
@@ -168,7 +168,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     revokeDeviceTokens: (tx, { org, sub, beforeMs, by }) =>
       revokeTokensBefore(tx, { org, kind: 'device', sub, before: beforeMs }, { reason: 'administrator', by }, beforeMs),
     osmandByIdAlone: config.osmand === 'on',
-    openOwnTracks,
+    ownTracks,
     logger,
     registry,
     dashboardDirectory: DASHBOARD_DIRECTORY,

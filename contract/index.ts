@@ -68,11 +68,23 @@ export {
 } from './location-update.ts'
 export {
   isOwnTracksFilter,
+  type OwnTracksContent,
   OwnTracksFix,
   type OwnTracksMessage,
   parseOwnTracksTopic,
   readOwnTracks,
 } from './owntracks.ts'
+export { encodeOwnTracksCommand, OWNTRACKS_COMMANDS, type OwnTracksCommandName } from './owntracks-commands.ts'
+export {
+  cardForFriends,
+  friendTopic,
+  locationForFriends,
+  type OwnTracksCard,
+  parseFriendTopic,
+  phoneTopic,
+  trackerIdOf,
+} from './owntracks-friends.ts'
+export { MAX_WAYPOINTS, type OwnTracksWaypoint } from './owntracks-waypoints.ts'
 export {
   checkCry,
   checkFix,

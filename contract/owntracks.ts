@@ -1,6 +1,8 @@
 import Type from 'typebox'
 import { TrackwireError } from './errors.ts'
 import type { LocationUpdate } from './location-update.ts'
+import { type OwnTracksCard, readCard } from './owntracks-friends.ts'
+import { type OwnTracksWaypoint, readWaypoints, type UnreadWaypoint } from './owntracks-waypoints.ts'
 import { checkSchema } from './payloads.ts'
 
 /** A number that some builds of the app send as a text. */
@@ -28,13 +30,23 @@ export const OwnTracksFix = Type.Object({
 })
 type OwnTracksFix = Type.Static<typeof OwnTracksFix>
 
+/** What a phone says of itself beside its position, and the platform keeps. */
+export type OwnTracksContent =
+  | {
+      readonly kind: 'waypoints'
+      readonly waypoints: readonly OwnTracksWaypoint[]
+      readonly unread: readonly UnreadWaypoint[]
+    }
+  | { readonly kind: 'card'; readonly card: OwnTracksCard }
+
 export type OwnTracksMessage =
   | { readonly kind: 'fix'; readonly fix: LocationUpdate }
+  | OwnTracksContent
   /** The phone's last will. */
   | { readonly kind: 'gone' }
   /** Libsodium's secretbox around another message: the nonce and the box, in base64. */
   | { readonly kind: 'encrypted'; readonly data: string }
-  /** Cards, commands, waypoints, …: nothing that the platform keeps. */
+  /** Commands, steps, beacons, …: nothing that the platform keeps. */
   | { readonly kind: 'other'; readonly type: string }
 
 const NETWORKS: Readonly<Record<string, string>> = { w: 'wifi', m: 'mobile', o: 'offline' }
@@ -56,6 +68,8 @@ export function readOwnTracks(value: unknown): OwnTracksMessage {
     return { kind: 'fix', fix: fixOf(checkSchema(OwnTracksFix, value) as OwnTracksFix) }
   }
   if (type === 'lwt') return { kind: 'gone' }
+  if (type === 'waypoint' || type === 'waypoints') return { kind: 'waypoints', ...readWaypoints(value as object) }
+  if (type === 'card') return { kind: 'card', card: readCard(value as object) }
   if (type !== 'encrypted') return { kind: 'other', type }
   if (typeof data === 'string') return { kind: 'encrypted', data }
   throw new TrackwireError('payload_invalid', '/data must be a text in base64', { details: { path: '/data' } })

@@ -51,7 +51,8 @@ import { keyRoutes } from './routes/keys.ts'
 import { loginCodeRoutes } from './routes/login-codes.ts'
 import { osmandRoutes } from './routes/osmand.ts'
 import { ownAccountRoutes } from './routes/own-account.ts'
-import { type OpenOwnTracks, ownTracksRoutes } from './routes/owntracks.ts'
+import { type OwnTracksSecret, ownTracksRoutes } from './routes/owntracks.ts'
+import { phoneSetupRoutes } from './routes/phone-setup.ts'
 import { proximityRoutes } from './routes/proximity.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { revocationRoutes } from './routes/revocations.ts'
@@ -117,8 +118,8 @@ export interface HttpAppOptions {
   readonly certificates: Certificates
   /** Whether `/osmand` takes a device at its word (its id) where no token is sent; not when left out. */
   readonly osmandByIdAlone?: boolean | undefined
-  /** Opens encrypted messages of OwnTracks; they are refused without it. */
-  readonly openOwnTracks?: OpenOwnTracks | undefined
+  /** What is shared with OwnTracks apps that encrypt; their messages are refused without it. */
+  readonly ownTracks?: OwnTracksSecret | undefined
   /** HTTPS when given. */
   readonly tls?: SecureContextOptions | undefined
 }
@@ -169,6 +170,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   historyImportRoutes(api, options)
   deviceImportRoutes(api, options)
   claimRoutes(api, options)
+  phoneSetupRoutes(api, options)
   unknownDeviceRoutes(api, options)
   deviceCertificateRoutes(api, options)
   deviceTokenRoutes(api, options)

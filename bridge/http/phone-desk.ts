@@ -40,7 +40,7 @@ export interface RefusedMessage {
   readonly message: string
 }
 
-interface Sender {
+export interface PhoneSender {
   readonly org: string
   readonly deviceId: string
   readonly registers: boolean
@@ -119,7 +119,7 @@ async function takeOfDevice(
 }
 
 /** The token of a device speaks for that device, whatever the app calls itself; others say which one they mean. */
-function senderByToken(request: FastifyRequest, identity: string | null): Sender {
+export function senderByToken(request: FastifyRequest, identity: string | null): PhoneSender {
   const principal = request.principal!
   const isDevice = principal.role === 'device'
   const deviceId = isDevice ? principal.sub : identity
@@ -144,7 +144,7 @@ async function senderById(
   identity: string | null,
   protocol: string,
   request: FastifyRequest,
-): Promise<Sender | null> {
+): Promise<PhoneSender | null> {
   if (identity === null) {
     throw new TrackwireError('payload_invalid', '/id is required: no device is named', { details: { path: '/id' } })
   }

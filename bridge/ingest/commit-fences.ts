@@ -61,21 +61,26 @@ export async function prepareFences(values: readonly unknown[]): Promise<Prepare
   return { features, changed }
 }
 
+/** Within the transaction of a change: whether it is to be made. */
+export type Condition = (tx: Queryable) => Promise<boolean>
+
 /**
  * Creates or replaces fences, all or nothing: the features, what they mean for every device's newest position, and the messages
- * are one transaction. @returns how many of them are new
+ * are one transaction. @returns how many of them are new; null when the condition did not hold
  */
 export async function commitFences(
   pipeline: Pipeline,
   org: string,
   prepared: PreparedFences,
   act?: Act,
-): Promise<number> {
+  condition?: Condition,
+): Promise<number | null> {
   const { fences, now } = pipeline
   const { features, changed } = prepared
   const committed = await persist(
     () =>
       transactionGivingWay(pipeline, async tx => {
+        if (condition !== undefined && !(await condition(tx))) return null
         await ensureOrganisations(tx, [org], now())
         if (act !== undefined) await recordAudit(tx, act, now())
         const epoch = await nextEpoch(tx, org)
@@ -91,6 +96,7 @@ export async function commitFences(
       }),
     pipeline,
   )
+  if (committed === null) return null
   const index = fences.of(org)
   const created = features.filter(({ id }) => index.get(id) === undefined).length
   await inSlices(features, feature => void index.put(feature, committed.epoch))
@@ -104,11 +110,13 @@ export async function commitFenceDeletion(
   org: string,
   fenceId: string,
   act?: Act,
+  condition?: Condition,
 ): Promise<boolean> {
   const { fences, now } = pipeline
   const committed = await persist(
     () =>
       transactionGivingWay(pipeline, async tx => {
+        if (condition !== undefined && !(await condition(tx))) return null
         if (!(await deleteFence(tx, org, fenceId))) return null
         if (act !== undefined) await recordAudit(tx, act, now())
         const epoch = await nextEpoch(tx, org)

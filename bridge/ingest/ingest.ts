@@ -6,6 +6,8 @@ import type {
   FenceFeature,
   IncidentSettings,
   Location,
+  OwnTracksCard,
+  OwnTracksWaypoint,
   ProximityRule,
   RuleSettings,
   SosCry,
@@ -15,11 +17,13 @@ import type {
 } from '../../contract/index.ts'
 import type { Act } from '../store/audit.ts'
 import type { Database } from '../store/database.ts'
+import type { DeviceKey } from '../store/device-states.ts'
 import type { DevicePlan } from '../store/devices.ts'
 import type { ClockRepair } from '../store/fixes.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
 import type { RuleSubject } from '../store/rule-settings.ts'
 import type { AnsweredIncident, IncidentReply } from './commit-incidents.ts'
+import type { WaypointOutcome } from './commit-waypoint.ts'
 import type { MessageOrigin, UnknownDevices } from './unknown-devices.ts'
 
 export interface IngestOptions {
@@ -202,6 +206,13 @@ export interface Ingest {
   importFences(org: string, features: readonly FenceFeature[], act?: Act): Promise<number>
   /** Whether there was such a fence. */
   deleteFence(org: string, fenceId: string, act?: Act): Promise<boolean>
+  /**
+   * A place of a phone becomes a fence for that phone alone; the fence of anybody else, or that somebody changed, stays as it is.
+   * The device is registered. Errors: fence_invalid.
+   */
+  putWaypoint(device: DeviceKey, waypoint: OwnTracksWaypoint): Promise<WaypointOutcome>
+  /** Who carries a phone, for those who may see it. The device is registered. */
+  putCard(device: DeviceKey, card: OwnTracksCard): Promise<void>
   /** Sets rules that {@link readRuleSettings} read, or takes them away (null); they count from each device's next fix. Errors: payload_invalid. */
   setRules(subject: RuleSubject, settings: RuleSettings | null, act?: Act): Promise<void>
   /** Registers a device, or changes the name and groups that are given; new groups count from its next fix. `kept` tells how many fixes were heard before and are history now. */

@@ -1,5 +1,7 @@
 import { pageDeviceStates } from '../store/device-states.ts'
 import { findOpenIncident, pageOpenIncidents } from '../store/incidents.ts'
+import { pageCards } from '../store/owntracks.ts'
+import { cardMessage } from './commit-card.ts'
 import { fenceMessage } from './commit-fences.ts'
 import { incidentMessage } from './commit-incidents.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -16,6 +18,7 @@ export async function republishRetained(pipeline: Pipeline): Promise<void> {
   await republishAlerts(pipeline)
   await republishIncidents(pipeline)
   await republishFences(pipeline)
+  await republishCards(pipeline)
   await republishPositions(pipeline)
 }
 
@@ -58,6 +61,20 @@ async function republishFences({ announcer, fences, closing }: Pipeline): Promis
         return fence === undefined ? null : fenceMessage(org, feature.id, JSON.stringify(fence.feature))
       })
     }
+  }
+}
+
+async function republishCards({ db, announcer, closing }: Pipeline): Promise<void> {
+  let after: Awaited<ReturnType<typeof pageCards>>[number] | null = null
+  while (!closing.aborted) {
+    const page: Awaited<ReturnType<typeof pageCards>> = await pageCards(db, after, PAGE)
+    for (const card of page) {
+      const message = cardMessage(card, card, card.newest)
+      // One that is changed meanwhile is announced after this one.
+      if (message !== null) void announcer.live(message.topic, () => message)
+    }
+    if (page.length < PAGE) return
+    after = page.at(-1)!
   }
 }
 

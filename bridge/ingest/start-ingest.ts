@@ -8,6 +8,7 @@ import { commitJudged } from './clocks/commit-judged.ts'
 import { DeviceClocks } from './clocks/device-clocks.ts'
 import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
 import { maybeRollover } from './clocks/week-rollover.ts'
+import { commitCard } from './commit-card.ts'
 import { commitDueConnectivity } from './commit-connectivity.ts'
 import { commitDevice } from './commit-device.ts'
 import { commitDeviceAlarms, commitDueAlarms } from './commit-device-alarms.ts'
@@ -18,6 +19,7 @@ import { commitDueIncidents, commitIncidentReply, commitIncidentSettings } from 
 import { commitProximityDeletion, commitProximityRule } from './commit-proximity.ts'
 import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
+import { commitWaypoint } from './commit-waypoint.ts'
 import { Committer } from './committer.ts'
 import { ConnectivityWatch } from './connectivity.ts'
 import { alarmReportsOf, DeviceAlarms, kindsIn, namesIn } from './device-alarms.ts'
@@ -254,6 +256,11 @@ class RunningIngest implements Ingest {
 
   deleteFence: Ingest['deleteFence'] = (org, fenceId, act) =>
     this.#committer.change(() => commitFenceDeletion(this.#pipeline, org, fenceId, act))
+
+  putWaypoint: Ingest['putWaypoint'] = async (device, waypoint) =>
+    commitWaypoint(this.#pipeline, device, waypoint, work => this.#committer.change(work))
+
+  putCard: Ingest['putCard'] = (device, card) => this.#committer.change(() => commitCard(this.#pipeline, device, card))
 
   setRules: Ingest['setRules'] = (subject, settings, act) =>
     this.#committer.change(() => commitRules(this.#pipeline, subject, settings, act))

@@ -5,6 +5,8 @@ import type { Connection, Connections } from '../connections.ts'
 import type { Bus } from '../delivery/bus.ts'
 import { laneFor } from '../delivery/slow-consumers.ts'
 import type { BrokerMetrics } from '../metrics.ts'
+import type { OwnTracksSecret } from '../owntracks.ts'
+import { sealForPhone } from '../owntracks-friends.ts'
 import { narrow, type ShareGate } from './share-gate.ts'
 
 type AuthorizeForward = NonNullable<AedesOptions['authorizeForward']>
@@ -18,9 +20,10 @@ export function authorizeForward(options: {
   bus: Bus
   metrics: BrokerMetrics
   shares: ShareGate | undefined
+  ownTracks: OwnTracksSecret | undefined
   now: () => number
 }): AuthorizeForward {
-  const { connections, bus, metrics, shares, now } = options
+  const { connections, bus, metrics, shares, ownTracks, now } = options
   return (client: Client, packet: AedesPublishPacket) => {
     const connection = connections.of(client)
     // A live message written before CONNACK breaks the client; what matters waits in the session's queue.
@@ -30,6 +33,7 @@ export function authorizeForward(options: {
     if (isExpiredCommand(packet, now())) return null
     if (connection.principal.share !== undefined && !narrow(connection.principal.share, packet, shares, now()))
       return null
+    sealForPhone(connection, packet, ownTracks)
     const lane = laneFor(client, packet.qos, connection.handedBytes)
     if (lane === 'deliver') {
       countHanded(connection, packet.payload.length)

@@ -1,6 +1,7 @@
 import type { AedesOptions, PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
 import {
+  buildTopic,
   CHANNELS,
   type Channel,
   type ChannelName,
@@ -21,7 +22,7 @@ import type { IdentityClashes } from '../identity-clash.ts'
 import type { PublishLimits } from '../limits/publish-limits.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
-import { type OpenOwnTracks, translateOwnTracks } from '../owntracks.ts'
+import { type OwnTracksSecret, type PhoneContent, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
 import { type Sender, senderOf } from './sender.ts'
 
@@ -37,8 +38,8 @@ export interface PublishPath {
   readonly metrics: BrokerMetrics
   readonly logger: Logger
   readonly now: () => number
-  /** Opens encrypted messages of OwnTracks; they are refused without it. */
-  readonly openOwnTracks: OpenOwnTracks | undefined
+  /** Encrypted messages of OwnTracks are refused without it. */
+  readonly ownTracks: OwnTracksSecret | undefined
 }
 
 /** A connection whose forbidden publishes repeat this often within a minute is closed; the first ones are dropped and told. */
@@ -204,10 +205,29 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     return connection.forbiddenAtMs.length > FORBIDDEN_PER_MINUTE
   }
 
+  /** Waypoints and cards: who may say where a device is may say these of it. */
+  function phoneSays(
+    sender: Sender,
+    packet: PublishPacket,
+    { deviceId, content }: PhoneContent,
+    receivedAt: number,
+  ): Verdict | Promise<Verdict> {
+    const { principal, connection } = sender
+    const { org } = principal
+    const { qos } = packet
+    const decision = decideTopic(principal, 'publish', buildTopic('location', { org, deviceId }), undefined, { qos })
+    if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
+    if (path.handlers.phone === undefined) return 'swallow'
+    const saying = { org, deviceId, content, principal, receivedAt, address: connection?.address }
+    return stored(sender, path.handlers.phone(saying), packet)
+  }
+
   /** A message of OwnTracks becomes one of the contract; what cannot be read of it is refused in its turn. */
-  function translated(packet: PublishPacket, principal: Sender['principal']) {
+  function translated(packet: PublishPacket, { principal, connection }: Sender) {
     try {
-      return { translation: translateOwnTracks(packet, principal, path.openOwnTracks) }
+      const translation = translateOwnTracks(packet, principal, path.ownTracks)
+      if (connection !== null && translation.wasSealed) connection.sealsOwnTracks = true
+      return { translation: translation.as }
     } catch (fault) {
       return { fault }
     }
@@ -233,7 +253,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (fatal !== null) answer(fatal)
       else finish('swallow')
     }
-    const { translation, fault } = translated(packet, sender.principal)
+    const { translation, fault } = translated(packet, sender)
     const parsed = parseTopic(packet.topic)
     const receivedAt = path.now()
     const handle = () => {
@@ -241,7 +261,11 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
         if (fault !== undefined) throw fault
         if (translation === 'ignored') return finish('swallow')
         // What was put off meanwhile has the rights that its sender has now.
-        const verdict = judge(senderOf(client, packet, path.connections) ?? sender, packet, parsed, receivedAt)
+        const now = senderOf(client, packet, path.connections) ?? sender
+        const verdict =
+          typeof translation === 'object'
+            ? phoneSays(now, packet, translation, receivedAt)
+            : judge(now, packet, parsed, receivedAt)
         if (typeof verdict === 'string') finish(verdict)
         else verdict.then(finish, fail)
       } catch (error) {

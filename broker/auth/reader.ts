@@ -1,4 +1,5 @@
 import { decideTopic, type ParsedTopic, type Principal, parseTopic, type Qos } from '../../contract/index.ts'
+import { mayReceiveFriend } from '../owntracks-friends.ts'
 
 const REMEMBERED_TOPICS = 50_000
 /** Per reader: the rules of an `acl` claim are tried one after the other, so their answers are worth remembering. */
@@ -51,6 +52,8 @@ export class Reader {
   }
 
   #decide(topic: string, qos: Qos): boolean {
-    return decideTopic(this.principal, 'subscribe', topic, this.#topics.of(topic), { qos }).allowed
+    const parsed = this.#topics.of(topic)
+    if (parsed === null) return mayReceiveFriend(this.principal, topic)
+    return decideTopic(this.principal, 'subscribe', topic, parsed, { qos }).allowed
   }
 }

@@ -66,6 +66,11 @@ export class Bus<Packet extends BusPacket = BusPacket> {
     return () => void this.#observers.delete(observer)
   }
 
+  /** Whether anybody listens to a topic; asked of many, so the answer is not remembered. */
+  hears(topic: string): boolean {
+    return this.#trie.match(topic).length > 0
+  }
+
   /** Which packet is being handed out right now, counted from 1; 0 = none. */
   get emission(): number {
     return this.#emitting

@@ -76,9 +76,6 @@ test('what the platform does not keep is acknowledged, told nobody and seen by n
   const app = await phone(t, running)
   const said: readonly [string, string][] = [
     ['', ''],
-    ['/info', JSON.stringify({ _type: 'card', name: 'Ann' })],
-    ['/waypoint', JSON.stringify({ _type: 'waypoint', desc: 'home', lat: 1, lon: 2, tst: 1 })],
-    ['/waypoints', JSON.stringify({ _type: 'waypoints', waypoints: [] })],
     ['/status', JSON.stringify({ _type: 'status' })],
     ['/step', JSON.stringify({ _type: 'steps', steps: 5 })],
     ['/beacon', JSON.stringify({ _type: 'beacon' })],
@@ -175,4 +172,132 @@ test('filters of OwnTracks are granted, also for a session that comes back, and 
   const back = await phone(t, running, PHONE, { clientId: 'kept', clean: false })
   await back.ping()
   assert.deepEqual(back.of('publish'), [])
+})
+
+const LAST = { deviceId: 'van-1', timestamp: TST * 1_000, location: { lat: 41.15, lng: -8.61, speed: 10 } }
+
+function publishLast({ broker }: TestBroker, org: string, deviceId: string, timestamp = LAST.timestamp) {
+  const payload = JSON.stringify({ ...LAST, deviceId, timestamp })
+  return broker.publish({ topic: `${org}/devices/${deviceId}/last`, payload, qos: 0, retain: true })
+}
+
+test('an app is shown the newest positions of those that it may see, at once and as they move, and nobody else’s', async t => {
+  const running = await startTestBroker(t)
+  for (const [org, id] of [
+    ['demo', 'van-1'],
+    ['demo', 'van-2'],
+    ['demo', 'phone-1'],
+    ['other', 'van-1'],
+    ['fences', 'van-1'],
+  ])
+    await publishLast(running, org!, id!)
+  const acl = [{ permission: 'allow' as const, action: 'subscribe' as const, topic: 'demo/devices/van-1/#' }]
+  const seen = async (who: Who, clientId: string, count = 0) => {
+    const app = await phone(t, running, who, { clientId })
+    await app.subscribe('owntracks/+/+', 'owntracks/+/+/info', 'owntracks/#')
+    await app.until('its friends', () => new Set(app.of('publish').map(({ topic }) => topic)).size >= count)
+    await app.ping()
+    return { app, topics: () => [...new Set(app.of('publish').map(({ topic }) => topic))].sort() }
+  }
+  const alone = await seen(PHONE, 'alone')
+  assert.deepEqual(alone.topics(), [], 'the token of a device sees itself, and is no friend of its own')
+  const friendly = await seen({ ...PHONE, acl }, 'friendly', 1)
+  assert.deepEqual(friendly.topics(), ['owntracks/demo/van-1'])
+  const [first] = friendly.app.of('publish')
+  assert.deepEqual(
+    [first!.retain, JSON.parse(first!.payload.toString())],
+    [true, { _type: 'location', topic: 'owntracks/demo/van-1', tid: '-1', lat: 41.15, lon: -8.61, tst: TST, vel: 36 }],
+  )
+  const driver = await seen({ role: 'driver', sub: 'ann', devices: ['van-2'] }, 'driver', 1)
+  assert.deepEqual(driver.topics(), ['owntracks/demo/van-2'])
+  const desk = await seen(DESK, 'desk', 3)
+  assert.deepEqual(desk.topics(), ['owntracks/demo/phone-1', 'owntracks/demo/van-1', 'owntracks/demo/van-2'])
+  const elsewhere = await seen({ ...DESK, org: 'fences' }, 'elsewhere')
+  assert.deepEqual(elsewhere.topics(), [])
+  const namesake = await seen({ role: 'admin', sub: 'root', org: 'owntracks' }, 'namesake').catch(() => null)
+  assert.deepEqual(namesake?.topics() ?? [], [])
+
+  const before = friendly.app.of('publish').length
+  await publishLast(running, 'demo', 'van-2', LAST.timestamp + 1_000)
+  await publishLast(running, 'demo', 'van-1', LAST.timestamp + 2_000)
+  await friendly.app.until('the move', () => friendly.app.of('publish').length > before)
+  const moved = friendly.app.of('publish').slice(before)
+  assert.deepEqual(
+    moved.map(({ topic, retain, qos, payload }) => [topic, retain, qos, JSON.parse(payload.toString()).tst]),
+    [['owntracks/demo/van-1', false, 0, TST + 2]],
+  )
+  await running.broker.publish({
+    topic: 'owntracks/demo/van-1/info',
+    payload: '{"_type":"card","name":"Van"}',
+    qos: 0,
+    retain: true,
+  })
+  await friendly.app.until('the card', () => friendly.app.of('publish').some(({ topic }) => topic.endsWith('/info')))
+  await alone.app.ping()
+  assert.deepEqual(alone.topics(), [])
+})
+
+test('waypoints and cards go to who keeps them, after rights, and are acknowledged when they are kept', async t => {
+  const kept: object[] = []
+  const running = await startTestBroker(t)
+  const { handlers } = running.work
+  const keeping = await startTestBroker(t, {
+    handlers: {
+      ...handlers.call(running.work),
+      phone: async ({ org, deviceId, content }) => {
+        kept.push({ org, deviceId, kind: content.kind })
+        return content.kind === 'card' ? [] : [{ code: 'conflict', message: 'somebody else’s' }]
+      },
+    },
+  })
+  const app = await phone(t, keeping)
+  await app.subscribe('demo/users/phone-1/errors')
+  const waypoint = JSON.stringify({ _type: 'waypoint', desc: 'home', lat: 1, lon: 2, rad: 50, tst: 1 })
+  const say = async (topic: string, payload: string) => {
+    const id = app.publish(topic, payload, 1, { retain: true })
+    await app.find('puback', ({ messageId }) => messageId === id)
+  }
+  await say('owntracks/ann/iphone/info', JSON.stringify({ _type: 'card', name: 'Ann' }))
+  await say('owntracks/ann/iphone/waypoint', waypoint)
+  const notice = JSON.parse((await app.next('publish')).payload.toString())
+  assert.deepEqual([notice.code, notice.topic], ['conflict', 'owntracks/ann/iphone/waypoint'])
+  const driver = await phone(t, keeping, { role: 'driver', sub: 'ann', devices: ['van-1'] }, { clientId: 'driver' })
+  await driver.subscribe('demo/users/ann/errors')
+  driver.publish('owntracks/ann/van-2/waypoint', waypoint, 1)
+  assert.equal(JSON.parse((await driver.next('publish')).payload.toString()).code, 'publish_forbidden')
+  assert.deepEqual(kept, [
+    { org: 'demo', deviceId: 'phone-1', kind: 'card' },
+    { org: 'demo', deviceId: 'phone-1', kind: 'waypoints' },
+  ])
+})
+
+test('a command reaches the phone of its device on the topic of its own names, sealed where the phone seals', async t => {
+  const secret = { open: (data: string) => JSON.parse(data), seal: (message: unknown) => JSON.stringify(message) }
+  const running = await startTestBroker(t, { ownTracks: secret })
+  const command = { _type: 'cmd', action: 'reportLocation' }
+  const device = { org: 'demo', deviceId: 'phone-1' }
+  assert.equal(running.broker.tellPhones(device, command), 0)
+  const app = await phone(t, running, PHONE, { clientId: 'app' })
+  const other = await phone(t, running, { role: 'device', sub: 'phone-2' }, { clientId: 'other' })
+  for (const one of [app, other]) await one.subscribe('owntracks/ann/iphone/cmd', 'owntracks/+/+')
+  assert.equal(running.broker.tellPhones(device, command), 1)
+  const plain = await app.next('publish')
+  assert.deepEqual(
+    [plain.topic, plain.qos, JSON.parse(plain.payload.toString())],
+    ['owntracks/ann/iphone/cmd', 1, command],
+  )
+  const sealed = JSON.stringify({ _type: 'encrypted', data: JSON.stringify(LOCATION) })
+  const id = app.publish('owntracks/ann/iphone', sealed, 1)
+  await app.find('puback', ({ messageId }) => messageId === id)
+  assert.equal(running.broker.tellPhones(device, command), 1)
+  await app.until('the second', () => app.of('publish').length > 1)
+  const { _type, data } = JSON.parse(app.of('publish').at(-1)!.payload.toString())
+  assert.deepEqual([_type, JSON.parse(data)], ['encrypted', command])
+  const driver = await phone(t, running, { role: 'driver', sub: 'ann', devices: ['van-1'] }, { clientId: 'driver' })
+  await driver.subscribe('owntracks/ann/van-1/cmd', 'owntracks/ann/van-2/cmd')
+  assert.equal(running.broker.tellPhones({ org: 'demo', deviceId: 'van-1' }, command), 1)
+  assert.equal(running.broker.tellPhones({ org: 'demo', deviceId: 'van-2' }, command), 0)
+  assert.equal(running.broker.tellPhones({ org: 'other', deviceId: 'phone-1' }, command), 0)
+  await other.ping()
+  assert.deepEqual(other.of('publish'), [])
 })

@@ -17,6 +17,7 @@ import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.t
 import type { Api } from '../schema-checks.ts'
 import { CODES_POLICY } from '../security-headers.ts'
 import { unknownDevice } from '../visibility.ts'
+import { type PhoneSetupOptions, PhoneSetupSchema, phoneAddressOf, phoneSetupView } from './phone-setup.ts'
 
 const DAY_SECONDS = 86_400
 const MAX_TTL_SECONDS = 90 * DAY_SECONDS
@@ -83,6 +84,7 @@ const Credentials = {
       Type.Null(),
     ]),
     http: Type.Object({ location: Text, batch: Text }),
+    apps: PhoneSetupSchema,
   }),
   description: 'What the device needs, told this once',
 }
@@ -93,13 +95,11 @@ export type RevokeDeviceTokens = (
   device: { readonly org: string; readonly sub: string; readonly beforeMs: number; readonly by: string },
 ) => Promise<void>
 
-export interface ClaimRouteOptions {
+export interface ClaimRouteOptions extends PhoneSetupOptions {
   readonly db: Database
   readonly tokens: Tokens
   /** Left out, no code can be made that revokes earlier tokens. */
   readonly revokeDeviceTokens?: RevokeDeviceTokens | undefined
-  readonly mqttPort?: (() => number | null) | undefined
-  readonly mqttsPort?: (() => number | null) | undefined
 }
 
 /** Codes that become the credentials of a device, once. */
@@ -299,11 +299,9 @@ function originOfUrl(request: FastifyRequest): string {
 
 function credentialsOf(
   request: FastifyRequest,
-  { mqttPort, mqttsPort }: ClaimRouteOptions,
+  options: ClaimRouteOptions,
   { org, deviceId, token }: { org: string; deviceId: string; token: string },
 ): Type.Static<typeof Credentials> {
-  const securePort = mqttsPort?.() ?? null
-  const port = securePort ?? mqttPort?.() ?? null
   const topic = (channel: 'location' | 'locationBatch' | 'status' | 'sos'): string =>
     buildTopic(channel, { org, deviceId })
   const topics = {
@@ -313,14 +311,15 @@ function credentialsOf(
     sos: topic('sos'),
     errors: buildTopic('errors', { org, userId: deviceId }),
   }
-  const tls = securePort !== null
-  const origin = originOfUrl(request)
+  const address = phoneAddressOf(request, options)
+  const { origin, mqtt } = address
   return {
     org,
     deviceId,
     token,
-    mqtt: port === null ? null : { host: request.hostname, port, tls, clientId: deviceId, username: deviceId, topics },
+    mqtt: mqtt === null ? null : { ...mqtt, clientId: deviceId, username: deviceId, topics },
     http: { location: `${origin}/api/tracking/location`, batch: `${origin}/api/tracking/batch` },
+    apps: phoneSetupView(address, { org, deviceId, token }),
   }
 }
 

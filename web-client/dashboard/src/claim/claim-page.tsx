@@ -3,7 +3,15 @@ import { useTheme } from '../hooks/use-theme.ts'
 import { type Api, ApiError } from '../live/api.ts'
 import { CopyButton } from '../panels/copy-button.tsx'
 import { BrandMark, Icon } from '../panels/icons.tsx'
-import { type Credentials, credentialsFile, httpCommand, mqttSettings, type Setting } from './credentials.ts'
+import {
+  type Credentials,
+  credentialsFile,
+  httpCommand,
+  mqttSettings,
+  type PhoneApp,
+  phoneApps,
+  type Setting,
+} from './credentials.ts'
 
 interface Props {
   readonly api: Api
@@ -101,6 +109,12 @@ function Shown({ credentials }: { readonly credentials: Credentials }) {
       <p className="login__message" role="status">
         Put these into the device now: the code is used up, and this page does not keep them.
       </p>
+      <section>
+        <h2>On a phone</h2>
+        {phoneApps(credentials).map(app => (
+          <AppOnPhone key={app.name} app={app} deviceId={credentials.deviceId} />
+        ))}
+      </section>
       {mqtt.length > 0 && (
         <section>
           <h2>MQTT</h2>
@@ -128,6 +142,39 @@ function Shown({ credentials }: { readonly credentials: Credentials }) {
         </a>
       </p>
     </article>
+  )
+}
+
+/** Opened on the phone, the link sets the app up; from another screen the phone scans it. */
+function AppOnPhone({ app, deviceId }: { readonly app: PhoneApp; readonly deviceId: string }) {
+  return (
+    <details className="claim__app">
+      <summary>{app.name}</summary>
+      {app.settings.length > 0 && <Settings settings={app.settings} />}
+      <p className="claim__file">
+        {app.file !== null && (
+          <>
+            <a className="button" href={app.url}>
+              Set up on this phone
+            </a>{' '}
+            <a
+              className="button"
+              href={`data:application/octet-stream;charset=utf-8,${encodeURIComponent(app.file)}`}
+              download={`${deviceId}.otrc`}
+            >
+              Save as .otrc
+            </a>
+          </>
+        )}
+      </p>
+      {app.qrSvg !== null && (
+        <img
+          className="claim__qr"
+          src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(app.qrSvg)}`}
+          alt={`QR code that sets ${app.name} up`}
+        />
+      )}
+    </details>
   )
 }
 

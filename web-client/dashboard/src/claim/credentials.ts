@@ -12,6 +12,30 @@ export interface Credentials {
     readonly topics: Readonly<Record<'location' | 'locationBatch' | 'status' | 'sos' | 'errors', string>>
   } | null
   readonly http: { readonly location: string; readonly batch: string }
+  /** For phones; the links set the app up. */
+  readonly apps: {
+    readonly ownTracks: { readonly mqtt: OwnTracksSetup | null; readonly http: OwnTracksSetup }
+    /** Null where the platform asks for a token, which the app cannot send. */
+    readonly traccarClient: (AppLink & { readonly serverUrl: string; readonly deviceIdentifier: string }) | null
+    readonly osmand: { readonly webAddress: string } | null
+  }
+}
+
+interface AppLink {
+  readonly url: string
+  readonly qrSvg: string | null
+}
+
+interface OwnTracksSetup extends AppLink {
+  readonly configuration: object
+}
+
+/** An app on a phone, and how it is set up. */
+export interface PhoneApp extends AppLink {
+  readonly name: string
+  readonly settings: readonly Setting[]
+  /** What OwnTracks imports as a file. */
+  readonly file: string | null
 }
 
 export interface Setting {
@@ -36,6 +60,26 @@ export function mqttSettings({ mqtt, token }: Credentials): Setting[] {
     { name: 'Topic of an SOS', value: topics.sos },
     { name: 'Topic of what was refused', value: topics.errors },
   ]
+}
+
+/** The apps that can be set up here, the best first. */
+export function phoneApps({ apps: { ownTracks, traccarClient } }: Credentials): PhoneApp[] {
+  const { mqtt, http } = ownTracks
+  const found =
+    mqtt === null
+      ? [ownTracksApp('OwnTracks', http)]
+      : [ownTracksApp('OwnTracks', mqtt), ownTracksApp('OwnTracks over HTTP', http)]
+  if (traccarClient === null) return found
+  const { serverUrl, deviceIdentifier, url, qrSvg } = traccarClient
+  const settings = [
+    { name: 'Server URL', value: serverUrl },
+    { name: 'Device identifier', value: deviceIdentifier },
+  ]
+  return [...found, { name: 'Traccar Client', url, qrSvg, settings, file: null }]
+}
+
+function ownTracksApp(name: string, { configuration, url, qrSvg }: OwnTracksSetup): PhoneApp {
+  return { name, url, qrSvg, settings: [], file: `${JSON.stringify(configuration, null, 2)}\n` }
 }
 
 /** One line to try it with: sends a position over HTTP. */

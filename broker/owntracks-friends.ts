@@ -1,0 +1,119 @@
+import type { AedesPublishPacket } from 'aedes'
+import {
+  buildTopic,
+  decideTopic,
+  friendTopic,
+  isOwnTracksFilter,
+  type LocationUpdate,
+  locationForFriends,
+  matchesFilter,
+  type Principal,
+  parseFriendTopic,
+  parseOwnTracksTopic,
+  parseTopic,
+} from '../contract/index.ts'
+import type { Connection, Connections } from './connections.ts'
+import type { OwnTracksSecret } from './owntracks.ts'
+import type { OutgoingMessage } from './publish.ts'
+
+interface Retained {
+  readonly topic: string
+  readonly payload: Buffer
+}
+
+/** The `last` of a device as its friends' apps read it; null for any other message. */
+export function asFriend<Message extends { readonly topic: string; readonly payload: string | Buffer }>(
+  message: Message,
+): { readonly topic: string; readonly payload: () => string } | null {
+  const parsed = parseTopic(message.topic)
+  if (parsed?.channel !== 'last' || message.payload.length === 0) return null
+  const friend = { org: parsed.params.org!, deviceId: parsed.params.deviceId! }
+  const topic = friendTopic(friend)
+  if (topic === null) return null
+  const payload = () =>
+    JSON.stringify(locationForFriends(friend, JSON.parse(message.payload.toString()) as LocationUpdate))
+  return { topic, payload }
+}
+
+/**
+ * What a subscription of OwnTracks is shown at once: the retained newest positions, made from ours, so that nothing is kept twice.
+ * Who may see which is decided when they are handed out.
+ */
+export function* friendsUnder<Packet extends Retained>(filter: string, retained: Iterable<Packet>): Generator<Packet> {
+  if (!isOwnTracksFilter(filter)) return
+  for (const packet of retained) {
+    const friend = asFriend(packet)
+    if (friend === null || !matchesFilter(filter, friend.topic)) continue
+    yield { ...packet, topic: friend.topic, payload: Buffer.from(friend.payload()) }
+  }
+}
+
+/** A newest position that moved, for the apps that listen; null where nobody does. QoS 0: the next one is a second away. */
+export function messageForFriends(
+  message: OutgoingMessage,
+  isHeard: (topic: string) => boolean,
+): OutgoingMessage | null {
+  const friend = asFriend(message)
+  if (friend === null || !isHeard(friend.topic)) return null
+  return { topic: friend.topic, payload: friend.payload(), qos: 0, retain: false }
+}
+
+/** Whether a principal may be sent what the platform says under `owntracks/`: of devices that it may see, and is not itself. */
+export function mayReceiveFriend(principal: Principal, topic: string): boolean {
+  const friend = parseFriendTopic(topic)
+  if (friend === null || principal.share !== undefined || principal.org === 'owntracks') return false
+  // Never published, but handed to the phone that it is for.
+  if (friend.part === 'cmd') return true
+  const { org, deviceId } = friend
+  if (org !== principal.org || (principal.role === 'device' && principal.sub === deviceId)) return false
+  return decideTopic(principal, 'subscribe', buildTopic('last', { org, deviceId })).allowed
+}
+
+/** To an app that encrypts, everything is encrypted. The packet is the connection's own copy. */
+export function sealForPhone(
+  { sealsOwnTracks }: Connection,
+  packet: AedesPublishPacket,
+  secret: OwnTracksSecret | undefined,
+): void {
+  if (!sealsOwnTracks || secret === undefined || parseFriendTopic(packet.topic) === null) return
+  if (parseTopic(packet.topic) !== null || packet.payload.length === 0) return
+  const data = secret.seal(JSON.parse(packet.payload.toString()))
+  packet.payload = Buffer.from(JSON.stringify({ _type: 'encrypted', data }))
+}
+
+/**
+ * Hands a command to the phones of a device that are connected now, on the command topic to which each of them subscribed with the
+ * names of its own: QoS 1, so it waits in the session of a phone that keeps one. @returns how many phones
+ */
+export function tellPhones(
+  connections: Connections,
+  device: { readonly org: string; readonly deviceId: string },
+  command: object,
+): number {
+  let told = 0
+  for (const connection of connections.all()) {
+    const topic = commandTopicOf(connection, device)
+    if (topic === null) continue
+    const payload = Buffer.from(JSON.stringify(command))
+    connection.client.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => {})
+    told += 1
+  }
+  return told
+}
+
+function commandTopicOf(
+  { client, principal, isCut }: Connection,
+  { org, deviceId }: { readonly org: string; readonly deviceId: string },
+): string | null {
+  if (isCut || principal.org !== org || principal.share !== undefined || org === 'owntracks') return null
+  const { subscriptions } = client as unknown as { readonly subscriptions: Readonly<Record<string, unknown>> }
+  const own = Object.keys(subscriptions).find(filter => {
+    if (/[+#]/.test(filter)) return false
+    const said = parseOwnTracksTopic(filter)
+    return said?.part === 'cmd' && (principal.role === 'device' || said.device === deviceId)
+  })
+  if (own === undefined) return null
+  if (principal.role === 'device') return principal.sub === deviceId ? own : null
+  // A driver's phone speaks for the devices that the driver may send for.
+  return decideTopic(principal, 'publish', buildTopic('location', { org, deviceId })).allowed ? own : null
+}
