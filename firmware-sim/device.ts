@@ -4,11 +4,11 @@ import { type SimClock, sleep } from './clock.ts'
 import type { DevicePlan } from './device-plan.ts'
 import { createFixBuffer } from './fix-buffer.ts'
 import { type Counters, type FleetEvent, zeroCounters } from './fleet-event.ts'
+import { followLinkPlan, followSosPlan, toUpdate } from './follow-plan.ts'
 import { type Session, startLink } from './link.ts'
 import type { Random } from './random.ts'
 import { createSosButton, type SosButton } from './sos-button.ts'
 import { subjectOf } from './token-claims.ts'
-import type { TrackPoint } from './track.ts'
 
 export interface DeviceOptions {
   readonly url: string
@@ -216,19 +216,6 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     progressed()
   }
 
-  async function followLinkPlan() {
-    const { link: linkPlan } = plan
-    if (linkPlan === undefined) return
-    let cutAtMs = clock.now() + linkPlan.firstCutAfterSeconds * 1_000
-    while (!underWay.aborted) {
-      await clock.sleepUntil(cutAtMs, underWay)
-      if (underWay.aborted) return
-      await cut(linkPlan.cutForSeconds, underWay)
-      if (linkPlan.everySeconds === undefined) return
-      cutAtMs += linkPlan.everySeconds * 1_000
-    }
-  }
-
   async function cut(seconds: number, signal: AbortSignal) {
     onEvent({ type: 'link-cut', deviceId, seconds })
     link.cut()
@@ -247,25 +234,12 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     if (session !== undefined) sos.flush(session)
   }
 
-  async function followSosPlan() {
-    const { sos: sosPlan } = plan
-    if (sosPlan === undefined) return
-    let pressAtMs = clock.now() + sosPlan.afterSeconds * 1_000
-    while (!stopping.signal.aborted) {
-      await clock.sleepUntil(pressAtMs, stopping.signal)
-      if (stopping.signal.aborted) return
-      pressSos(sosPlan.message)
-      if (sosPlan.cancelAfterSeconds !== undefined) {
-        await clock.sleepUntil(pressAtMs + sosPlan.cancelAfterSeconds * 1_000, stopping.signal)
-        if (!stopping.signal.aborted) cancelSos()
-      }
-      if (sosPlan.againAfterSeconds === undefined) return
-      pressAtMs += sosPlan.againAfterSeconds * 1_000
-    }
-  }
-
   const travel = followTrack()
-  const following = Promise.all([travel, followLinkPlan(), followSosPlan()])
+  const following = Promise.all([
+    travel,
+    followLinkPlan(plan.link, clock, underWay, cut),
+    followSosPlan(plan.sos, clock, stopping.signal, { press: pressSos, cancel: cancelSos }),
+  ])
   // The failure is met by whoever awaits `finished` or `close`; without this it would end the process before that.
   following.catch(() => undefined)
 
@@ -311,26 +285,4 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
 /** A publish whose loss needs no answer: the next connection says it again. */
 function ignoreLoss(publishing: Promise<void>): void {
   publishing.catch(() => undefined)
-}
-
-function toUpdate(point: TrackPoint, timestamp: number, plan: DevicePlan): LocationUpdate {
-  const { lat, lng, accuracy, speed, heading, altitude, battery, activity } = point
-  return {
-    deviceId: plan.deviceId,
-    timestamp,
-    location: {
-      lat,
-      lng,
-      ...(accuracy === undefined ? {} : { accuracy }),
-      ...(speed === undefined ? {} : { speed }),
-      ...(heading === undefined ? {} : { heading }),
-      ...(altitude === undefined ? {} : { altitude }),
-    },
-    metadata: {
-      ...(battery === undefined ? {} : { battery }),
-      network: plan.network ?? 'lte',
-      ...(activity === undefined ? {} : { activity }),
-    },
-    ...(plan.attributes === undefined ? {} : { attributes: { ...plan.attributes } }),
-  }
 }

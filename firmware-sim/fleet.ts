@@ -2,14 +2,17 @@ import type { Logger } from 'pino'
 import { buildTopic } from '../contract/index.ts'
 import { type BackOffPlan, FIRMWARE_BACK_OFF } from './back-off.ts'
 import { createSimClock, type SimClock, sleep } from './clock.ts'
-import { type Device, startDevice } from './device.ts'
+import { type Device, type DeviceOptions, startDevice } from './device.ts'
 import type { DevicePlan } from './device-plan.ts'
 import { type Counters, type FleetEvent, sumCounters } from './fleet-event.ts'
 import { createRandom } from './random.ts'
+import { startTrackerDevice, type TrackerProtocol } from './trackers/tracker-device.ts'
 
 export interface FleetOptions {
-  /** `mqtt://host:1883`, also `mqtts://`, `ws://`, `wss://`. */
+  /** `mqtt://host:1883`, also `mqtts://`, `ws://`, `wss://`; of a tracker listener `tcp://host:5023`. */
   readonly url: string
+  /** A maker's protocol in place of MQTT; device ids are IMEIs then, tokens and the organisation mean nothing. */
+  readonly protocol?: TrackerProtocol
   readonly org: string
   readonly devices: readonly DevicePlan[]
   readonly logger?: Logger
@@ -60,7 +63,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   }
 
   function startOne(plan: DevicePlan) {
-    const device = startDevice(plan, {
+    const deviceOptions: DeviceOptions = {
       url: options.url,
       org: options.org,
       clock,
@@ -72,7 +75,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       backOff: options.backOff ?? FIRMWARE_BACK_OFF,
       keepAliveSeconds: options.keepAliveSeconds ?? 30,
       onEvent,
-    })
+    }
+    const device =
+      options.protocol === undefined
+        ? startDevice(plan, deviceOptions)
+        : startTrackerDevice(plan, options.protocol, deviceOptions)
     devices.set(plan.deviceId, device)
   }
 

@@ -7,8 +7,8 @@ import { organisationOf, roleOf, subjectOf } from '../token-claims.ts'
 import { SIM_HELP, SIM_SUMMARY } from './sim-help.ts'
 import { type Output, startProgress } from './sim-progress.ts'
 import { readSimSettings, type SimSettings, UsageError } from './sim-settings.ts'
-import { type MintToken, openTokens } from './sim-tokens.ts'
-import { makeTracks, type SimTracks } from './sim-tracks.ts'
+import { type MintToken, NO_TOKENS, openTokens } from './sim-tokens.ts'
+import { imeiOf, makeTracks, type SimTracks } from './sim-tracks.ts'
 
 export interface SimIo {
   readonly stdout: Output
@@ -50,10 +50,12 @@ export const simCommand = {
 }
 
 async function simulate(settings: SimSettings, io: SimIo): Promise<number> {
-  const tokens = await openTokens(settings, io.mintToken)
+  const tokens = settings.protocol === undefined ? await openTokens(settings, io.mintToken) : NO_TOKENS
   const { sample } = tokens
   const org = settings.org ?? (sample && organisationOf(sample)) ?? 'demo'
-  const soleDevice = (sample && roleOf(sample) === 'device' ? subjectOf(sample) : undefined) ?? 'sim-1'
+  const soleDevice =
+    (sample && roleOf(sample) === 'device' ? subjectOf(sample) : undefined) ??
+    (settings.protocol === undefined ? 'sim-1' : imeiOf(1))
   const made = await makeTracks(settings, soleDevice)
   const devices = await Promise.all(
     made.tracks.map(
@@ -71,6 +73,7 @@ async function simulate(settings: SimSettings, io: SimIo): Promise<number> {
   let progress: ReturnType<typeof startProgress> | undefined
   const fleet = await startFleet({
     url: settings.url,
+    ...(settings.protocol !== undefined && { protocol: settings.protocol }),
     org,
     devices,
     clock,

@@ -8,15 +8,18 @@ Each device is one MQTT client with a will. It publishes its fixes, stores them 
 batches, oldest first, when it is back. Without --route the devices drive through the demo's city.
 
 Where to
-  --url URL            broker: mqtt://, mqtts://, ws:// or wss:// (mqtt://127.0.0.1:1883)
+  --protocol NAME      mqtt, or what trackers speak: gt06, teltonika (mqtt). Those log in with their IMEI, wait for each
+                       acknowledgement, answer commands, store and send again; register their IMEIs first
+  --url URL            broker: mqtt://, mqtts://, ws:// or wss:// (mqtt://127.0.0.1:1883); of trackers tcp://HOST:PORT
+                       (tcp://127.0.0.1:5023 for gt06, :5027 for teltonika)
   --org ORG            organisation, the first topic level (the token's, else demo)
   --token JWT          one token for all devices; several devices need one of role service or driver
   --token-file FILE    JSON {"device": "token"}, or one token per line: the first for the first device, a single one for all
                        (without a token one is minted with the key in the local data folder)
 
 Who and where
-  --device ID          id of the one device (sim-1, or the sub of a device token)
-  --devices N          number of devices, sim-1 to sim-N (1; with --replay those of the file; with --city demo its fleet)
+  --device ID          id of the one device (sim-1, or the sub of a device token; with --protocol its IMEI, 000000000000001)
+  --devices N          number of devices, sim-1 to sim-N, or IMEIs from 000000000000001 (1; with --replay those of the file; with --city demo its fleet)
   --city demo          the demo's fleet, under its own names
   --route FILE         CSV, GPX or GeoJSON, also .gz: drive along this line
   --replay             send the fixes of the file themselves, moved in time so that they begin now

@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util'
 import { isId, isOrg, MAX_BATCH } from '../../contract/index.ts'
+import { TRACKER_PROTOCOLS, type TrackerProtocol } from '../trackers/tracker-device.ts'
 
 /** What the command line asked for, checked. Seconds and metres as typed. */
 export interface SimSettings {
   readonly help: boolean
+  /** A maker's protocol; undefined: MQTT. */
+  readonly protocol: TrackerProtocol | undefined
   readonly url: string
   readonly org: string | undefined
   readonly token: string | undefined
@@ -40,7 +43,8 @@ const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean', default: false } as const
 const OPTIONS = {
   help: { ...FLAG, short: 'h' },
-  url: { ...TEXT, default: 'mqtt://127.0.0.1:1883' },
+  protocol: { ...TEXT, default: 'mqtt' },
+  url: TEXT,
   org: TEXT,
   token: TEXT,
   'token-file': TEXT,
@@ -67,6 +71,12 @@ const OPTIONS = {
   json: FLAG,
 } as const
 
+const DEFAULT_URLS = {
+  mqtt: 'mqtt://127.0.0.1:1883',
+  gt06: 'tcp://127.0.0.1:5023',
+  teltonika: 'tcp://127.0.0.1:5027',
+} as const
+const IMEI = /^\d{8,16}$/
 const MAX_DEVICES = 100_000
 const DAY_SECONDS = 86_400
 
@@ -84,7 +94,8 @@ export function readSimSettings(argv: readonly string[]): SimSettings {
   }
   const settings: SimSettings = {
     help: values.help,
-    url: values.url,
+    protocol: protocolOf(values.protocol),
+    url: values.url ?? DEFAULT_URLS[protocolOf(values.protocol) ?? 'mqtt'],
     org: values.org,
     token: values.token,
     tokenFile: values['token-file'],
@@ -114,6 +125,12 @@ export function readSimSettings(argv: readonly string[]): SimSettings {
   return settings
 }
 
+function protocolOf(name: string): TrackerProtocol | undefined {
+  if (name === 'mqtt') return undefined
+  if (Object.hasOwn(TRACKER_PROTOCOLS, name)) return name as TrackerProtocol
+  throw new UsageError(`--protocol is "${name}"; give mqtt, ${Object.keys(TRACKER_PROTOCOLS).join(' or ')}.`)
+}
+
 function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false }).values
@@ -125,9 +142,10 @@ function parse(argv: readonly string[]) {
 
 /** What cannot go together, or not without the other. */
 function checkTogether(settings: SimSettings, city: string | undefined): void {
-  const { url, org, device, devices } = settings
-  if (!URL.canParse(url) || !/^(mqtts?|wss?):$/.test(new URL(url).protocol)) {
-    throw new UsageError(`--url is "${url}"; give an address such as mqtt://127.0.0.1:1883.`)
+  const { url, org, device, devices, protocol } = settings
+  const schemes = protocol === undefined ? /^(mqtts?|wss?):$/ : /^tcp:$/
+  if (!URL.canParse(url) || !schemes.test(new URL(url).protocol)) {
+    throw new UsageError(`--url is "${url}"; give an address such as ${DEFAULT_URLS[protocol ?? 'mqtt']}.`)
   }
   if (org !== undefined && !isOrg(org)) {
     throw new UsageError(`--org is "${org}"; an organisation has 1 to 63 of a-z, 0-9 and hyphen.`)
@@ -139,6 +157,14 @@ function checkTogether(settings: SimSettings, city: string | undefined): void {
     [settings.token !== undefined && settings.tokenFile !== undefined, 'Give --token or --token-file, not both.'],
     [device !== undefined && devices !== undefined && devices > 1, '--device names one device; leave --devices out.'],
     [city !== undefined && city !== 'demo', `--city is "${city}"; the one city there is is demo.`],
+    [
+      protocol !== undefined && device !== undefined && !IMEI.test(device),
+      `--device is "${device}"; a tracker is known by its IMEI, 15 digits.`,
+    ],
+    [
+      protocol !== undefined && settings.city,
+      '--city demo has names and tokens of its own; leave it out with --protocol.',
+    ],
     [settings.city && settings.route !== undefined, 'Give --city or --route, not both.'],
     [settings.replay && settings.route === undefined, '--replay needs the file to be replayed: --route FILE.'],
     [settings.replay && settings.loop, '--loop is for driven routes; a replay ends with its file.'],

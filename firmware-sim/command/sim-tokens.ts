@@ -11,6 +11,9 @@ export interface TokenSource {
   tokenFor(deviceId: string, index: number, org: string): Promise<string>
 }
 
+/** Trackers that speak their maker's protocol have none. */
+export const NO_TOKENS: TokenSource = { sample: undefined, tokenFor: async () => '' }
+
 /** Where the tokens come from: the command line, a file, or the local key. */
 export async function openTokens(settings: SimSettings, mintToken: MintToken | undefined): Promise<TokenSource> {
   const { token, tokenFile } = settings

@@ -158,7 +158,14 @@ function inOrder(points: readonly TrackPoint[], file: string): readonly TimedPoi
 function deviceIds(settings: SimSettings, soleDevice: string): string[] {
   if (settings.device !== undefined) return [settings.device]
   const count = settings.devices ?? 1
-  return count === 1 ? [soleDevice] : Array.from({ length: count }, (_, i) => `sim-${i + 1}`)
+  if (count === 1) return [soleDevice]
+  const nameOf = settings.protocol === undefined ? (number: number) => `sim-${number}` : imeiOf
+  return Array.from({ length: count }, (_, i) => nameOf(i + 1))
+}
+
+/** A number of 15 digits that no device has: the type allocation code 00 000000 is given to none. */
+export function imeiOf(number: number): string {
+  return String(number).padStart(15, '0')
 }
 
 function spanOfCount({ count, intervalSeconds }: SimSettings): number {

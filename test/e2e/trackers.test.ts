@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { buildFrame } from '../../bridge/trackers/gt06/frames.ts'
+import type { DeviceEvent, DeviceStatus, Incident, SosEvent } from '../../contract/index.ts'
 import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
+import { Ear } from '../support/wire.ts'
 
 const ADMIN = { role: 'admin', sub: 'admin' } as const
 const IMEI = '864717003283581'
@@ -197,4 +199,60 @@ test('rubbish on a tracker port ends that connection alone', async t => {
   polite.socket.write(LOGIN)
   await polite.answered(10)
   assert.equal((await platform.request('/health', ADMIN)).status, 200)
+})
+
+test('alarms of the devices themselves are alerts, without a fix too, and what a heartbeat says is in the status', async t => {
+  const platform = await startWithTrackers(t)
+  await register(platform, IMEI)
+  await register(platform, '9001000002')
+  const desk = await platform.connect({ role: 'dispatcher', sub: 'desk' })
+  const ear = new Ear(desk)
+  await desk.subscribeAsync(['demo/notifications/#', 'demo/devices/+/status', 'demo/incidents/+'], { qos: 1 })
+
+  const device = await tracker(t, platform.ports.get('gt06')!)
+  const [before, cut] = [gt06Position(secondsAgo(20), 2), gt06Position(secondsAgo(20), 3, 2)]
+  // The alarm has the time of the position before it; its repeat, after an answer was lost, changes nothing.
+  device.socket.write(Buffer.concat([LOGIN, before, cut, cut]))
+  await device.answered(40)
+  const { payload: alert } = await ear.hear<DeviceEvent>(
+    'the power cut',
+    ({ topic }) => topic === `demo/notifications/device/power-cut/${IMEI}`,
+  )
+  assert.deepEqual([alert.phase, alert.source, alert.location?.speed], ['begin', 'device', 10])
+  const { payload: incident } = await ear.hear<Incident>('the incident', ({ topic }) =>
+    topic.startsWith('demo/incidents/'),
+  )
+  assert.deepEqual([incident.kind, incident.source, incident.count], ['power-cut', 'device', 1])
+
+  // A heartbeat: on the charger again. It ends the alert, and is in the status.
+  device.socket.write(buildFrame(0x13, Buffer.from([0x46, 3, 4, 0, 1]), 4))
+  await device.answered(50)
+  await ear.hear<DeviceEvent>(
+    'its end',
+    ({ topic, payload }) => topic.includes('/power-cut/') && (payload as DeviceEvent).phase === 'end',
+  )
+  const { payload: status } = await ear.hear<DeviceStatus>(
+    'the status',
+    ({ topic, payload }) =>
+      topic === `demo/devices/${IMEI}/status` && (payload as DeviceStatus).attributes !== undefined,
+  )
+  assert.deepEqual([status.battery, status.attributes!.ignition, status.attributes!.charging], [50, true, true])
+
+  // Cells alone, in a garage: the status bits say SOS.
+  const udp = createSocket('udp4')
+  t.after(() => {
+    udp.close()
+  })
+  const at = secondsAgo(5).toISOString()
+  const [date, time] = [at.slice(8, 10) + at.slice(5, 7) + at.slice(2, 4), at.slice(11, 19).replaceAll(':', '')]
+  udp.send(
+    `*HQ,9001000002,NBR,${time},268,3,0,1,1000,2000,30,${date},FFFFFFFD#`,
+    platform.ports.get('h02')!,
+    '127.0.0.1',
+  )
+  const { payload: sos } = await ear.hear<SosEvent>(
+    'the SOS',
+    ({ topic }) => topic === 'demo/notifications/sos/triggered/9001000002',
+  )
+  assert.equal(sos.location, undefined)
 })
