@@ -183,6 +183,7 @@ describe('rights', () => {
         .replace('/claim-codes/{id}', '/claim-codes/1')
         .replace('{fingerprint}', '0'.repeat(64))
         .replace('/incidents/{incidentId}', '/incidents/none')
+        .replace('/commands/{commandId}', '/commands/none')
         .replace('/proximity/{ruleId}', '/proximity/none')
         .replace('/keys/{kid}', '/keys/none')
         .replace('/connections/{connectionId}', '/connections/none')
