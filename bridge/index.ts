@@ -34,6 +34,7 @@ export type {
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
 export { checkBridge } from './mqtt-bridge/check.ts'
+export { reasonOf } from './mqtt-bridge/connection.ts'
 export { bridgePrincipal } from './mqtt-bridge/incoming.ts'
 export type { BridgeSettings, TopicMap } from './mqtt-bridge/settings.ts'
 export { type Bridges, keepForBridges, startBridges } from './mqtt-bridge/start-bridges.ts'

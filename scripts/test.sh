@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything the tests need, then the tests. On Debian as root it installs the system packages that are missing:
-# PostgreSQL (the store suite runs on it too), Chromium (the dashboard's test), Mosquitto's clients (outside MQTT clients), OpenSSL
-# (certificates).
+# PostgreSQL (the store suite runs on it too), Chromium (the dashboard's test), Mosquitto and its clients (the other end of bridges,
+# outside MQTT clients), OpenSSL (certificates).
 # Without them "npm ci && npm test" passes as well and says what it skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ missing=()
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
 command -v chromium >/dev/null || missing+=(chromium)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v openssl >/dev/null || missing+=(openssl)
 if ((${#missing[@]} > 0)); then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

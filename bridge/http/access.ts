@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import {
   type Action,
   buildTopic,
@@ -49,20 +49,31 @@ declare module 'fastify' {
 /**
  * Of every request to a route that is not public: its bearer token, what the database says of its principal now, its role.
  * Errors: `token_*`, `principal_banned`, `forbidden`.
+ * @param refused hears of whoever is not let in, before they are told; what it throws is told in place
  */
-export function guardRoutes(app: FastifyInstance, tokens: Tokens, rights: Pick<CurrentRights, 'current'>): void {
+export function guardRoutes(
+  app: FastifyInstance,
+  tokens: Tokens,
+  rights: Pick<CurrentRights, 'current'>,
+  refused: (request: FastifyRequest, reply: FastifyReply) => void = () => {},
+): void {
   app.decorateRequest('principal', null)
   app.decorateRequest('issued', null)
-  app.addHook('onRequest', async request => {
+  app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return
     const { access = [], credentials } = request.routeOptions.config
     if (access === 'public') return
     if (credentials === 'optional' && request.headers.authorization === undefined) return
-    const issued = await tokens.verify((credentials && basicCredentials(request)?.password) ?? bearerToken(request))
-    const principal = namedBySub(rights.current(issued))
-    checkAccess(access, principal)
-    request.principal = principal
-    request.issued = issued
+    try {
+      const issued = await tokens.verify((credentials && basicCredentials(request)?.password) ?? bearerToken(request))
+      const principal = namedBySub(rights.current(issued))
+      request.principal = principal
+      request.issued = issued
+      checkAccess(access, principal)
+    } catch (error) {
+      refused(request, reply)
+      throw error
+    }
   })
 }
 

@@ -19,7 +19,7 @@ import { guardRoutes } from './access.ts'
 import { allowOrigins } from './cors.ts'
 import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
 import { readJsonBodies } from './json-body.ts'
-import { limitRequests, type RequestLimits } from './limit-requests.ts'
+import { limitRefused, limitRequests, type RequestLimits } from './limit-requests.ts'
 import { describeApi } from './openapi.ts'
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
 import { createRefreshCookies } from './refresh-cookie.ts'
@@ -147,7 +147,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   setSecurityHeaders(app, { secure: tls !== undefined })
   allowOrigins(app, options.allowedOrigins)
   refuseWhenClosing(app)
-  guardRoutes(app, options.tokens, options.rights)
+  guardRoutes(app, options.tokens, options.rights, limitRefused(options.limits))
   limitRequests(app, options.limits)
 
   await describeApi(app, options.version)

@@ -17,6 +17,8 @@ export interface RequestVerdict {
 export interface RequestLimits {
   ofPrincipal(owner: BucketOwner, rateClass: 'location' | 'http'): RequestVerdict
   ofAddress(address: string): RequestVerdict
+  /** A request that was not let in; apart from log-ins, which would mend it. */
+  ofRefused(address: string): RequestVerdict
 }
 
 /**
@@ -52,6 +54,19 @@ export function limitRequests(app: FastifyInstance, limits: RequestLimits | unde
       reply,
     )
   })
+}
+
+/**
+ * Counts a request that was not let in: by its principal where the token was good, else by address as a stranger's. Errors:
+ * `rate_limited`.
+ */
+export function limitRefused(
+  limits: RequestLimits | undefined,
+): (request: FastifyRequest, reply: FastifyReply) => void {
+  return ({ principal, ip }, reply) => {
+    if (limits !== undefined)
+      judge(principal === null ? limits.ofRefused(ip) : limits.ofPrincipal(principal, 'http'), reply)
+  }
 }
 
 function classOf({ is404, method, routeOptions }: FastifyRequest): RequestClass {

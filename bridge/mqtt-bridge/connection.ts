@@ -59,6 +59,11 @@ export function clientOptions(settings: BridgeSettings): IClientOptions {
   }
 }
 
+/** Where several addresses of one name were tried, the error has a code, but no message. */
+export function reasonOf(error: Error): string {
+  return error.message || String((error as NodeJS.ErrnoException).code ?? error.name)
+}
+
 /** The connection of one bridge: comes back by itself, subscribes, acknowledges what came in once it is stored. */
 export class Connection {
   readonly #settings: BridgeSettings
@@ -80,7 +85,7 @@ export class Connection {
     this.#options = options
     this.#client = mqtt.connect(settings.url, { ...clientOptions(settings), manualConnect: true })
     this.#client.on('error', error => {
-      this.#reason = error.message
+      this.#reason = reasonOf(error)
     })
     this.#client.on('connect', () => void this.#subscribe())
     this.#client.on('close', () => this.#closed())
@@ -133,7 +138,8 @@ export class Connection {
   #openAcks(): OrderedAcks {
     const acks: OrderedAcks = new OrderedAcks(messageId => {
       // Both versions know PUBACK in this short form: success, and no more to say.
-      if (acks === this.#acks) this.#client.stream.write(Buffer.of(0x40, 2, messageId >> 8, messageId & 0xff))
+      if (acks === this.#acks && !this.#isClosed)
+        this.#client.stream.write(Buffer.of(0x40, 2, messageId >> 8, messageId & 0xff))
     })
     return acks
   }
@@ -160,7 +166,7 @@ export class Connection {
     const settled = this.#events.message({ topic, payload: payload as Buffer }).then(acknowledge, error => {
       // Not acknowledged: the other broker sends it again.
       if (acks !== this.#acks || this.#isClosed) return
-      this.#reason = `a message could not be stored: ${(error as Error).message}`
+      this.#reason = `a message could not be stored: ${reasonOf(error as Error)}`
       this.#client.stream.destroy()
     })
     // An error makes mqtt.js go on without its own PUBACK, which would come before the commit.

@@ -28,8 +28,6 @@ export interface BridgeState {
   readonly connected: boolean
   /** Messages that wait for the other broker. */
   readonly backlog: number
-  /** Why it is not connected. */
-  readonly reason?: string | undefined
 }
 
 export interface Bridges {
@@ -101,8 +99,7 @@ class Bridge {
   }
 
   get state(): BridgeState {
-    const connected = this.#connection.isUp
-    return { connected, backlog: this.#backlog.size, ...(connected ? {} : { reason: this.#reason }) }
+    return { connected: this.#connection.isUp, backlog: this.#backlog.size }
   }
 
   async close(): Promise<void> {

@@ -29,12 +29,21 @@ export class RequestLimits {
 
   /** A request of a stranger, by address. */
   ofAddress(address: string): RequestVerdict {
-    const plain = plainAddress(address)
-    if (!this.#settings.publicPerMinute.loopback && isLoopback(plain)) return { waitMs: 0, bucket: null }
-    return this.#take({ org: '', sub: plain }, 'public')
+    return this.#ofStranger(address, 'public')
   }
 
-  #take(owner: BucketOwner, rateClass: 'location' | 'http' | 'public'): RequestVerdict {
+  /** A request with a token that is not good, by address. Apart from the log-in that would mend it. */
+  ofRefused(address: string): RequestVerdict {
+    return this.#ofStranger(address, 'general')
+  }
+
+  #ofStranger(address: string, rateClass: 'general' | 'public'): RequestVerdict {
+    const plain = plainAddress(address)
+    if (!this.#settings.publicPerMinute.loopback && isLoopback(plain)) return { waitMs: 0, bucket: null }
+    return this.#take({ org: '', sub: plain }, rateClass)
+  }
+
+  #take(owner: BucketOwner, rateClass: 'location' | 'general' | 'http' | 'public'): RequestVerdict {
     const waitMs = this.#rates.take(owner, rateClass)
     if (waitMs > 0) this.#metrics.limited.inc({ class: rateClass, transport: 'http', outcome: 'refused' })
     return { waitMs, bucket: this.#rates.state(owner, rateClass) }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
-import { checkBridge, openDatabase, openSigningKeys, readLock } from '../../bridge/index.ts'
+import { checkBridge, openDatabase, openSigningKeys, readLock, reasonOf } from '../../bridge/index.ts'
 import type { Command } from '../command.ts'
 import { type Config, ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
@@ -73,7 +73,7 @@ function bridgeChecks({ bridges }: Config): Check[] {
       try {
         await checkBridge(bridge)
       } catch (error) {
-        throw new Error(`${host} does not let us in (${(error as Error).message}): ${remedyOf(error)}`)
+        throw new Error(`${host} does not let us in (${reasonOf(error as Error)}): ${remedyOf(error)}`)
       }
       return `${host}, connected`
     },

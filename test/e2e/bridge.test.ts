@@ -58,12 +58,14 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
 test('messages pass both ways, are judged like any gateway’s, and do not go back where they came from', async t => {
   const mosquitto = await withMosquitto(t)
   if (mosquitto === undefined) return
-  const environment = await bridgeFile(t, { url: mosquitto.url, topics: [POSITIONS_OUT, ALERTS_OUT, IN] })
-  const platform = await startTestPlatform(t, { environment })
-  const [there, positions, alerts] = await Promise.all([
+  const topics = [POSITIONS_OUT, ALERTS_OUT, IN]
+  const environment = await bridgeFile(t, { url: mosquitto.url, homeAssistant: true, topics })
+  const platform = await startTestPlatform(t, { environment: { ...environment, TRACKWIRE_HOME_ASSISTANT: 'demo' } })
+  const [there, positions, alerts, discovery] = await Promise.all([
     mosquitto.connect(),
     mosquitto.record('fleet/#'),
     mosquitto.record('alerts/#'),
+    mosquitto.record('homeassistant/#'),
   ])
   const here = await platform.connect({ sub: 'ann', role: 'dispatcher' })
   const heard: string[] = []
@@ -77,7 +79,22 @@ test('messages pass both ways, are judged like any gateway’s, and do not go ba
   await truck.publishAsync(location, fix(2, INSIDE), { qos: 1 })
   await positions.until('both positions', messages => timesOf(messages, 'fleet/truck/location').length === 2)
   await alerts.until('the crossing', messages => messages.some(({ topic }) => topic === 'alerts/geofence/enter/truck'))
-  await positions.until('the retained newest position', messages => messages.some(({ topic }) => topic === 'fleet/truck/last'))
+  await positions.until('the retained newest position', messages =>
+    messages.some(({ topic }) => topic === 'fleet/truck/last'),
+  )
+
+  // Home Assistant at mosquitto is told of it, again when it is born, and finds where it is pointed at.
+  const config = 'homeassistant/device_tracker/truck/config'
+  const told = (times: number) => (messages: readonly { topic: string }[]) =>
+    messages.filter(({ topic }) => topic === config).length >= times
+  await discovery.until('the device', told(1))
+  await there.publishAsync('homeassistant/status', 'online', { qos: 1 })
+  await discovery.until('the device again', told(2))
+  const { json_attributes_topic: pointedAt } = JSON.parse(
+    discovery.messages.find(({ topic }) => topic === config)!.payload,
+  ) as { json_attributes_topic: string }
+  const attributes = await mosquitto.record(pointedAt)
+  await attributes.until('where it is', ([first]) => first?.retain === true && first.payload.includes('"latitude"'))
 
   // Over the bridge the same device goes on; others are unknown, forbidden, or no messages at all.
   await there.publishAsync('yard/truck/location', fix(3, OUTSIDE), { qos: 1 })
@@ -88,7 +105,9 @@ test('messages pass both ways, are judged like any gateway’s, and do not go ba
   await eventually('three were refused', async () => {
     const codes = ['device_unknown', 'publish_forbidden', 'payload_not_json']
     const counts = await Promise.all(
-      codes.map(code => metric(platform, new RegExp(`refused_total\\{bridge="yard",direction="in",code="${code}"\\} (\\d+)`))),
+      codes.map(code =>
+        metric(platform, new RegExp(`refused_total\\{bridge="yard",direction="in",code="${code}"\\} (\\d+)`)),
+      ),
     )
     return counts.every(count => count === 1)
   })
@@ -115,7 +134,9 @@ test('nothing is lost and nothing comes twice while mosquitto is away, or the pl
     const truck = await to.connect({ sub: 'truck', role: 'device' })
     for (let second = from; second <= until; second++) {
       const where = second % 2 === 0 ? INSIDE : OUTSIDE
-      await truck.publishAsync(buildTopic('location', { org: 'demo', deviceId: 'truck' }), fix(second, where), { qos: 1 })
+      await truck.publishAsync(buildTopic('location', { org: 'demo', deviceId: 'truck' }), fix(second, where), {
+        qos: 1,
+      })
     }
     await truck.endAsync()
   }
@@ -137,14 +158,19 @@ test('nothing is lost and nothing comes twice while mosquitto is away, or the pl
   await positions.until('all 160', messages => timesOf(messages, 'fleet/truck/location').length >= 160)
   await eventually('what waited at mosquitto came in', async () => {
     const path = `/api/v1/devices/truck/history?from=${START + 200_500}&to=${START + 230_000}`
-    const { items } = (await (await revived.request(path, { sub: 'ann', role: 'admin' })).json()) as { items: unknown[] }
+    const { items } = (await (await revived.request(path, { sub: 'ann', role: 'admin' })).json()) as {
+      items: unknown[]
+    }
     return items.length === 20
   })
   await alerts.until('all crossings', messages => messages.length >= 160)
   assert.deepEqual(timesOf(positions.messages, 'fleet/truck/location'), upTo(160), 'each once, in order')
   const ids = alerts.messages.map(({ payload }) => (JSON.parse(payload) as GeofenceEvent).id)
   assert.equal(new Set(ids).size, ids.length)
-  await eventually('the backlog is empty', async () => (await metric(revived, /backlog_messages\{bridge="yard"\} (\d+)/)) === 0)
+  await eventually(
+    'the backlog is empty',
+    async () => (await metric(revived, /backlog_messages\{bridge="yard"\} (\d+)/)) === 0,
+  )
 })
 
 test('over TLS with a client certificate and a password; trackwire doctor says what is wrong', async t => {
@@ -161,14 +187,27 @@ test('over TLS with a client certificate and a password; trackwire doctor says w
     username: user.name,
     password: user.password,
     tls: { ca: authority.certFile, cert: client.certFile, key: client.keyFile },
-    topics: [{ ...OUT, filter: 'devices/+/location', remotePrefix: 'all/' }, { ...IN, remotePrefix: 'all/devices/' }],
+    topics: [
+      { ...OUT, filter: 'devices/+/location', remotePrefix: 'all/' },
+      { ...IN, remotePrefix: 'all/devices/' },
+    ],
   }
   const platform = await startTestPlatform(t, { environment: await bridgeFile(t, bridge) })
-  await eventually('it is connected', async () => (await metric(platform, /bridge_connected\{bridge="yard"\} (\d)/)) === 1)
+  await eventually(
+    'it is connected',
+    async () => (await metric(platform, /bridge_connected\{bridge="yard"\} (\d)/)) === 1,
+  )
   const truck = await platform.connect({ sub: 'truck', role: 'device' })
   await truck.publishAsync(buildTopic('location', { org: 'demo', deviceId: 'truck' }), fix(1, OUTSIDE), { qos: 1 })
-  await eventually('it was sent', async () => (await metric(platform, /bridge_sent_total\{bridge="yard"\} (\d+)/)) === 1)
-  assert.equal(await metric(platform, /bridge_received_total\{bridge="yard"\} (\d+)/), 0, 'what goes out does not come back')
+  await eventually(
+    'it was sent',
+    async () => (await metric(platform, /bridge_sent_total\{bridge="yard"\} (\d+)/)) === 1,
+  )
+  assert.equal(
+    await metric(platform, /bridge_received_total\{bridge="yard"\} (\d+)/),
+    0,
+    'what goes out does not come back',
+  )
 
   const doctor = async (more: object) => trackwire(t, ['doctor'], await bridgeFile(t, { ...bridge, ...more }))
   assert.match((await doctor({})).stdout, /ok {4}bridge yard {2,}127\.0\.0\.1:\d+, connected/)

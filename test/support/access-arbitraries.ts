@@ -34,6 +34,9 @@ export const anyTopic: fc.Arbitrary<string> = fc
       alertId: one,
       commandId: one,
       incidentId: one,
+      component: one,
+      nodeId: one,
+      objectId: one,
       userId: one,
     }
     return buildTopic(channel, { ...ids, ...Object.fromEntries(chosen) })

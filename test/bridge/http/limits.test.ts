@@ -11,6 +11,7 @@ before(async () => {
   limits = testLimits({
     locationPerMinute: 4,
     httpPerMinute: 6,
+    generalPerMinute: 2,
     publicPerMinute: { most: 3, loopback: true },
   })
   platform = await startHttpPlatform({ limits: limits.requests, trustedProxies: ['127.0.0.1'] })
@@ -85,4 +86,20 @@ test('health, metrics and the public keys are never refused', async () => {
       assert.equal((await platform.call('GET', path)).status, 200)
     }
   }
+})
+
+test('who is not let in is counted: by address without a good token, else by principal; logging in is counted apart', async () => {
+  const headers = { 'x-forwarded-for': '203.0.113.20' }
+  const knock = () =>
+    platform.call('GET', '/api/v1/devices', { headers: { ...headers, authorization: 'Bearer nonsense' } })
+  for (let i = 0; i < 2; i += 1) assert.equal((await knock()).status, 401)
+  const refused = await knock()
+  assert.equal(refused.status, 429)
+  assert.equal(refused.headers['retry-after'], '30')
+  const body = { refreshToken: 'nonsense' }
+  assert.equal((await platform.call('POST', '/api/v1/auth/refresh', { body, headers })).status, 401)
+  const device = { role: 'device', sub: 'knocks' } as const
+  const admin = () => platform.call('GET', '/api/v1/users', { caller: device, headers })
+  for (let i = 0; i < 6; i += 1) assert.equal((await admin()).status, 403)
+  assert.equal((await admin()).status, 429)
 })

@@ -143,6 +143,7 @@ describe('/osmand by the id alone', () => {
           asked.push(address)
           return granted
         },
+        ofRefused: () => granted,
       },
     })
     for (const id of ['van-1', 'busy']) {
