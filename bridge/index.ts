@@ -13,6 +13,7 @@ export { ACCOUNT_ROLES, createUser, createUsers, ensureFirstAccount, type Users 
 export { watchSigningKeys } from './auth/watch-keys.ts'
 export { type ImportAnswer, importTrack } from './history/import/import-track.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
+export { createOsmandApp } from './http/osmand-app.ts'
 export { readTime } from './http/query.ts'
 export type { HealthCheck, PartHealth } from './http/routes/health.ts'
 export { Hourly } from './ingest/clocks/hourly.ts'

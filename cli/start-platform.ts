@@ -10,6 +10,7 @@ import {
   Certificates,
   createAccounts,
   createHttpApp,
+  createOsmandApp,
   createShareLinks,
   createTokens,
   ensureFirstAccount,
@@ -99,8 +100,15 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
 
   // Last in, first out: stop accepting; commit what is in flight and announce it while the broker stands; then the rest.
   // Listed before they are made, since the order in which they are made is another: a start that fails half-way closes what there is.
-  const made: { app?: FastifyInstance; broker?: Broker; ingest?: Ingest; trackers?: Trackers } = {}
+  const made: {
+    app?: FastifyInstance
+    osmand?: FastifyInstance
+    broker?: Broker
+    ingest?: Ingest
+    trackers?: Trackers
+  } = {}
   releasers.add('http', () => closeHttp(made.app))
+  releasers.add('osmand', () => closeHttp(made.osmand))
   releasers.add('broker', () => made.broker?.close())
   releasers.add('ingest', () => made.ingest?.close())
   releasers.add('trackers', () => made.trackers?.close())
@@ -174,6 +182,21 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     listeners.push({ name: 'MQTT over WebSocket', address: `${config.tls ? 'wss' : 'ws'}://${authority}/mqtt` })
     listeners.push({ name: 'HTTP API and dashboard', address: httpUrl })
     await folder.setHttpAddress(httpUrl)
+  }
+  if (config.osmandPort !== 'off') {
+    made.osmand = await createOsmandApp({
+      db,
+      ingest,
+      tokens,
+      rights,
+      logger,
+      registry,
+      limits: limits.requests,
+      platformOrg: config.platformOrg,
+      trustedProxies,
+      osmandByIdAlone: config.osmand === 'on',
+    })
+    listeners.push({ name: 'OsmAnd over HTTP', address: await made.osmand.listen({ host, port: config.osmandPort }) })
   }
   if (config.trackers.length > 0) {
     const sink = trackerSink({ db, ingest, broker: () => broker, logger, unknownOrg: config.platformOrg })
