@@ -16,6 +16,7 @@ export type { CommandLink, CommandSender, CommandToSend, CommandType } from './c
 export { type ImportAnswer, importTrack } from './history/import/import-track.ts'
 export { startHomeAssistant } from './home-assistant/start-home-assistant.ts'
 export { createHttpApp, type HttpAppOptions } from './http/app.ts'
+export { createOsmandApp } from './http/osmand-app.ts'
 export { readTime } from './http/query.ts'
 export type { HealthCheck, PartHealth } from './http/routes/health.ts'
 export { Hourly } from './ingest/clocks/hourly.ts'

@@ -1,13 +1,19 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { createReadStream } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { createInterface } from 'node:readline'
 import { json } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { connect } from 'node:tls'
 
-/** What is sent as it is. */
+/** What is sent as it is, piece by piece. */
 export interface FileBody {
-  readonly bytes: Buffer
+  readonly file: string
+  readonly size: number
   readonly type: string
+  /** The platform tells how far it is; asked for and told where this is given. */
+  readonly onProgress?: ((done: number, of: number) => void) | undefined
 }
 
 export interface PlatformRequest {
@@ -46,7 +52,7 @@ export async function askPlatform({
   signal,
 }: PlatformRequest): Promise<PlatformAnswer> {
   const { protocol, hostname, port } = new URL(address)
-  const isFile = Buffer.isBuffer((body as FileBody | undefined)?.bytes)
+  const file = isFileBody(body) ? body : undefined
   const host = hostname.replace(/^\[|\]$/g, '')
   try {
     const socket = protocol === 'https:' ? await connectPinned(host, Number(port), cert) : undefined
@@ -58,18 +64,39 @@ export async function askPlatform({
       headers: {
         authorization: `Bearer ${token}`,
         connection: 'close',
-        ...(body !== undefined && { 'content-type': isFile ? (body as FileBody).type : 'application/json' }),
+        ...(body !== undefined && { 'content-type': file?.type ?? 'application/json' }),
+        ...(file !== undefined && { 'content-length': file.size }),
+        ...(file?.onProgress !== undefined && { accept: 'application/x-ndjson, application/json;q=0.5' }),
       },
       ...(signal !== undefined && { signal }),
       ...(socket === undefined ? {} : { createConnection: () => socket }),
     })
-    sent.end(body === undefined ? undefined : isFile ? (body as FileBody).bytes : JSON.stringify(body))
-    const [response] = await once(sent, 'response')
+    const responded = once(sent, 'response') as Promise<[IncomingMessage]>
+    if (file === undefined) sent.end(body === undefined ? undefined : JSON.stringify(body))
+    // Refused before it was read to its end, the answer says why; that the rest could not be sent does not.
+    else pipeline(createReadStream(file.file), sent).catch(() => {})
+    const [response] = await responded
+    if (/^application\/x-ndjson/.test(response.headers['content-type'] ?? '')) return await readLines(response, file)
     const answer = (await json(response).catch(() => ({}))) as PlatformAnswer['answer']
-    return { status: response.statusCode as number, answer }
+    return { status: response.statusCode!, answer }
   } catch (error) {
     throw new Error(`the platform at ${address} cannot be reached: ${(error as Error).message}`, { cause: error })
   }
+}
+
+function isFileBody(body: unknown): body is FileBody {
+  return typeof body === 'object' && body !== null && 'file' in body && 'size' in body
+}
+
+/** Progress, and at the end what came of it. */
+async function readLines(response: IncomingMessage, file: FileBody | undefined): Promise<PlatformAnswer> {
+  for await (const text of createInterface({ input: response })) {
+    const { progress, result, problem } = JSON.parse(text)
+    if (progress !== undefined) file?.onProgress?.(progress.done, progress.of)
+    if (result !== undefined) return { status: 200, answer: result }
+    if (problem !== undefined) return { status: problem.status, answer: problem }
+  }
+  throw new Error('it ended before it said what became of the file')
 }
 
 async function connectPinned(host: string, port: number, cert: string | undefined) {

@@ -93,6 +93,11 @@ export const SETTINGS = {
     'on = /osmand takes positions without a token from any device that is registered, by its id alone',
     ['off', 'on'],
   ),
+  osmandPort: port(
+    'TRACKWIRE_OSMAND_PORT',
+    'off',
+    'the same on a port of its own (5055), always plain HTTP, for clients of Traccar; 0, off',
+  ),
   ownTracksSecret: optional(
     ownTracksSecret(
       'TRACKWIRE_OWNTRACKS_SECRET',
@@ -201,7 +206,7 @@ function readTls({ tlsCert, tlsKey, tlsCa, tlsCrl }: Values, problems: string[])
 }
 
 function contradictions(values: Values): string[] {
-  const { mqttPort, mqttsPort, httpPort, tlsCert, tlsKey, tlsCa, tlsCrl, tlsClientCert } = values
+  const { mqttPort, mqttsPort, httpPort, osmandPort, tlsCert, tlsKey, tlsCa, tlsCrl, tlsClientCert } = values
   const found: string[] = []
   if (tlsCa !== undefined && mqttsPort === 'off')
     found.push('TRACKWIRE_TLS_CA is for MQTT over TLS alone; set TRACKWIRE_MQTTS_PORT, or unset it')
@@ -222,6 +227,7 @@ function contradictions(values: Values): string[] {
     TRACKWIRE_MQTT_PORT: mqttPort,
     TRACKWIRE_MQTTS_PORT: mqttsPort,
     TRACKWIRE_HTTP_PORT: httpPort,
+    TRACKWIRE_OSMAND_PORT: osmandPort,
   })
   for (const [i, [name, value]] of named.entries()) {
     const twin = named.slice(i + 1).find(([, other]) => typeof value === 'number' && value > 0 && other === value)

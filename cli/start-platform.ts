@@ -12,6 +12,7 @@ import {
   CommandDesk,
   createAccounts,
   createHttpApp,
+  createOsmandApp,
   createShareLinks,
   createTokens,
   ensureFirstAccount,
@@ -107,6 +108,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   // Listed before they are made, since the order in which they are made is another: a start that fails half-way closes what there is.
   const made: {
     app?: FastifyInstance
+    osmand?: FastifyInstance
     broker?: Broker
     ingest?: Ingest
     commands?: CommandDesk
@@ -114,6 +116,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     bridges?: Bridges
   } = {}
   releasers.add('http', () => closeHttp(made.app))
+  releasers.add('osmand', () => closeHttp(made.osmand))
   releasers.add('broker', () => made.broker?.close())
   releasers.add('ingest', () => made.ingest?.close())
   releasers.add('bridges', () => made.bridges?.close())
@@ -211,6 +214,21 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     listeners.push({ name: 'MQTT over WebSocket', address: `${config.tls ? 'wss' : 'ws'}://${authority}/mqtt` })
     listeners.push({ name: 'HTTP API and dashboard', address: httpUrl })
     await folder.setHttpAddress(httpUrl)
+  }
+  if (config.osmandPort !== 'off') {
+    made.osmand = await createOsmandApp({
+      db,
+      ingest,
+      tokens,
+      rights,
+      logger,
+      registry,
+      limits: limits.requests,
+      platformOrg: config.platformOrg,
+      trustedProxies,
+      osmandByIdAlone: config.osmand === 'on',
+    })
+    listeners.push({ name: 'OsmAnd over HTTP', address: await made.osmand.listen({ host, port: config.osmandPort }) })
   }
   if (config.trackers.length > 0) {
     const sink = trackerSink({ db, ingest, commands, broker: () => broker, logger, unknownOrg: config.platformOrg })

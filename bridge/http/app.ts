@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SecureContextOptions } from 'node:tls'
-import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { MAX_PAYLOAD_BYTES, TrackwireError } from '../../contract/index.ts'
 import type { Accounts } from '../auth/accounts.ts'
 import type { CurrentRights } from '../auth/rights.ts'
 import type { SigningKeys } from '../auth/signing-keys.ts'
@@ -21,9 +20,9 @@ import { isNavigation, sendDashboardPage, serveDashboard } from './dashboard.ts'
 import { readJsonBodies } from './json-body.ts'
 import { limitRefused, limitRequests, type RequestLimits } from './limit-requests.ts'
 import { describeApi } from './openapi.ts'
-import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts'
+import { sendProblem } from './problem.ts'
 import { createRefreshCookies } from './refresh-cookie.ts'
-import { recordRequests, requestIdOf } from './request-log.ts'
+import { recordRequests } from './request-log.ts'
 import { adminAccessRoutes } from './routes/admin-access.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { auditRoutes } from './routes/audit.ts'
@@ -68,10 +67,8 @@ import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
 import { userRoutes } from './routes/users.ts'
 import { type Api, compileCheck } from './schema-checks.ts'
 import { setSecurityHeaders } from './security-headers.ts'
+import { createServer, refuseWhenClosing } from './server.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
-
-/** A body has to arrive within this time, so that slow senders do not hold sockets. */
-const REQUEST_TIMEOUT_MS = 60_000
 
 export interface HttpAppOptions {
   readonly db: Database
@@ -208,46 +205,4 @@ function builtDashboard({ dashboardDirectory, logger }: HttpAppOptions): string 
   if (existsSync(join(dashboardDirectory, 'index.html'))) return dashboardDirectory
   logger.warn('the dashboard is not built, so only the API is served; run "npm run build"')
   return undefined
-}
-
-function createServer({ logger, tls, trustedProxies = [] }: HttpAppOptions): FastifyInstance {
-  const common = {
-    loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_PAYLOAD_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
-    genReqId: requestIdOf,
-    // Fastify's own answer while closing is no problem document; `refuseWhenClosing` gives ours.
-    return503OnClosing: false,
-    frameworkErrors: sendProblem,
-    clientErrorHandler(error, socket) {
-      if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') return void socket.destroy()
-      socket.end(rawProblem(error as NodeJS.ErrnoException))
-    },
-  } satisfies FastifyServerOptions & Record<string, unknown>
-  return (tls === undefined ? Fastify(common) : Fastify({ ...common, https: { ...tls } })) as unknown as FastifyInstance
-}
-
-/** What cannot even be read as HTTP has no reply object: the answer is written by hand. */
-function rawProblem({ code }: NodeJS.ErrnoException): string {
-  const refusal =
-    code === 'HPE_HEADER_OVERFLOW'
-      ? new TrackwireError('request_invalid', 'the headers are larger than 16 KiB')
-      : new TrackwireError('request_invalid', 'this is not an HTTP request')
-  const body = JSON.stringify(problemOf(refusal, 'none'))
-  const headers = `content-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
-  return `HTTP/1.1 400 Bad Request\r\n${headers}\r\n\r\n${body}`
-}
-
-function refuseWhenClosing(app: FastifyInstance): void {
-  let closing = false
-  app.addHook('preClose', async () => {
-    closing = true
-  })
-  app.addHook('onRequest', async (_request, reply) => {
-    if (!closing) return
-    reply.header('connection', 'close')
-    throw new TrackwireError('shutting_down')
-  })
 }

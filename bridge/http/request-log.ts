@@ -13,13 +13,7 @@ export function requestIdOf(request: IncomingMessage): string {
 
 /** One log line and one measurement a request: by the route's pattern, never the URL (which holds ids), no headers, no bodies. */
 export function recordRequests(app: FastifyInstance, registry: Registry): void {
-  const duration = new Histogram({
-    name: 'trackwire_http_request_duration_seconds',
-    help: 'Duration of HTTP requests by method, route pattern and status',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers: [registry],
-  })
+  const duration = durationIn(registry)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
@@ -30,5 +24,20 @@ export function recordRequests(app: FastifyInstance, registry: Registry): void {
       { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 },
       'request',
     )
+  })
+}
+
+const DURATION = 'trackwire_http_request_duration_seconds'
+
+/** One for all HTTP ports of the process. */
+function durationIn(registry: Registry): Histogram<'method' | 'route' | 'status'> {
+  const known = registry.getSingleMetric(DURATION)
+  if (known !== undefined) return known as Histogram<'method' | 'route' | 'status'>
+  return new Histogram({
+    name: DURATION,
+    help: 'Duration of HTTP requests by method, route pattern and status',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [registry],
   })
 }

@@ -31,6 +31,10 @@ export function knotsToMetersPerSecond(knots: number): number {
   return knots * KNOT_METERS_PER_SECOND
 }
 
+export function metersPerSecondToKnots(metersPerSecond: number): number {
+  return metersPerSecond / KNOT_METERS_PER_SECOND
+}
+
 export function kilometersPerHourToMetersPerSecond(kilometersPerHour: number): number {
   return kilometersPerHour / 3.6
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { Registry } from 'prom-client'
 import { type ImportAnswer, importTrack, listDevices, startIngest } from '../../bridge/index.ts'
@@ -10,15 +10,14 @@ import { readConfig } from '../config.ts'
 import { checkOrg, readIds } from '../identifiers.ts'
 import { createLogger } from '../logger.ts'
 import { RefusedByPlatform, withPlatformOrDatabase } from '../platform-or-database.ts'
-
-const TOLD_EVERY = 10_000
+import { progressBar } from '../progress-bar.ts'
 
 export const importCommand: Command = {
   help: `Usage: trackwire import FILE --device ID [options]
 
 Takes a recorded track into the history of a device: GPX, KML, CSV, NMEA or GeoJSON, found out from the file. Each fix counts
 as one that comes late, so fences and rules are evaluated. A file that cannot be read to its end changes nothing; single bad
-places are left out and told. Importing again is harmless. Works beside a running platform (up to 64 MiB) and without one.
+places are left out and told. Importing again is harmless. Works beside a running platform (up to 512 MiB) and without one.
 
   --device ID        whose track it is
   --dry-run          only say what it would do
@@ -48,6 +47,7 @@ Example: trackwire import morning.gpx --device truck-7 --org demo --dry-run
     const config = readConfig(environment)
     const bytes = await sizeOf(file)
     stderr.write(`${file}: ${bytes} bytes; ${dryRun ? 'checking' : 'importing'} …\n`)
+    const progress = progressBar(stderr)
     let answer: ImportAnswer
     try {
       answer = await withPlatformOrDatabase(
@@ -56,7 +56,7 @@ Example: trackwire import morning.gpx --device truck-7 --org demo --dry-run
         {
           running: async ask => {
             const path = `/api/v1/devices/${encodeURIComponent(deviceId)}/import?dryRun=${dryRun}`
-            const body = { bytes: await readFile(file), type: 'application/octet-stream' }
+            const body = { file, size: bytes, type: 'application/octet-stream', onProgress: progress.tell }
             return (await ask(path, body)) as unknown as ImportAnswer
           },
           stopped: async db => {
@@ -65,7 +65,6 @@ Example: trackwire import morning.gpx --device truck-7 --org demo --dry-run
             const logger = createLogger({ logLevel: 'warn', logFormat: config.logFormat })
             const ingest = await startIngest({ db, logger, registry: new Registry(), retentionRawDays: 0 })
             try {
-              let told = 0
               return await importTrack({
                 db,
                 ingest,
@@ -75,11 +74,7 @@ Example: trackwire import morning.gpx --device truck-7 --org demo --dry-run
                 dryRun,
                 now: Date.now,
                 act: { org, actor: CLI_ACTOR, action: 'history.import', target: deviceId },
-                onProgress(done, of) {
-                  if (done - told < TOLD_EVERY) return
-                  told = done
-                  stderr.write(`${done} of ${of} fixes\n`)
-                },
+                onProgress: progress.tell,
               })
             } finally {
               await ingest.close()
@@ -88,9 +83,11 @@ Example: trackwire import morning.gpx --device truck-7 --org demo --dry-run
         },
       )
     } catch (error) {
+      progress.end()
       for (const line of faultsOf(error)) stderr.write(`${line}\n`)
       throw error
     }
+    progress.end()
     for (const { message } of answer.errors) stderr.write(`left out: ${message}\n`)
     const untold = answer.refused - answer.errors.length
     if (untold > 0) stderr.write(`left out: and ${untold} more\n`)

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { secretbox } from '@noble/ciphers/salsa.js'
 import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
+import { trackwire } from '../support/trackwire-command.ts'
 
 const run = promisify(execFile)
 const ADMIN = { role: 'admin', sub: 'admin' } as const
@@ -37,7 +38,7 @@ async function hasMosquitto(t: TestContext): Promise<boolean> {
 test('phones: OwnTracks over MQTT 3.1 and HTTP, sealed or not, and OsmAnd by its id alone', async t => {
   if (!(await hasMosquitto(t))) return
   const platform = await startTestPlatform(t, {
-    environment: { TRACKWIRE_OWNTRACKS_SECRET: SECRET, TRACKWIRE_OSMAND: 'on' },
+    environment: { TRACKWIRE_OWNTRACKS_SECRET: SECRET, TRACKWIRE_OSMAND: 'on', TRACKWIRE_OSMAND_PORT: '0' },
   })
   const token = await platform.token({ role: 'device', sub: 'phone-1' })
   const { hostname, port } = new URL(platform.mqttUrl)
@@ -68,6 +69,13 @@ test('phones: OwnTracks over MQTT 3.1 and HTTP, sealed or not, and OsmAnd by its
   assert.deepEqual([osmand.status, await osmand.text()], [200, ''])
   assert.deepEqual(await timesOf(platform, 'phone-1'), [0, 1, 2, 3, 4])
 
+  const [, port5055] = /OsmAnd over HTTP\s+(http:\S+)/.exec(platform.output()) ?? []
+  const own = await fetch(`${port5055}/?id=phone-1&lat=41.2&lon=-8.6&timestamp=${TST + 5}`, { method: 'POST' })
+  assert.deepEqual([own.status, await own.text()], [200, ''], 'the port of its own')
+  assert.deepEqual(await timesOf(platform, 'phone-1'), [0, 1, 2, 3, 4, 5])
+  for (const path of ['/api/v1/devices', '/health', '/osmand?id=nobody&lat=1&lon=2'])
+    assert.equal((await fetch(`${port5055}${path}`)).status, path.startsWith('/osmand') ? 400 : 404, path)
+
   const client = await platform.connect({ role: 'device', sub: 'phone-2' }, { clientId: 'iphone' })
   const granted = await client.subscribeAsync(['owntracks/+/+', 'owntracks/+/+/event'], { qos: 1 })
   assert.deepEqual(
@@ -76,4 +84,99 @@ test('phones: OwnTracks over MQTT 3.1 and HTTP, sealed or not, and OsmAnd by its
   )
   await client.publishAsync('owntracks/bob/iphone', JSON.stringify(at(TST)), { qos: 1, retain: true })
   assert.deepEqual(await timesOf(platform, 'phone-2'), [0])
+})
+
+test('an app with the generated settings: its place is a fence that alerts, its friends are shown with their cards, retained or not', async t => {
+  if (!(await hasMosquitto(t))) return
+  const platform = await startTestPlatform(t)
+  const command = (...args: string[]) => trackwire(t, args, { TRACKWIRE_DATA: platform.dataDirectory })
+  for (const id of ['ann', 'bob']) {
+    const body = { id, name: id }
+    assert.equal((await platform.request('/api/v1/devices', { ...ADMIN, body })).status, 201)
+  }
+  const setUp = async (id: string, friends: string) => {
+    const args = ['device', 'phone', id, '--org', 'demo', '--address', 'http://127.0.0.1', '--friends', friends]
+    const { code, stdout, stderr } = await command(...args)
+    assert.equal(code, 0, stderr)
+    return JSON.parse(stdout) as Record<'host' | 'port' | 'username' | 'password' | 'pubTopicBase' | 'subTopic', string>
+  }
+  const [ann, bob] = [await setUp('ann', 'bob'), await setUp('bob', 'ann')]
+  const as = ({ host, port, username, password }: typeof ann) => [
+    '-h',
+    host,
+    '-p',
+    String(port),
+    '-u',
+    username,
+    '-P',
+    password,
+    '-V',
+    'mqttv31',
+    '-q',
+    '1',
+  ]
+  const say = (app: typeof ann, part: string, message: object) =>
+    run('mosquitto_pub', [...as(app), '-r', '-t', `${app.pubTopicBase}${part}`, '-m', JSON.stringify(message)])
+  const home = { _type: 'waypoint', desc: 'home', lat: 41.15, lon: -8.61, rad: 200, tst: 1_700_000_000 }
+  await say(ann, '/waypoint', home)
+  await say(ann, '/info', { _type: 'card', name: 'Ann' })
+  await say(bob, '', { ...at(TST), lat: 41.3 })
+  await say(ann, '', { ...at(TST), lat: 41.2, tid: 'an' })
+  await say(ann, '', { ...at(TST + 1), tid: 'an' })
+  const alerts = await platform.request('/api/v1/alerts?deviceId=ann', ADMIN)
+  const { items } = (await alerts.json()) as { items: { event: string; fenceName: string }[] }
+  assert.deepEqual(
+    items.map(({ event, fenceName }) => [event, fenceName]),
+    [['enter', 'home']],
+  )
+
+  const filters = ['-t', bob.subTopic, '-t', `${bob.subTopic}/info`]
+  const { stdout } = await run('mosquitto_sub', [...as(bob), ...filters, '-C', '2', '-W', '20', '-F', '%r %t %p'])
+  const shown = stdout.trimEnd().split('\n').sort()
+  assert.deepEqual(
+    shown.map(line => line.split(' ').slice(0, 2)),
+    [
+      ['1', 'owntracks/demo/ann'],
+      ['1', 'owntracks/demo/ann/info'],
+    ],
+  )
+  assert.deepEqual(
+    shown
+      .map(line => JSON.parse(line.split(' ').slice(2).join(' ')))
+      .map(({ _type, tid, tst, name }) => [_type, tid, tst >= TST, name]),
+    [
+      ['location', 'an', true, undefined],
+      ['card', 'nn', false, 'Ann'],
+    ],
+  )
+  const http = await command(
+    'device',
+    'phone',
+    'bob',
+    '--org',
+    'demo',
+    '--address',
+    platform.httpUrl,
+    '--mode',
+    'http',
+    '--friends',
+    'ann',
+  )
+  const { url, username, password } = JSON.parse(http.stdout)
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
+    body: JSON.stringify(at(TST + 2)),
+  })
+  const friends = (await answer.json()) as { _type: string; topic: string; name?: string }[]
+  assert.deepEqual(
+    friends.map(({ _type, topic, name }) => [_type, topic, name]),
+    [
+      ['location', 'owntracks/demo/ann', undefined],
+      ['card', 'owntracks/demo/ann', 'Ann'],
+    ],
+  )
+  const stranger = await setUp('bob', 'nobody')
+  const nothing = run('mosquitto_sub', [...as(stranger), ...filters, '-C', '1', '-W', '2', '-F', '%t'])
+  await assert.rejects(nothing, { stdout: '' })
 })

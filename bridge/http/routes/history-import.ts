@@ -8,16 +8,20 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { Id, TrackwireError } from '../../../contract/index.ts'
 import { importTrack, MAX_ERRORS_TOLD } from '../../history/import/import-track.ts'
+import { progressLines } from '../../history/import/progress-lines.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import type { Database } from '../../store/database.ts'
+import { abortOnDisconnect } from '../abort-on-disconnect.ts'
 import { ADMINS, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
-import { problems } from '../problem.ts'
+import { negotiate } from '../negotiate.ts'
+import { problemOf, problems, refusalOf } from '../problem.ts'
 import { type Api, documented } from '../schema-checks.ts'
 import { seenDevice } from './history.ts'
 
-/** About half a million points of GPX, a million lines of CSV. */
-const MAX_TRACK_FILE_BYTES = 64 * 1_048_576
+/** Some ten million lines of CSV. It waits on disk, and is read piece by piece. */
+const MAX_TRACK_FILE_BYTES = 512 * 1_048_576
+const LINES_TYPE = 'application/x-ndjson'
 
 const Imported = {
   ...Type.Object({
@@ -52,9 +56,9 @@ export function historyImportRoutes(app: Api, { db, ingest }: { db: Database; in
         config: { access: ADMINS },
         schema: {
           operationId: 'importHistory',
-          summary: 'Take a recorded track into the history of a device: GPX, KML, CSV, NMEA or GeoJSON, up to 64 MiB',
+          summary: 'Take a recorded track into the history of a device: GPX, KML, CSV, NMEA or GeoJSON, up to 512 MiB',
           description:
-            'The kind is told by the `Content-Type`, or found out. Each fix counts as one that comes late: fences and rules are evaluated, and what only it reveals is announced as late. A file that cannot be read to its end changes nothing; single bad places cost themselves alone. Sending a file again is harmless.',
+            'The kind is told by the `Content-Type`, or found out. Each fix counts as one that comes late: fences and rules are evaluated, and what only it reveals is announced as late. A file that cannot be read to its end changes nothing; single bad places cost themselves alone. Sending a file again is harmless. With `Accept: application/x-ndjson` the answer begins when the file has arrived, a line of JSON each: `{"progress": {"done", "of"}}` in fixes, several times a second, and at last `{"result": …}` or `{"problem": …}`; the import stops when the client goes away, and what is in the history by then stays.',
           tags: ['devices'],
           consumes: [
             'application/gpx+xml',
@@ -71,7 +75,13 @@ export function historyImportRoutes(app: Api, { db, ingest }: { db: Database; in
           ),
           body: documented({ type: 'string', description: 'The file as it is' }),
           response: {
-            200: Imported,
+            200: {
+              description: 'What became of the fixes of the file',
+              content: {
+                'application/json': { schema: Imported },
+                [LINES_TYPE]: { schema: { type: 'string', description: 'Progress, then the result' } },
+              },
+            },
             ...problems(
               'device_unknown',
               'import_invalid',
@@ -83,29 +93,42 @@ export function historyImportRoutes(app: Api, { db, ingest }: { db: Database; in
           },
         },
       },
-      async request => {
+      async (request, reply) => {
         const { deviceId } = request.params
+        const { dryRun = false } = request.query
         const principal = principalOf(request)
         await seenDevice(db, principal, deviceId)
+        const type = negotiate(request, reply, ['application/json', LINES_TYPE])
+        const gone = type === LINES_TYPE ? abortOnDisconnect(reply) : undefined
         const folder = await mkdtemp(join(tmpdir(), 'trackwire-import-'))
-        try {
-          // On disk first: storing takes longer than a request may take to arrive.
-          const path = join(folder, 'track')
-          await receive(request.body as Readable | undefined, path)
-          return await importTrack({
+        const path = join(folder, 'track')
+        const clear = () => rm(folder, { recursive: true, force: true })
+        const work = (onProgress?: (done: number, of: number) => void) =>
+          importTrack({
             db,
             ingest,
             org: principal.org,
             deviceId,
-            open: () => createReadStream(path),
+            open: () => createReadStream(path, { signal: gone }),
             mediaType: request.headers['content-type'],
-            dryRun: request.query.dryRun ?? false,
+            dryRun,
             now: Date.now,
             act: actOf(request as never, 'history.import', deviceId),
-          })
-        } finally {
-          await rm(folder, { recursive: true, force: true })
+            onProgress,
+          }).finally(clear)
+        try {
+          // On disk first: storing takes longer than a request may take to arrive.
+          await receive(request.body as Readable | undefined, path)
+        } catch (error) {
+          await clear()
+          throw error
         }
+        if (type !== LINES_TYPE) return reply.send(await work())
+        const lines = progressLines(work, error => {
+          if (!gone?.aborted) request.log.info({ err: error }, 'an import failed')
+          return problemOf(refusalOf(error), request.id)
+        })
+        return reply.type(LINES_TYPE).send(lines)
       },
     )
   })
@@ -121,7 +144,7 @@ async function receive(body: Readable | undefined, path: string): Promise<void> 
       for await (const chunk of chunks) {
         bytes += chunk.length
         if (bytes > MAX_TRACK_FILE_BYTES) {
-          throw new TrackwireError('payload_too_large', 'the file is larger than 64 MiB; send it in parts')
+          throw new TrackwireError('payload_too_large', 'the file is larger than 512 MiB; send it in parts')
         }
         yield chunk
       }

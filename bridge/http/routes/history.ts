@@ -6,6 +6,7 @@ import type { TrackFormat } from '../../history/track-format.ts'
 import { csv } from '../../history/write-csv.ts'
 import { gpx } from '../../history/write-gpx.ts'
 import { kml } from '../../history/write-kml.ts'
+import { nmea } from '../../history/write-nmea.ts'
 import type { Database } from '../../store/database.ts'
 import { type DeviceRow, findDevice } from '../../store/queries/devices.ts'
 import { countFixes, type FixRow, fixOf } from '../../store/queries/history.ts'
@@ -21,7 +22,13 @@ import { mustSeeDevice, unknownDevice } from '../visibility.ts'
 const MAX_FILE_FIXES = 1_000_000
 
 const JSON_TYPE = 'application/json'
-const FILES: readonly TrackFormat[] = [gpx, csv, kml]
+const FILES: readonly TrackFormat[] = [gpx, csv, kml, nmea]
+/** What `format` may be, for those who cannot send a header, like a link in a page. */
+const TYPES: Readonly<Record<string, string>> = {
+  json: JSON_TYPE,
+  geojson: GEOJSON_TYPE,
+  ...Object.fromEntries(FILES.map(({ extension, mediaType }) => [extension, mediaType])),
+}
 
 /** A fix of the history. */
 export const HistoryFix = Type.Object(
@@ -59,12 +66,13 @@ export function historyRoutes(
       schema: {
         operationId: 'getHistory',
         summary: 'The fixes of a device, ascending by time',
-        description: `\`from\` is inclusive, \`to\` exclusive. \`Accept\` chooses the form: JSON, GeoJSON Points (\`${GEOJSON_TYPE}\`), or a file: GPX 1.1 (\`${gpx.mediaType}\`), CSV (\`${csv.mediaType}\`), KML (\`${kml.mediaType}\`). Lists come in pages. A file has the whole range, up to ${MAX_FILE_FIXES} fixes; with \`limit\` or \`cursor\` it is a page too, and a \`Link\` header leads to the next.`,
+        description: `\`from\` is inclusive, \`to\` exclusive. \`Accept\` chooses the form: JSON, GeoJSON Points (\`${GEOJSON_TYPE}\`), or a file: GPX 1.1 (\`${gpx.mediaType}\`), CSV (\`${csv.mediaType}\`), KML (\`${kml.mediaType}\`), NMEA 0183 (\`${nmea.mediaType}\`); \`format\` does the same and goes before it. Lists come in pages. A file has the whole range, up to ${MAX_FILE_FIXES} fixes; with \`limit\` or \`cursor\` it is a page too, and a \`Link\` header leads to the next.`,
         tags: ['devices'],
         params: Type.Object({ deviceId: Id }, { additionalProperties: false }),
         querystring: pageQuery({
           from: Type.Optional(TimeText),
           to: Type.Optional(TimeText),
+          format: Type.Optional(Type.Union(Object.keys(TYPES).map(format => Type.Literal(format)))),
           simplify: Type.Optional(
             Type.Number({
               minimum: 0,
@@ -83,6 +91,7 @@ export function historyRoutes(
               [gpx.mediaType]: FILE,
               [csv.mediaType]: FILE,
               [kml.mediaType]: FILE,
+              [nmea.mediaType]: FILE,
             },
           },
           ...problems('device_unknown', 'request_invalid', 'not_acceptable'),
@@ -91,8 +100,10 @@ export function historyRoutes(
     },
     async (request, reply) => {
       const { deviceId } = request.params
-      const { limit, cursor, simplify } = request.query
-      const type = negotiate(request, reply, [JSON_TYPE, GEOJSON_TYPE, ...FILES.map(({ mediaType }) => mediaType)])
+      const { limit, cursor, simplify, format: asked } = request.query
+      const type =
+        TYPES[asked ?? ''] ??
+        negotiate(request, reply, [JSON_TYPE, GEOJSON_TYPE, ...FILES.map(({ mediaType }) => mediaType)])
       const { org } = principalOf(request)
       const question: HistoryQuestion = {
         org,

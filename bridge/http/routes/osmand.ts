@@ -51,14 +51,14 @@ const Taken = {
 /** What OsmAnd, Traccar Client, Overland and senders of GeoJSON send, unchanged. */
 export async function osmandRoutes(
   app: FastifyInstance,
-  options: PhoneDeskOptions & { osmandByIdAlone?: boolean | undefined },
+  options: PhoneDeskOptions & { osmandByIdAlone?: boolean | undefined; url?: string | undefined },
 ): Promise<void> {
   await app.register(async scope => {
     readBodiesAsTheyCome(scope)
     for (const method of ['GET', 'POST'] as const) {
       scope.route({
         method,
-        url: '/osmand',
+        url: options.url ?? '/osmand',
         exposeHeadRoute: false,
         config: { access: ANYONE, credentials: 'optional', rateClass: 'none' },
         schema: {

@@ -26,9 +26,11 @@ export interface NmeaMemory {
   /** Noon of the day that ZDA told: the date of sentences that have none. */
   readonly day: number | null
   /** What was told last: other sentences of the same moment add nothing, but the date to one that had to do without. */
-  readonly told: { readonly time: string; readonly hasMotion: boolean } | null
+  readonly told: { readonly time: string; readonly timestamp: number; readonly hasMotion: boolean } | null
   readonly waiting: Epoch | null
 }
+
+const HALF_A_DAY_MS = 43_200_000
 
 export const UNKNOWN_RECEIVER: NmeaMemory = {
   id: null,
@@ -99,20 +101,33 @@ function readMoment(sentence: Sentence, memory: NmeaMemory, context: DecodeConte
 /** Joins a sentence with those of the same moment, and tells the moment once it is whole or over. */
 function told(epoch: Epoch | null, memory: NmeaMemory): Decoded<NmeaMemory> {
   const { waiting, told: last } = memory
-  if (epoch === null || (epoch.time === last?.time && (last.hasMotion || !epoch.hasMotion))) {
+  if (epoch === null || (isOneMoment(epoch, last) && (last.hasMotion || !epoch.hasMotion))) {
     return { memory, reports: [] }
   }
-  const isSame = waiting !== null && waiting.time === epoch.time
+  const isSame = isOneMoment(epoch, waiting)
   const joined = isSame ? join(waiting, epoch) : epoch
   // What waited in vain for its other half is told as it is.
   const reports = waiting !== null && !isSame ? [reportOf(waiting)] : []
   const isWhole = (joined.hasMotion || !memory.sendsMotion) && (joined.hasQuality || !memory.sendsQuality)
   return isWhole
     ? {
-        memory: { ...memory, waiting: null, told: { time: epoch.time, hasMotion: joined.hasMotion } },
+        memory: {
+          ...memory,
+          waiting: null,
+          told: { time: epoch.time, timestamp: joined.timestamp, hasMotion: joined.hasMotion },
+        },
         reports: [...reports, reportOf(joined)],
       }
     : { memory: { ...memory, waiting: joined }, reports }
+}
+
+/** The same time of day, and not of two days that both of them name. */
+function isOneMoment<Told extends Pick<Epoch, 'time' | 'timestamp' | 'hasMotion'>>(
+  epoch: Epoch,
+  other: Told | null,
+): other is Told {
+  if (other === null || epoch.time !== other.time) return false
+  return !epoch.hasMotion || !other.hasMotion || Math.abs(epoch.timestamp - other.timestamp) < HALF_A_DAY_MS
 }
 
 /** Of two sentences of one kind (each system has its own) the first counts. */

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { readerOfKind } from '../../../bridge/history/import/track-kind.ts'
 import { readHistory } from '../../../bridge/history/read-history.ts'
+import { nmea } from '../../../bridge/history/write-nmea.ts'
 import { xmlDecimal, xmlText } from '../../../bridge/history/xml-text.ts'
 import { historyRoutes } from '../../../bridge/http/routes/history.ts'
 import { compileCheck } from '../../../bridge/http/schema-checks.ts'
@@ -113,6 +116,46 @@ describe('the history as files', () => {
     assert.equal(lines[1], `van:1,2026-01-01T00:00:00.000Z,${T0},41,0,0,1.5,,,,,,`)
     assert.equal(lines.length, COUNT + 3)
     assert.match(lines.at(-2)!, /^van:1,.*,360,4,u1,42,"\{""activity"":""=HYPERLINK/)
+  })
+
+  test('NMEA has RMC and GGA of each fix, as an import reads them; format goes before Accept', async () => {
+    const { status, headers, body } = await get(GPX, '?format=nmea')
+    assert.equal(status, 200)
+    assert.match(String(headers['content-type']), /^text\/nmea/)
+    assert.equal(headers['content-disposition'], 'attachment; filename="van_1-history.nmea"')
+    const lines = body.split('\r\n')
+    assert.equal(lines.length, 2 * (COUNT + 1) + 1)
+    assert.equal(lines[0], '$GPRMC,000000.000,A,4100.000000,N,00000.000000,E,2.916,,010126,,,A*4D')
+    assert.equal(lines[1], '$GPGGA,000000.000,4100.000000,N,00000.000000,E,1,,,0.00,M,,M,,*59')
+    const reader = readerOfKind('nmea')
+    const found = [...reader.push(body), ...reader.end()]
+    assert.equal(found.length, COUNT + 1)
+    for (const [i, { timestamp, location }] of [...track, odd].entries()) {
+      const item = found[i]!
+      assert.ok('fix' in item, JSON.stringify(item))
+      assert.equal(item.fix.timestamp, timestamp)
+      assert.ok(Math.abs(item.fix.location.lat - location.lat) < 2e-8, `latitude of ${i}`)
+      assert.ok(Math.abs(item.fix.location.lng - location.lng) < 2e-8, `longitude of ${i}`)
+      assert.equal(item.fix.location.altitude, location.altitude)
+    }
+    assert.equal((await get('*/*', '?format=geojson&limit=1')).body.type, 'FeatureCollection')
+    assert.equal((await get('*/*', '?format=pdf')).status, 400)
+  })
+
+  test('NMEA of a fix a day, at the same time of day, is a fix a day', async () => {
+    const days = [0, 1, 2].map(day => ({
+      timestamp: T0 + day * 86_400_000,
+      location: { lat: -1.99999999999, lng: -0.5, speed: 10 },
+    }))
+    let text = ''
+    for await (const piece of nmea.write(Readable.from([days]), { deviceId: 'a', name: null })) text += piece
+    assert.match(text, /,0200\.000000,S,00030\.000000,W,19\.438,/, 'sixty minutes are a degree')
+    const reader = readerOfKind('nmea')
+    const times = [...reader.push(text), ...reader.end()].map(item => 'fix' in item && item.fix.timestamp)
+    assert.deepEqual(
+      times,
+      days.map(({ timestamp }) => timestamp),
+    )
   })
 
   test('a limit makes the file a page, and a Link leads to the next', async () => {

@@ -318,6 +318,33 @@ describe('import over HTTP', () => {
     })
   }
 
+  test('progress is told line by line, and at the end what came of it, be it an error', async () => {
+    const lines = async (body: string, query = '') => {
+      const headers = { 'content-type': 'application/octet-stream', accept: 'application/x-ndjson' }
+      const answer = await platform.call('POST', `/api/v1/devices/c/import${query}`, { caller: ADMIN, body, headers })
+      assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'application/x-ndjson'])
+      return (answer.body as string)
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line))
+    }
+    const many = Array.from({ length: 2_500 }, (_, i) => `${T0 + i * 1_000},10,20\n`).join('')
+    const told = await lines(`timestamp_ms,lat,lon\n${many}`, '?dryRun=true')
+    assert.ok(told.length >= 2)
+    for (const { progress } of told.slice(0, -1)) assert.ok(progress.done <= progress.of && progress.of === 2_500)
+    assert.deepEqual(told.at(-1), {
+      result: { dryRun: true, format: 'csv', imported: 2_500, repeated: 0, repaired: 0, refused: 0, errors: [] },
+    })
+    const [{ problem }] = await lines('<gpx><trk>')
+    assert.deepEqual([problem.code, problem.status, problem.errors[0].line], ['import_invalid', 422, 1])
+    const refused = await platform.call('POST', '/api/v1/devices/nobody/import', {
+      caller: ADMIN,
+      body: CSV,
+      headers: { 'content-type': 'text/csv', accept: 'application/x-ndjson' },
+    })
+    assert.equal(refused.status, 404, 'what is known before the file is read is a status')
+  })
+
   test('bad places cost themselves alone, and the first hundred are told', async () => {
     const bad = Array.from({ length: 150 }, () => '1767225600000,100,2\n').join('')
     const { status, body } = await send(

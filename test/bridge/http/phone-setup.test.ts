@@ -67,7 +67,10 @@ describe('the settings of apps on phones', () => {
   })
 
   test('the claim page is told the same', async () => {
-    const { body: made } = await platform.call('POST', '/api/v1/devices/phone-1/claim-codes', { caller: ADMIN, body: {} })
+    const { body: made } = await platform.call('POST', '/api/v1/devices/phone-1/claim-codes', {
+      caller: ADMIN,
+      body: {},
+    })
     const { body } = await platform.call('POST', '/api/v1/claims', { body: { code: made.code } })
     assert.equal(body.apps.ownTracks.mqtt.configuration.password, body.token)
     assert.deepEqual(inlineOf(body.apps.ownTracks.http.url), body.apps.ownTracks.http.configuration)
