@@ -102,7 +102,7 @@ test('one platform, the whole client', async t => {
     t.after(() => van.disconnect())
     const heard: number[] = []
     const phases: string[] = []
-    van.on('location', ({ payload }) => heard.push(payload!.timestamp))
+    van.on('location', ({ payload }) => heard.push(payload!.timestamp), { deviceId: 'van-2' })
     await van.connect()
     van.connection.subscribe(() => phases.push(van.connection.get().sending))
     const sent: number[] = []
