@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { referencePages } from '../cli/write-docs.ts'
+import { CHANNEL_TABLE, channelTable, referencePages } from '../cli/write-docs.ts'
 import { asyncApiDocument, CHANNEL_NAMES } from '../contract/index.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -13,6 +13,10 @@ for (const [name, text] of Object.entries(referencePages())) {
     assert.equal(readFileSync(join(root, 'docs/reference', name), 'utf8'), text)
   })
 }
+
+test(`${CHANNEL_TABLE} is what the contract says now (else run "npm run docs")`, () => {
+  assert.equal(readFileSync(join(root, CHANNEL_TABLE), 'utf8'), channelTable())
+})
 
 test('the AsyncAPI document has every channel, and all its references lead somewhere', () => {
   const document = asyncApiDocument('1.2.3')

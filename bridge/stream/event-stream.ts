@@ -17,6 +17,8 @@ const POSITIONS_IN_FULL = 1_000
 /** One write holds many messages, but no more than this. */
 const WRITE_CHARACTERS = 16_384
 const REMEMBERED_TOPICS = 10_000
+/** So long a stream may be silent: a client that hears nothing for much longer takes the connection for dead. */
+const SILENCE_MS = 5_000
 /** Milliseconds after which a browser tries again when the stream ends. */
 const RETRY_MS = 2_000
 
@@ -24,6 +26,8 @@ export interface StreamRequest {
   /** What the database says of the principal now. Errors: `principal_banned`, `token_revoked`. */
   readonly current: () => Principal
   readonly filters: readonly string[]
+  /** Those of them that the client did not follow yet when it had its last event. */
+  readonly freshFilters: readonly string[]
   /** The id of the last event that the client has, if it says one. */
   readonly lastEventId: string | undefined
   readonly endsAtMs: number
@@ -52,7 +56,9 @@ export class EventStream extends Readable {
   #isReading = false
   #isOverrun = false
   #isFinished = false
-  #wroteSinceLook = false
+  #wroteAtMs = 0
+  /** Up to here, messages under fresh filters are older than what is retained of them and was sent. */
+  readonly #openedAt: number
 
   constructor(ring: Ring, epoch: string, principal: Principal, request: StreamRequest) {
     super({ highWaterMark: WRITE_CHARACTERS })
@@ -63,6 +69,7 @@ export class EventStream extends Readable {
     this.#request = request
     this.#principal = principal
     this.#inFullUntil = ring.newest
+    this.#openedAt = ring.newest
     const { lastEventId } = request
     const from = this.#offsetOf(lastEventId)
     this.#cursor = (from ?? ring.newest) + 1
@@ -73,6 +80,7 @@ export class EventStream extends Readable {
     }
     this.#hold(() => true)
     if (from === undefined) this.#ahead.push(this.#snapshot(() => true))
+    else if (request.freshFilters.length > 0) this.#ahead.push(this.#snapshot(topic => !this.#wasFollowed(topic)))
     // The id is given after the snapshot: whoever is cut off before it is sent all of it again.
     this.#say(`${ownFrame('ready', { resumed: from !== undefined })}id: ${epoch}-${this.#cursor - 1}\n\n`)
   }
@@ -93,10 +101,9 @@ export class EventStream extends Readable {
     }
   }
 
-  /** A comment when nothing else was sent since the last time, so that nothing on the way takes the connection for dead. */
+  /** A comment when nothing was sent for a while, so that nothing on the way takes the connection for dead. */
   keepAlive(): void {
-    if (!this.#wroteSinceLook && this.#isReading && !this.#isFinished) this.#write(':\n\n')
-    this.#wroteSinceLook = false
+    if (Date.now() - this.#wroteAtMs >= SILENCE_MS && this.#isReading && !this.#isFinished) this.#write(':\n\n')
   }
 
   /** The rights of the principal may be others now. */
@@ -125,7 +132,7 @@ export class EventStream extends Readable {
   }
 
   #write(text: string): void {
-    this.#wroteSinceLook = true
+    this.#wroteAtMs = Date.now()
     this.#isReading = this.push(text)
   }
 
@@ -160,6 +167,7 @@ export class EventStream extends Readable {
       const isFarBehind = this.#cursor > this.#inFullUntil && this.#ring.newest - this.#cursor > POSITIONS_IN_FULL
       if (isFarBehind && this.#ring.isSuperseded(entry, this.#cursor)) continue
       if (!this.#mayReceive(entry.topic)) continue
+      if (this.#cursor <= this.#openedAt && !this.#wasFollowed(entry.topic)) continue
       return `${entry.frame}id: ${this.#epoch}-${this.#cursor++}\n\n`
     }
     return undefined
@@ -193,6 +201,13 @@ export class EventStream extends Readable {
         yield `${messageFrame(channel, topic, payload)}\n`
       }
     }
+  }
+
+  /** Whether the client followed the topic before it opened this stream. */
+  #wasFollowed(topic: string): boolean {
+    const { filters, freshFilters } = this.#request
+    if (freshFilters.length === 0) return true
+    return filters.some(filter => !freshFilters.includes(filter) && matchesFilter(filter, topic))
   }
 
   #mayReceive(topic: string): boolean {

@@ -35,7 +35,6 @@ const BOUNDS: RingBounds = { entries: 50_000, characters: 33_554_432 }
 /** So long after its last stream ended, what an organisation's clients missed is still kept. */
 const KEPT_MS = 300_000
 const LOOK_EVERY_MS = 1_000
-const KEEP_ALIVE_MS = 15_000
 /** A token that has expired by a little is admitted, since clocks differ; it is good for that little. */
 const CLOCK_LEEWAY_MS = 30_000
 const POSITIONS: ReadonlySet<ChannelName> = new Set(['location', 'last'])
@@ -57,7 +56,6 @@ export class Feeds {
   readonly #stopRights: () => void
   #stopObserving: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
-  #keptAliveAtMs = 0
 
   constructor(options: FeedsOptions) {
     this.#options = options
@@ -135,13 +133,11 @@ export class Feeds {
 
   #look(): void {
     const nowMs = this.#now()
-    const isTimeToKeepAlive = nowMs - this.#keptAliveAtMs >= KEEP_ALIVE_MS
-    if (isTimeToKeepAlive) this.#keptAliveAtMs = nowMs
     for (const [org, { streams, emptyAtMs }] of this.#feeds) {
       for (const stream of streams) {
         if (stream.endsAtMs <= nowMs) {
           stream.finish({ code: 'token_expired', message: 'the token has expired; connect again with a new one' })
-        } else if (isTimeToKeepAlive) {
+        } else {
           stream.keepAlive()
         }
       }

@@ -31,6 +31,13 @@ export function streamRoutes(app: Api, { live, rights }: { live: LiveMessages; r
               maxItems: MAX_FILTERS,
               description: 'Topic filters as in MQTT, parted by commas or each in a parameter of its own',
             }),
+            fresh: Type.Optional(
+              Type.Array(Type.String({ minLength: 1, maxLength: 1_024 }), {
+                maxItems: MAX_FILTERS,
+                description:
+                  'Those of `topics` that one did not follow yet at `lastEventId`: what is retained under them comes first, and nothing from before',
+              }),
+            ),
             lastEventId: Type.Optional(
               Type.String({ maxLength: 128, description: 'For clients that cannot send the header `Last-Event-ID`' }),
             ),
@@ -56,7 +63,8 @@ export function streamRoutes(app: Api, { live, rights }: { live: LiveMessages; r
       if (request.method === 'HEAD') return reply.send('')
       const header = request.headers['last-event-id']
       const lastEventId = (Array.isArray(header) ? header[0] : header) ?? request.query.lastEventId
-      return reply.send(feeds.open(principal, { current, filters, lastEventId }))
+      const freshFilters = request.query.fresh ?? []
+      return reply.send(feeds.open(principal, { current, filters, freshFilters, lastEventId }))
     },
   )
 }

@@ -280,3 +280,27 @@ for (const [what, query, status, code] of [
     assert.equal(answer.body.code, code)
   })
 }
+
+test('who follows more than before comes back with what is new in `fresh`: its present, nothing from before, the rest exactly', async t => {
+  const { broker, open, url, platform } = await startStreaming(t)
+  await broker.publish(status('truck-1'))
+  const first = await open(DESK, ALL)
+  await first.next('ready')
+  await broker.publish(location('truck-1', 1))
+  await first.find('the fix', ({ data }) => data.payload?.timestamp === 1)
+  first.cut()
+  await broker.publish(location('truck-1', 2))
+  await broker.publish(status('truck-1', 'idle'))
+  await broker.publish(location('truck-1', 3))
+  const statuses = 'demo/devices/+/status'
+  const query = `?topics=${encodeURIComponent(`${ALL},${statuses}`)}&fresh=${encodeURIComponent(statuses)}`
+  const authorization = `Bearer ${await platform.token(DESK)}`
+  const again = await openEvents(t, `${url}${query}`, { authorization, 'last-event-id': first.lastEventId! })
+  await again.find('the last fix', ({ data }) => data.payload?.timestamp === 3)
+  await broker.publish(status('truck-1', 'online'))
+  await again.find('the new status', ({ data }) => data.payload?.state === 'online')
+  assert.deepEqual(
+    again.events.map(({ event, data }) => data.payload?.state ?? data.payload?.timestamp ?? event),
+    ['idle', 'ready', 2, 3, 'online'],
+  )
+})
