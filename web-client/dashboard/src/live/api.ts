@@ -13,7 +13,7 @@ export class ApiError extends Error {
 }
 
 export interface Request {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   readonly token?: string
   /** Goes on when the page is left. */

@@ -1,6 +1,6 @@
 import type { DeviceStatus, FenceFeature, LocationUpdate } from '../../../../contract/index.ts'
 import { type Alerts, addAlerts, NO_ALERTS } from './alerts.ts'
-import { type Api, isTransient } from './api.ts'
+import { type Api, isTransient, type Request } from './api.ts'
 import type { Auth } from './auth.ts'
 import { backoffMs } from './backoff.ts'
 import { type Connection, startConnection } from './connection.ts'
@@ -51,6 +51,11 @@ export interface Live {
   readonly config: Store<PlatformConfig | null>
   /** The platform's clock, milliseconds since the epoch. */
   now(): number
+  /**
+   * Asks the HTTP API with the token of the session; paths begin behind `/api/v1`.
+   * @throws ApiError
+   */
+  request<Answer>(path: string, request?: Omit<Request, 'token'>): Promise<Answer>
   history(deviceId: string, sinceMs: number): Promise<LocationUpdate[]>
   /** @throws ApiError */
   answerSos(alertId: string, action: 'acknowledge' | 'resolve', note: string): Promise<void>
@@ -213,16 +218,16 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     notices,
     config,
     now: () => Date.now() + api.clockOffsetMs(),
+    async request(path, request) {
+      return api.request(path, { ...request, token: await auth.accessToken() })
+    },
     async history(deviceId, sinceMs) {
       const nowMs = Date.now() + api.clockOffsetMs()
       return fetchHistory(api, () => auth.accessToken(), deviceId, { fromMs: nowMs - sinceMs, toMs: nowMs })
     },
     async answerSos(alertId, action, note) {
-      await api.request(`/sos/${encodeURIComponent(alertId)}/${action}`, {
-        method: 'POST',
-        token: await auth.accessToken(),
-        body: note === '' ? {} : { note },
-      })
+      const body = note === '' ? {} : { note }
+      await this.request(`/sos/${encodeURIComponent(alertId)}/${action}`, { method: 'POST', body })
     },
     notify,
     dismiss,
