@@ -14,10 +14,12 @@ import {
   fetchHistory,
   fetchOpenSos,
   type PlatformConfig,
+  type TrackWindow,
 } from './http-answers.ts'
 import type { Batch } from './inbox.ts'
 import { type LiveMessage, locationFilter, subscriptionsOf } from './messages.ts'
 import { addNotice, type Notice } from './notices.ts'
+import { openRawMessages, type RawEvents } from './raw-messages.ts'
 import type { Session } from './session.ts'
 import { applySos, closeDevice, NO_SOS, reconcileSos, type SosState } from './sos.ts'
 import { createStore, type Store } from './store.ts'
@@ -57,6 +59,9 @@ export interface Live {
    */
   request<Answer>(path: string, request?: Omit<Request, 'token'>): Promise<Answer>
   history(deviceId: string, sinceMs: number): Promise<LocationUpdate[]>
+  track(deviceId: string, window: TrackWindow): Promise<LocationUpdate[]>
+  /** Every message of a device as it is sent, until the function that is returned is called. */
+  rawMessages(deviceId: string, events: RawEvents): () => void
   /** @throws ApiError */
   answerSos(alertId: string, action: 'acknowledge' | 'resolve', note: string): Promise<void>
   notify(tone: Notice['tone'], text: string): void
@@ -177,7 +182,9 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     })
     attempt('Devices', async () => {
       const listed = await fetchDevices(api, token)
-      devices.set(known => applyRegistered(known, listed))
+      // Also the newest fixes: what is kept for MQTT may have been passed over where a right was given meanwhile.
+      const fixes = listed.flatMap(({ id, last }) => (last === null ? [] : [[id, last] as const]))
+      devices.set(known => applyFixes(applyRegistered(known, listed), fixes))
     })
     if (config.get() === null) {
       // Without it the bundled basemap is all there is, which is no fault worth a message.
@@ -224,6 +231,11 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     async history(deviceId, sinceMs) {
       const nowMs = Date.now() + api.clockOffsetMs()
       return fetchHistory(api, () => auth.accessToken(), deviceId, { fromMs: nowMs - sinceMs, toMs: nowMs })
+    },
+    track: (deviceId, window) => fetchHistory(api, () => auth.accessToken(), deviceId, window),
+    rawMessages(deviceId, events) {
+      const filter = `${session.org}/devices/${deviceId}/#`
+      return openRawMessages({ url: mqttUrl, username: session.sub, token: () => auth.socketToken(), filter }, events)
     },
     async answerSos(alertId, action, note) {
       const body = note === '' ? {} : { note }

@@ -1,4 +1,6 @@
 import { useConsole } from '../hooks/live-context.ts'
+import { useUnits } from '../hooks/use-units.ts'
+import { speedUnit } from '../live/units.ts'
 import type { Theme } from '../map/palette.ts'
 import { ConnectionPill } from './connection-state.tsx'
 import { BrandMark, Icon } from './icons.tsx'
@@ -12,8 +14,10 @@ interface Props {
 
 export function TopBar({ theme, sound, onToggleTheme, onLogout }: Props) {
   const { session } = useConsole().live
+  const { units, toggle: toggleUnits } = useUnits()
   const themeLabel = theme === 'dark' ? 'Light colours' : 'Dark colours'
   const soundLabel = sound.on ? 'Switch the SOS sound off' : 'Switch the SOS sound on'
+  const unitsLabel = units === 'metric' ? 'Miles and feet' : 'Kilometres and metres'
   return (
     <header className="top">
       <h1 className="brand">
@@ -27,6 +31,15 @@ export function TopBar({ theme, sound, onToggleTheme, onLogout }: Props) {
         {session.sub}
         <small>{session.role}</small>
       </span>
+      <button
+        className="icon-button units"
+        type="button"
+        aria-label={unitsLabel}
+        title={unitsLabel}
+        onClick={toggleUnits}
+      >
+        {speedUnit(units)}
+      </button>
       <button
         className="icon-button"
         type="button"
