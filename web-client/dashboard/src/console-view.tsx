@@ -53,9 +53,10 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
 
   return (
     <div className="console">
+      {/* biome-ignore lint/a11y/useValidAnchor: it skips to what it names; followed as a link it would name a page */}
       <a
         className="skip"
-        href={href(path)}
+        href="#page"
         onClick={event => {
           event.preventDefault()
           stage.current?.focus()
@@ -74,7 +75,7 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
       <ConnectionBanner />
       <div className="console__page">
         <Navigation pages={pages} path={path} />
-        <main className="stage" ref={stage} tabIndex={-1}>
+        <main className="stage" id="page" ref={stage} tabIndex={-1}>
           <PageFault key={path}>
             <Suspense fallback={null}>
               {shown === null ? (

@@ -90,9 +90,14 @@ export function DraftLayer(props: Props) {
 
   useLayoutEffect(() => {
     latest.current = props
-    if (!props.drawing) pointer.current = null
-    if (handle.map.getSource(HANDLES) !== undefined) show(handle)
   })
+  // Only what has changed is drawn again: the page around it renders more often, and tiles take their time.
+  const { draft, drawing, chosen } = props
+  // biome-ignore lint/correctness/useExhaustiveDependencies: they are read by way of `latest`
+  useLayoutEffect(() => {
+    if (!drawing) pointer.current = null
+    if (handle.map.getSource(HANDLES) !== undefined) show(handle)
+  }, [handle, show, draft, drawing, chosen])
   useDrawing(draw, show)
 
   useEffect(() => listen(handle, latest, pointer, () => show(handle)), [handle, show])

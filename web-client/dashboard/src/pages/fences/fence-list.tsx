@@ -65,9 +65,9 @@ export function FenceList({ fences, onOpen, onNew, onImport }: Props) {
             <ul className="rows" aria-label="Fences">
               {shown.map(fence => (
                 <li key={fence.id}>
-                  <button className="row" type="button" onClick={() => onOpen(fence)}>
-                    <span className="row__name">{nameOf(fence)}</span>
-                    <span className="row__more">
+                  <button className="pick" type="button" onClick={() => onOpen(fence)}>
+                    <span className="pick__name">{nameOf(fence)}</span>
+                    <span className="pick__more">
                       {KINDS[fence.geometry.type]}
                       {fence.properties.severity !== undefined && ` · ${fence.properties.severity}`}
                       {fence.properties.schedule !== undefined && ' · at certain times'}

@@ -69,7 +69,7 @@ export function FenceRules({ draft, faults, onChange }: Props) {
           ))}
         </div>
         <div className="form__row">
-          <NumberField label="A stay counts after" {...minutes('dwellSeconds')} />
+          <NumberField label="Stays after" {...minutes('dwellSeconds')} />
           <NumberField label="Repeat every" {...minutes('repeatSeconds')} />
           <NumberField label="Longest stay" {...minutes('maxStaySeconds')} />
         </div>

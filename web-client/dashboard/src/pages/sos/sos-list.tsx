@@ -24,17 +24,17 @@ export function SosList({ open, closed, chosen, nowMs, nameOf, onChoose }: Props
           {open.map(alert => (
             <li key={alert.alertId}>
               <button
-                className="row sos-row"
+                className="pick sos-row"
                 type="button"
                 aria-current={alert.alertId === chosen || undefined}
                 data-waiting={alert.acknowledged === null || undefined}
                 onClick={() => onChoose(alert.alertId)}
               >
                 <span className="sos-row__top">
-                  <span className="row__name">{nameOf(alert.deviceId)}</span>
+                  <span className="pick__name">{nameOf(alert.deviceId)}</span>
                   <time className="sos-row__timer">{timerText(nowMs - alert.openedAt)}</time>
                 </span>
-                <span className="row__more">
+                <span className="pick__more">
                   {alert.acknowledged === null ? 'Nobody has acknowledged' : `Acknowledged by ${alert.acknowledged.by}`}
                   {alert.tier > 0 && ` · tier ${alert.tier}`}
                   {alert.drill && ' · drill'}
@@ -53,13 +53,13 @@ export function SosList({ open, closed, chosen, nowMs, nameOf, onChoose }: Props
           {closed.items?.map(alert => (
             <li key={alert.alertId}>
               <button
-                className="row"
+                className="pick"
                 type="button"
                 aria-current={alert.alertId === chosen || undefined}
                 onClick={() => onChoose(alert.alertId)}
               >
-                <span className="row__name">{nameOf(alert.deviceId)}</span>
-                <span className="row__more">
+                <span className="pick__name">{nameOf(alert.deviceId)}</span>
+                <span className="pick__more">
                   {absoluteTime(alert.openedAt)} · {endOf(alert)}
                   {alert.drill && ' · drill'}
                 </span>
