@@ -109,7 +109,7 @@ test('an operator sees a device move, draws a fence, sees it cross, and answers 
   await page.getByRole('list', { name: 'Incidents' }).getByRole('button', { name: 'Acknowledge' }).click()
   await page.getByText(`acknowledged by ${username}`).waitFor()
   await page.getByRole('tab', { name: 'All events' }).click()
-  await page.getByLabel('Event').selectOption('enter')
+  await page.getByLabel('Event', { exact: true }).selectOption('enter')
   await page.getByRole('list', { name: 'Events' }).getByText('Depot').waitFor()
 
   // Hundreds of other alerts, and one cry for help among them.

@@ -52,7 +52,7 @@ test('the way of an SOS goes on live, and ends with the alert', () => {
         [2, 2],
       ],
     },
-    properties: { times: [10, 20], closedAt },
+    properties: { alertId: 'a', times: [10, 20], closedAt },
   })
   const live = [
     { position: [2, 2] as const, timestamp: 20 },
@@ -62,10 +62,13 @@ test('the way of an SOS goes on live, and ends with the alert', () => {
   assert.equal(wayOf(stored(null), live).length, 3, 'what is stored is not drawn twice')
   assert.equal(wayOf(stored(25), live).length, 2)
   assert.deepEqual(
-    wayOf({ geometry: { type: 'Point', coordinates: [5, 5] }, properties: { times: [1], closedAt: 2 } }, []),
+    wayOf(
+      { geometry: { type: 'Point', coordinates: [5, 5] }, properties: { alertId: 'a', times: [1], closedAt: 2 } },
+      [],
+    ),
     [[5, 5]],
   )
-  assert.deepEqual(wayOf({ geometry: null, properties: { times: [], closedAt: null } }, live).length, 2)
+  assert.deepEqual(wayOf({ geometry: null, properties: { alertId: 'a', times: [], closedAt: null } }, live).length, 2)
 })
 
 test('the timeline speaks of people and tiers', () => {

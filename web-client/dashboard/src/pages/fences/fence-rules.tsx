@@ -1,4 +1,6 @@
 import type { FenceProperties, FenceSchedule, NoiseFilter } from '../../../../../contract/index.ts'
+import { useUnits } from '../../hooks/use-units.ts'
+import { speedIn, speedUnit } from '../../live/units.ts'
 import { CheckField, Field, idsOf, NumberField, SelectField, TextField } from '../parts/field.tsx'
 import { type Fault, faultAt } from './draft-faults.ts'
 import { type FenceDraft, withProperty } from './fence-draft.ts'
@@ -17,7 +19,6 @@ const FILTERS: readonly (readonly [NoiseFilter | '', string])[] = [
 ]
 const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const SECONDS_PER_MINUTE = 60
-const KMH_PER_MPS = 3.6
 
 interface Props {
   readonly draft: FenceDraft
@@ -28,6 +29,8 @@ interface Props {
 /** What a fence announces, of whom and when. */
 export function FenceRules({ draft, faults, onChange }: Props) {
   const { properties } = draft
+  const { units } = useUnits()
+  const perMeterPerSecond = speedIn(1, units)
   const set = <Key extends keyof FenceProperties>(key: Key, value: FenceProperties[Key] | undefined): void =>
     onChange(withProperty(draft, key, value), `property-${key}`)
   const fault = (path: string): string | null => faultAt(faults, `/properties/${path}`)
@@ -38,12 +41,12 @@ export function FenceRules({ draft, faults, onChange }: Props) {
     error: fault(key),
     onChange: (value: number | undefined) => set(key, scaled(value, SECONDS_PER_MINUTE)),
   })
-  const kmh = (key: 'speedLimit' | 'maxSpeed') => ({
-    unit: 'km/h',
+  const speed = (key: 'speedLimit' | 'maxSpeed') => ({
+    unit: speedUnit(units),
     min: 0,
-    value: scaled(properties[key], KMH_PER_MPS),
+    value: scaled(properties[key], perMeterPerSecond),
     error: fault(key),
-    onChange: (value: number | undefined) => set(key, scaled(value, 1 / KMH_PER_MPS)),
+    onChange: (value: number | undefined) => set(key, scaled(value, 1 / perMeterPerSecond)),
   })
   const events = properties.events ?? ['enter', 'exit', ...(properties.dwellSeconds === undefined ? [] : ['dwell'])]
 
@@ -74,7 +77,7 @@ export function FenceRules({ draft, faults, onChange }: Props) {
           <NumberField label="Longest stay" {...minutes('maxStaySeconds')} />
         </div>
         <div className="form__row">
-          <NumberField label="Speed limit inside" {...kmh('speedLimit')} />
+          <NumberField label="Speed limit inside" {...speed('speedLimit')} />
           <TextField
             label="Severity"
             value={properties.severity}
@@ -134,7 +137,7 @@ export function FenceRules({ draft, faults, onChange }: Props) {
               onChange={value => set('minSeconds', value)}
             />
           </div>
-          <NumberField label="Faster than this is no fix" {...kmh('maxSpeed')} />
+          <NumberField label="Faster than this is no fix" {...speed('maxSpeed')} />
           <CheckField
             label="Crossings between two fixes count"
             checked={properties.cross === true}

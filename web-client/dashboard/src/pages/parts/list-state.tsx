@@ -37,10 +37,10 @@ export function Loading() {
   )
 }
 
-export function Failure({ error, onRetry }: { readonly error: Error; onRetry?(): void }) {
+export function Failure({ error, onRetry }: { readonly error: Error | string; onRetry?(): void }) {
   return (
     <div className="failure" role="alert">
-      <span>{error.message}</span>
+      <span>{typeof error === 'string' ? error : error.message}</span>
       {onRetry !== undefined && (
         <button className="button button--small" type="button" onClick={onRetry}>
           Try again

@@ -1,15 +1,17 @@
-import { useEffect, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useState } from 'react'
 import { useConsole } from '../../hooks/live-context.ts'
+import { useAnswer } from '../../hooks/use-answer.ts'
 import { useCalmStore, useSelected } from '../../hooks/use-store.ts'
+import { useUnits } from '../../hooks/use-units.ts'
 import { mayAnswerSos } from '../../live/session.ts'
+import type { SosAlert } from '../../live/sos.ts'
 import { absoluteTime, agoText, timerText } from '../../live/time-text.ts'
 import { SosMarkers } from '../../map/sos-markers.tsx'
-import { positionText, speedText } from '../../panels/device-text.ts'
+import { deviceSpeedText, positionText } from '../../panels/device-text.ts'
 import { Icon } from '../../panels/icons.tsx'
 import { FitTo, type Sight } from '../parts/fit-to.tsx'
 import { FleetMap } from '../parts/fleet-map.tsx'
 import { Failure, Loading } from '../parts/list-state.tsx'
-import { useAnswer } from '../parts/use-answer.ts'
 import { SosAnswer } from './sos-answer.tsx'
 import type { SosAlertView, SosTimelineEntry } from './sos-text.ts'
 import { SosTimeline } from './sos-timeline.tsx'
@@ -36,19 +38,17 @@ interface Props {
 export function SosDetail({ alertId, nowMs, nameOf, onBack, onAnswered }: Props) {
   const { live } = useConsole()
   const open = useSelected(live.sos, state => state.open.get(alertId))
-  const period = Math.floor(nowMs / ASK_AGAIN_MS)
-  const path = `/sos/${encodeURIComponent(alertId)}`
-  const detail = useAnswer<Detail>(path, `${open?.tier}/${open?.round}/${open?.acknowledged?.at}/${period}`)
-  const trail = useAnswer<StoredTrail>(`${path}/trail`, open === undefined)
-  const deviceId = open?.deviceId ?? detail.data?.alert.deviceId ?? null
+  const { units } = useUnits()
+  const { detail, trail, reload, fault } = useDetail(alertId, open, nowMs)
+  const deviceId = open?.deviceId ?? detail?.alert.deviceId ?? null
   const device = useCalmStore(live.devices, 500).get(deviceId ?? '')
-  const way = useMemo(() => wayOf(trail.data, device?.trail ?? []), [trail.data, device])
+  const way = useMemo(() => wayOf(trail, device?.trail ?? []), [trail, device])
   const sight = useFirstSight(alertId, way, open?.location)
 
   if (deviceId === null) {
-    return detail.error === null ? <Loading /> : <Failure error={detail.error} onRetry={detail.reload} />
+    return fault === null ? <Loading /> : <Failure error={fault} onRetry={reload} />
   }
-  const alert = detail.data?.alert
+  const alert = detail?.alert
   const closed = open === undefined
   const waits = !closed && open.acknowledged === null
   const openedAt = open?.openedAt ?? alert?.openedAt ?? nowMs
@@ -87,7 +87,8 @@ export function SosDetail({ alertId, nowMs, nameOf, onBack, onAnswered }: Props)
           {message !== undefined && message !== '' && <p className="sos-detail__message">“{message}”</p>}
           {device?.fix != null && (
             <p className="muted">
-              {positionText(device.fix.location)} · {speedText(device)} · seen {agoText(nowMs - device.fix.timestamp)}
+              {positionText(device.fix.location)} · {deviceSpeedText(device, units)} · seen{' '}
+              {agoText(nowMs - device.fix.timestamp)}
             </p>
           )}
           {!closed && mayAnswerSos(live.session) && (
@@ -96,19 +97,40 @@ export function SosDetail({ alertId, nowMs, nameOf, onBack, onAnswered }: Props)
               alertId={alertId}
               acknowledged={!waits}
               onAnswered={() => {
-                detail.reload()
+                reload()
                 onAnswered()
               }}
             />
           )}
           <h4>Timeline</h4>
-          {detail.error !== null && <Failure error={detail.error} onRetry={detail.reload} />}
-          {detail.data === null && detail.error === null && <Loading />}
-          {detail.data !== null && <SosTimeline entries={detail.data.timeline} />}
+          {fault !== null && <Failure error={fault} onRetry={reload} />}
+          {detail === null && fault === null && <Loading />}
+          {detail !== null && <SosTimeline entries={detail.timeline} />}
         </div>
       </div>
     </article>
   )
+}
+
+/** What the platform tells of an alert; asked for again when something happened to it, and now and then. */
+function useDetail(alertId: string, open: SosAlert | undefined, nowMs: number) {
+  const { live } = useConsole()
+  const path = `/sos/${encodeURIComponent(alertId)}`
+  const moment = `${open?.tier}/${open?.round}/${open?.acknowledged?.at}/${Math.floor(nowMs / ASK_AGAIN_MS)}`
+  const isOpen = open !== undefined
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another moment asks again
+  const askDetail = useCallback(() => live.request<Detail>(path), [live, path, moment])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: its end is asked for when it is closed
+  const askTrail = useCallback(() => live.request<StoredTrail>(`${path}/trail`), [live, path, isOpen])
+  const detail = useAnswer(askDetail)
+  const trail = useAnswer(askTrail)
+  // An answer stays until the next one is there: that of another alert is not shown.
+  return {
+    detail: detail.value?.alert.alertId === alertId ? detail.value : null,
+    trail: trail.value?.properties.alertId === alertId ? trail.value : null,
+    fault: detail.fault,
+    reload: detail.reload,
+  }
 }
 
 /** The map goes to an alert once, when it is known where; then it is the dispatcher's. */

@@ -6,7 +6,7 @@ export interface StoredTrail {
     | { readonly type: 'LineString'; readonly coordinates: readonly (readonly [number, number])[] }
     | { readonly type: 'Point'; readonly coordinates: readonly [number, number] }
     | null
-  readonly properties: { readonly times: readonly number[]; readonly closedAt: number | null }
+  readonly properties: { readonly alertId: string; readonly times: readonly number[]; readonly closedAt: number | null }
 }
 
 /** The stored way, and behind it the live positions that have come since; none after the alert was closed. */
