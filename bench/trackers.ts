@@ -141,6 +141,8 @@ async function serve(send: (message: object) => void): Promise<void> {
       store: async () => {},
       session: () => {},
       clash: () => {},
+      contact: () => {},
+      answered: () => {},
     },
   })
   const delay = monitorEventLoopDelay({ resolution: 1 })

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { type Console, ConsoleContext, FleetContext } from './hooks/live-context.ts'
 import { useStore } from './hooks/use-store.ts'
-import { useTheme } from './hooks/use-theme.ts'
+import { ThemeContext, useTheme } from './hooks/use-theme.ts'
 import type { Api } from './live/api.ts'
 import type { Auth } from './live/auth.ts'
 import { startLive } from './live/live.ts'
@@ -12,7 +12,7 @@ import { startFleetMotion } from './map/fleet-motion.ts'
 import { LoginForm } from './panels/login-form.tsx'
 import { exposeSnapshot } from './snapshot.ts'
 
-/** The map library comes with it: whoever still has to log in does not wait for that. */
+/** Whoever still has to log in does not wait for it. */
 const ConsoleView = lazy(() => import('./console-view.tsx'))
 
 interface Props {
@@ -30,9 +30,11 @@ export function App({ api, auth }: Props) {
   return (
     <ConsoleContext value={console}>
       <FleetContext value={console}>
-        <Suspense fallback={null}>
-          <ConsoleView theme={theme} onToggleTheme={toggle} onLogout={auth.logout} />
-        </Suspense>
+        <ThemeContext value={theme}>
+          <Suspense fallback={null}>
+            <ConsoleView theme={theme} onToggleTheme={toggle} onLogout={auth.logout} />
+          </Suspense>
+        </ThemeContext>
       </FleetContext>
     </ConsoleContext>
   )

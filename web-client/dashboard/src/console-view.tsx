@@ -1,35 +1,21 @@
-import { useEffect, useMemo } from 'react'
+import { Suspense, useCallback, useEffect, useMemo, useRef } from 'react'
 import { useConsole } from './hooks/live-context.ts'
-import { useHistory } from './hooks/use-history.ts'
-import { useMedia } from './hooks/use-media.ts'
+import { useSosNotification } from './hooks/use-sos-notification.ts'
 import { useSosSignal } from './hooks/use-sos-signal.ts'
 import { useSosSound } from './hooks/use-sos-sound.ts'
 import { useSelected, useStore } from './hooks/use-store.ts'
 import { openAlerts } from './live/sos.ts'
-import { BasemapLayer } from './map/basemap-layer.tsx'
-import { Camera } from './map/camera.tsx'
-import { DeviceLayer } from './map/device-layer.tsx'
-import { FenceLayer } from './map/fence-layer.tsx'
-import { GraticuleLayer } from './map/graticule-layer.tsx'
-import { MapView } from './map/map-view.tsx'
 import type { Theme } from './map/palette.ts'
-import { SosMarkers } from './map/sos-markers.tsx'
-import { TileLayer } from './map/tile-layer.tsx'
-import { TrailLayer } from './map/trail-layer.tsx'
-import { AlertList } from './panels/alert-list.tsx'
+import { Navigation } from './pages/navigation.tsx'
+import { PageFault } from './pages/page-fault.tsx'
+import { PageFrame } from './pages/page-frame.tsx'
+import { pagesFor } from './pages/pages.ts'
+import { href, matchPath, routeOf } from './pages/path.ts'
+import { navigate, useOnPageChange, useRoute } from './pages/route.ts'
 import { ConnectionBanner } from './panels/connection-state.tsx'
-import { DeviceCard } from './panels/device-card.tsx'
-import { DeviceList } from './panels/device-list.tsx'
-import { MapControls } from './panels/map-controls.tsx'
 import { Notices } from './panels/notices.tsx'
-import { Sheet } from './panels/sheet.tsx'
 import { SosBanner } from './panels/sos-banner.tsx'
 import { TopBar } from './panels/top-bar.tsx'
-import { UnknownDeviceList } from './panels/unknown-devices.tsx'
-
-/** What the panels cover of the map, in pixels; see `--side` in `styles/tokens.css`. */
-const DESKTOP_PADDING = { top: 16, bottom: 16, left: 360, right: 412 }
-const PHONE_PADDING = { top: 16, bottom: 300, left: 0, right: 44 }
 
 interface Props {
   readonly theme: Theme
@@ -37,74 +23,75 @@ interface Props {
   onLogout(): void
 }
 
-/** The page of someone who is logged in. */
+/** What someone who is logged in sees on every page: the bar, every open SOS, the navigation; and in it the page. */
 export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
   const { live, selection } = useConsole()
-  const selectedId = useSelected(selection.store, state => state.deviceId)
-  const phase = useSelected(live.connection.store, state => state.phase)
-  const tooFarBehind = useSelected(live.delay, delay => delay.tooFar)
-  const tileUrl = useSelected(live.config, config => config?.mapTileUrl ?? null)
-  const hasUnknown = useSelected(live.unknownDevices.store, list => list.length > 0)
   const sosState = useStore(live.sos)
   const sos = useMemo(() => openAlerts(sosState), [sosState])
   const urgent = sos.filter(alert => alert.acknowledged === null).length
-  const history = useHistory(live, selectedId)
-  const phone = useMedia('(max-width: 760px)')
   const sound = useSosSound(urgent > 0)
-  useSosSignal(sos.length, urgent)
-  useEscape(() => selection.select(null))
+  const nameOf = useCallback((id: string): string => live.devices.get().get(id)?.name ?? id, [live])
+  const notification = useSosNotification(sos, nameOf)
+  const { path } = useRoute()
+  const pages = pagesFor(live.session.role)
+  const stage = useRef<HTMLElement>(null)
+  const shown = useMemo(() => {
+    for (const page of pagesFor(live.session.role)) {
+      const parameters = matchPath(page.path, path)
+      if (parameters !== null) return { page, parameters }
+    }
+    return null
+  }, [live, path])
+  useSosSignal(sos.length, urgent, path === '/' ? null : (shown?.page.title ?? 'Not found'))
+  useOnPageChange(path, () => stage.current?.focus({ preventScroll: true }))
 
-  const card = selectedId === null ? null : <DeviceCard deviceId={selectedId} history={history} />
+  // Whoever asks to be shown a place, from a banner or a list, is on the way to the map.
+  const flyTo = useSelected(selection.store, state => state.flyTo)
+  useEffect(() => {
+    if (flyTo !== null && routeOf(location.hash).path !== '/') navigate('/')
+  }, [flyTo])
+
   return (
     <div className="console">
-      <TopBar theme={theme} sound={sound} onToggleTheme={onToggleTheme} onLogout={onLogout} />
-      <SosBanner alerts={sos} />
+      {/* biome-ignore lint/a11y/useValidAnchor: it skips to what it names; followed as a link it would name a page */}
+      <a
+        className="skip"
+        href="#page"
+        onClick={event => {
+          event.preventDefault()
+          stage.current?.focus()
+        }}
+      >
+        Skip to the page
+      </a>
+      <TopBar
+        theme={theme}
+        sound={sound}
+        notification={notification}
+        onToggleTheme={onToggleTheme}
+        onLogout={onLogout}
+      />
+      <SosBanner alerts={sos} listed={path !== '/sos'} />
       <ConnectionBanner />
-      <main className="stage">
-        <MapView theme={theme} outdated={phase === 'offline' || tooFarBehind} label="Live map of the fleet">
-          <BasemapLayer />
-          {tileUrl !== null && <TileLayer url={tileUrl} />}
-          <GraticuleLayer />
-          <FenceLayer />
-          <TrailLayer recent={history.fixes} />
-          <DeviceLayer />
-          <SosMarkers />
-          <Camera padding={phone ? PHONE_PADDING : DESKTOP_PADDING} />
-          <MapControls />
-        </MapView>
-        {phone ? (
-          <Sheet
-            card={card}
-            tabs={[
-              { id: 'devices', label: 'Devices', content: <DeviceList /> },
-              { id: 'alerts', label: 'Alerts', content: <AlertList /> },
-              ...(hasUnknown ? [{ id: 'unknown', label: 'New', content: <UnknownDeviceList /> }] : []),
-            ]}
-          />
-        ) : (
-          <>
-            <aside className="side side--left">
-              <DeviceList />
-              <UnknownDeviceList />
-            </aside>
-            <aside className="side side--right">
-              {card}
-              <AlertList />
-            </aside>
-          </>
-        )}
-        <Notices />
-      </main>
+      <div className="console__page">
+        <Navigation pages={pages} path={path} />
+        <main className="stage" id="page" ref={stage} tabIndex={-1}>
+          <PageFault key={path}>
+            <Suspense fallback={null}>
+              {shown === null ? (
+                <PageFrame title="There is no such page">
+                  <p>
+                    <a href={href('/')}>Go to the map</a>
+                  </p>
+                </PageFrame>
+              ) : (
+                <shown.page.View parameters={shown.parameters} />
+              )}
+            </Suspense>
+          </PageFault>
+          <Notices />
+        </main>
+      </div>
     </div>
   )
-}
-
-function useEscape(run: () => void): void {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key === 'Escape' && !event.defaultPrevented) run()
-    }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
-  })
 }

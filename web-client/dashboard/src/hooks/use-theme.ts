@@ -1,4 +1,4 @@
-import { useCallback, useLayoutEffect, useState } from 'react'
+import { createContext, useCallback, useContext, useLayoutEffect, useState } from 'react'
 import type { Theme } from '../map/palette.ts'
 import { useMedia } from './use-media.ts'
 
@@ -23,4 +23,11 @@ export function useTheme(): { readonly theme: Theme; toggle(): void } {
     setChosen(next)
   }, [theme])
   return { theme, toggle }
+}
+
+export const ThemeContext = createContext<Theme>('light')
+
+/** The theme that is shown, for what draws its colours itself: maps and charts. */
+export function useShownTheme(): Theme {
+  return useContext(ThemeContext)
 }

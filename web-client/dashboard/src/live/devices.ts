@@ -10,6 +10,7 @@ export interface Device {
   readonly id: string
   /** What people call it; the id when it has no other name. */
   readonly name: string
+  readonly groups: readonly string[]
   readonly fix: LocationUpdate | null
   readonly status: DeviceStatus | null
   /** The live positions of the last minutes, oldest first; the newest is the current one. */
@@ -30,7 +31,9 @@ export const STALE_AFTER_MS = 5 * 60_000
 /** Slower than a walk: GPS noise of a parked vehicle stays below. Metres per second. */
 export const MOVING_MPS = 0.8
 
-const unknownDevice = (id: string): Device => ({ id, name: id, fix: null, status: null, trail: [] })
+const NO_GROUPS: readonly string[] = []
+
+const unknownDevice = (id: string): Device => ({ id, name: id, groups: NO_GROUPS, fix: null, status: null, trail: [] })
 
 /**
  * Takes in fixes in the order they came. The newest fix wins: an older or repeated one changes nothing, so a late
@@ -61,18 +64,25 @@ export function applyStatuses(
 /** Devices the platform knows of, though they may never have reported. */
 export function applyRegistered(
   devices: Devices,
-  registered: readonly { readonly id: string; readonly name: string | undefined }[],
+  registered: readonly {
+    readonly id: string
+    readonly name: string | undefined
+    readonly groups?: readonly string[]
+  }[],
 ): Devices {
   let next: Map<string, Device> | null = null
-  for (const { id, name } of registered) {
+  for (const { id, name, groups = NO_GROUPS } of registered) {
     const device = (next ?? devices).get(id)
     const wanted = name === undefined || name === '' ? (device?.name ?? id) : name
-    if (device?.name === wanted) continue
+    if (device?.name === wanted && isSame(device.groups, groups)) continue
     next ??= new Map(devices)
-    next.set(id, { ...(device ?? unknownDevice(id)), name: wanted })
+    next.set(id, { ...(device ?? unknownDevice(id)), name: wanted, groups })
   }
   return next ?? devices
 }
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i])
 
 function extendTrail(trail: readonly TrailPoint[], fix: LocationUpdate): TrailPoint[] {
   const newest = trail.at(-1)

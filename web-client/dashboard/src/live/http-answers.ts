@@ -11,12 +11,15 @@ interface Page<Item> {
 export interface KnownDevice {
   readonly id: string
   readonly name: string | undefined
+  readonly groups: readonly string[]
+  /** The newest fix. */
+  readonly last: LocationUpdate | null
 }
 
 type Token = () => Promise<string>
 
-/** No list is read further: the alerts show their newest 500, and an hour of fixes every second is four pages. */
-const MAX_PAGES = 10
+/** No list is read further: the alerts show their newest 500, and six hours of fixes every second are 22 pages. */
+const MAX_PAGES = 24
 
 /**
  * The newest events. With `known` ids it reads back until one of them: after an outage the list has no hole.
@@ -61,10 +64,30 @@ export async function fetchFences(api: Api, token: Token): Promise<{ fences: Fen
 }
 
 export async function fetchDevices(api: Api, token: Token): Promise<KnownDevice[]> {
-  const { items } = await api.request<Page<{ id: string; name: string | null }>>('/devices?limit=1000', {
-    token: await token(),
-  })
-  return items.map(({ id, name }) => ({ id, name: name ?? undefined }))
+  type Listed = Omit<KnownDevice, 'name'> & { readonly name: string | null }
+  const items = await readPages<Listed>(api, token, '/devices?limit=1000')
+  return items.map(({ id, name, groups, last }) => ({ id, name: name ?? undefined, groups, last }))
+}
+
+/** All of a list, as far as {@link MAX_PAGES} go. @param path with a query */
+async function readPages<Item>(api: Api, token: Token, path: string): Promise<Item[]> {
+  const items: Item[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const more: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+    const answer: Page<Item> = await api.request(path + more, { token: await token() })
+    items.push(...answer.items)
+    cursor = answer.next
+    if (cursor === null) break
+  }
+  return items
+}
+
+export interface TrackWindow {
+  readonly fromMs: number
+  readonly toMs: number
+  /** Leaves out fixes that lie this near to the way between those that stay, metres. */
+  readonly simplifyMeters?: number | undefined
 }
 
 /** The fixes of a device in a window of time, oldest first. */
@@ -72,20 +95,12 @@ export async function fetchHistory(
   api: Api,
   token: Token,
   deviceId: string,
-  window: { readonly fromMs: number; readonly toMs: number },
+  { fromMs, toMs, simplifyMeters }: TrackWindow,
 ): Promise<LocationUpdate[]> {
-  const query = `from=${Math.round(window.fromMs)}&to=${Math.round(window.toMs)}&limit=1000`
-  const path = `/devices/${encodeURIComponent(deviceId)}/history?${query}`
-  const fixes: LocationUpdate[] = []
-  let cursor: string | null = null
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const more: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
-    const answer: Page<LocationUpdate> = await api.request(path + more, { token: await token() })
-    fixes.push(...answer.items.filter(isFix))
-    cursor = answer.next
-    if (cursor === null) break
-  }
-  return fixes
+  const simplify = simplifyMeters === undefined ? '' : `&simplify=${simplifyMeters}`
+  const query = `from=${Math.round(fromMs)}&to=${Math.round(toMs)}&limit=1000${simplify}`
+  const fixes = await readPages<LocationUpdate>(api, token, `/devices/${encodeURIComponent(deviceId)}/history?${query}`)
+  return fixes.filter(isFix)
 }
 
 export interface PlatformConfig {

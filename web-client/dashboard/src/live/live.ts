@@ -1,6 +1,6 @@
 import type { DeviceStatus, FenceFeature, LocationUpdate } from '../../../../contract/index.ts'
 import { type Alerts, addAlerts, NO_ALERTS } from './alerts.ts'
-import { type Api, isTransient } from './api.ts'
+import { type Api, isTransient, type Request } from './api.ts'
 import type { Auth } from './auth.ts'
 import { backoffMs } from './backoff.ts'
 import { type Connection, startConnection } from './connection.ts'
@@ -14,10 +14,12 @@ import {
   fetchHistory,
   fetchOpenSos,
   type PlatformConfig,
+  type TrackWindow,
 } from './http-answers.ts'
 import type { Batch } from './inbox.ts'
 import { type LiveMessage, locationFilter, subscriptionsOf } from './messages.ts'
 import { addNotice, type Notice } from './notices.ts'
+import { openRawMessages, type RawEvents } from './raw-messages.ts'
 import type { Session } from './session.ts'
 import { applySos, closeDevice, NO_SOS, reconcileSos, type SosState } from './sos.ts'
 import { createStore, type Store } from './store.ts'
@@ -51,7 +53,15 @@ export interface Live {
   readonly config: Store<PlatformConfig | null>
   /** The platform's clock, milliseconds since the epoch. */
   now(): number
+  /**
+   * Asks the HTTP API with the token of the session; paths begin behind `/api/v1`.
+   * @throws ApiError
+   */
+  request<Answer>(path: string, request?: Omit<Request, 'token'>): Promise<Answer>
   history(deviceId: string, sinceMs: number): Promise<LocationUpdate[]>
+  track(deviceId: string, window: TrackWindow): Promise<LocationUpdate[]>
+  /** Every message of a device as it is sent, until the function that is returned is called. */
+  rawMessages(deviceId: string, events: RawEvents): () => void
   /** @throws ApiError */
   answerSos(alertId: string, action: 'acknowledge' | 'resolve', note: string): Promise<void>
   notify(tone: Notice['tone'], text: string): void
@@ -172,7 +182,9 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     })
     attempt('Devices', async () => {
       const listed = await fetchDevices(api, token)
-      devices.set(known => applyRegistered(known, listed))
+      // Also the newest fixes: what is kept for MQTT may have been passed over where a right was given meanwhile.
+      const fixes = listed.flatMap(({ id, last }) => (last === null ? [] : [[id, last] as const]))
+      devices.set(known => applyFixes(applyRegistered(known, listed), fixes))
     })
     if (config.get() === null) {
       // Without it the bundled basemap is all there is, which is no fault worth a message.
@@ -213,16 +225,21 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     notices,
     config,
     now: () => Date.now() + api.clockOffsetMs(),
+    async request(path, request) {
+      return api.request(path, { ...request, token: await auth.accessToken() })
+    },
     async history(deviceId, sinceMs) {
       const nowMs = Date.now() + api.clockOffsetMs()
       return fetchHistory(api, () => auth.accessToken(), deviceId, { fromMs: nowMs - sinceMs, toMs: nowMs })
     },
+    track: (deviceId, window) => fetchHistory(api, () => auth.accessToken(), deviceId, window),
+    rawMessages(deviceId, events) {
+      const filter = `${session.org}/devices/${deviceId}/#`
+      return openRawMessages({ url: mqttUrl, username: session.sub, token: () => auth.socketToken(), filter }, events)
+    },
     async answerSos(alertId, action, note) {
-      await api.request(`/sos/${encodeURIComponent(alertId)}/${action}`, {
-        method: 'POST',
-        token: await auth.accessToken(),
-        body: note === '' ? {} : { note },
-      })
+      const body = note === '' ? {} : { note }
+      await this.request(`/sos/${encodeURIComponent(alertId)}/${action}`, { method: 'POST', body })
     },
     notify,
     dismiss,

@@ -24,6 +24,8 @@ export interface Selection {
   hover(deviceId: string | null): void
   setFollow(follow: boolean): void
   flyTo(flyTo: FlyTo): void
+  /** The map has taken the wish; also one that was made on another page, before there was a map. */
+  flown(): void
   fitFleet(): void
 }
 
@@ -42,6 +44,7 @@ export function createSelection(): Selection {
     hover: hoveredId => store.set(state => (state.hoveredId === hoveredId ? state : { ...state, hoveredId })),
     setFollow: follow => store.set(state => (state.follow === follow ? state : { ...state, follow })),
     flyTo: flyTo => store.set(state => ({ ...state, flyTo, follow: false })),
+    flown: () => store.set(state => (state.flyTo === null ? state : { ...state, flyTo: null })),
     fitFleet: () => store.set(state => ({ ...state, follow: false, fitRequests: state.fitRequests + 1 })),
   }
 }

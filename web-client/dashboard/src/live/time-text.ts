@@ -27,3 +27,14 @@ export function timerText(ms: number): string {
 export function absoluteTime(ms: number): string {
   return new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 }
+
+/** The time of day in the reader's own zone, with the date where it is not today's. */
+export function clockTime(ms: number, nowMs = Date.now()): string {
+  const time = new Date(ms)
+  const isToday = time.toDateString() === new Date(nowMs).toDateString()
+  return time.toLocaleString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(isToday ? {} : { day: 'numeric', month: 'short' }),
+  })
+}

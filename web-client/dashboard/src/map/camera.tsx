@@ -108,12 +108,17 @@ export function Camera({ padding, fitZoom = FIT_ZOOM }: Props) {
       if (seen.fitRequests !== before.fitRequests) fit(true)
       if (seen.follow) follow()
       else followedTo = ''
-      if (seen.flyTo !== null && seen.flyTo !== before.flyTo) {
-        fitted = true
-        const zoom = Math.max(map.getZoom(), Math.min(FLY_ZOOM, fitZoom))
-        map.flyTo({ center: [...seen.flyTo.position], zoom, duration: 1_200 })
-        if (seen.flyTo.ping) ping(seen.flyTo.position)
-      }
+      fly()
+    }
+
+    const fly = (): void => {
+      const { flyTo } = selection.store.get()
+      if (flyTo === null) return
+      fitted = true
+      const zoom = Math.max(map.getZoom(), Math.min(FLY_ZOOM, fitZoom))
+      map.flyTo({ center: [...flyTo.position], zoom, duration: 1_200 })
+      if (flyTo.ping) ping(flyTo.position)
+      selection.flown()
     }
 
     const onUserMove = (): void => {
@@ -127,6 +132,7 @@ export function Camera({ padding, fitZoom = FIT_ZOOM }: Props) {
       live.devices.subscribe(follow),
       live.fences.subscribe(fitFirst),
     ]
+    fly()
     fitFirst()
     return () => {
       map.off('dragstart', onUserMove)

@@ -1,10 +1,11 @@
-import { AttributionControl, Map as MapLibreMap, ScaleControl, setWorkerCount, setWorkerUrl } from 'maplibre-gl'
+import { AttributionControl, Map as MapLibreMap, setWorkerCount, setWorkerUrl } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import 'maplibre-gl/dist/maplibre-gl.css'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { baseStyle } from './base-style.ts'
 import { MapContext, type MapHandle } from './map-context.ts'
 import type { Theme } from './palette.ts'
+import { Scale } from './scale.tsx'
 import { drawSprites } from './sprites.ts'
 
 setWorkerUrl(workerUrl)
@@ -48,7 +49,6 @@ export function MapView({ theme, outdated, label, children }: Props) {
     map.touchZoomRotate.disableRotation()
     map.keyboard.disableRotation()
     map.getCanvas().setAttribute('aria-label', label)
-    map.addControl(new ScaleControl({ maxWidth: 110, unit: 'metric' }), 'bottom-left')
     map.addControl(
       new AttributionControl({ compact: false, customAttribution: 'Natural Earth, coast ± 1 km' }),
       'bottom-left',
@@ -82,7 +82,12 @@ export function MapView({ theme, outdated, label, children }: Props) {
           </p>
         </div>
       )}
-      {handle !== null && <MapContext value={handle}>{children}</MapContext>}
+      {handle !== null && (
+        <MapContext value={handle}>
+          <Scale />
+          {children}
+        </MapContext>
+      )}
     </div>
   )
 }

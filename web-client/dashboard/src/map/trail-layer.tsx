@@ -48,7 +48,7 @@ const draw = (palette: Palette): Drawing => ({
 })
 
 /** The way of a device, cut where it was silent for long. */
-function inStretches(fixes: readonly LocationUpdate[]): GeoJSON.Position[][] {
+export function inStretches(fixes: readonly LocationUpdate[]): GeoJSON.Position[][] {
   const stretches: GeoJSON.Position[][] = []
   let before = Number.NEGATIVE_INFINITY
   for (const { timestamp, location } of fixes) {

@@ -1,12 +1,13 @@
 import { useConsole } from '../hooks/live-context.ts'
 import type { History } from '../hooks/use-history.ts'
 import { useNow } from '../hooks/use-now.ts'
-import { useCalmStore, useSelected, useStore } from '../hooks/use-store.ts'
-import { staysOf } from '../live/alerts.ts'
-import { batteryOf, stateOf } from '../live/devices.ts'
-import { absoluteTime, agoText, durationText } from '../live/time-text.ts'
+import { useCalmStore, useSelected } from '../hooks/use-store.ts'
+import { stateOf } from '../live/devices.ts'
+import { durationText } from '../live/time-text.ts'
+import { href } from '../pages/path.ts'
 import { CopyButton } from './copy-button.tsx'
-import { headingText, positionText, STATE_TEXT, speedText } from './device-text.ts'
+import { DeviceFacts } from './device-facts.tsx'
+import { positionText, STATE_TEXT } from './device-text.ts'
 import { Icon } from './icons.tsx'
 import { SpeedChart } from './speed-chart.tsx'
 import { StateMark } from './state-mark.tsx'
@@ -20,7 +21,6 @@ interface Props {
 export function DeviceCard({ deviceId, history }: Props) {
   const { live, selection } = useConsole()
   const device = useCalmStore(live.devices, 250).get(deviceId)
-  const alerts = useStore(live.alerts)
   const sos = useSelected(live.sos, ({ open }) => [...open.values()].some(alert => alert.deviceId === deviceId))
   const follow = useSelected(selection.store, state => state.follow)
   const nowMs = useNow(live.now)
@@ -28,8 +28,6 @@ export function DeviceCard({ deviceId, history }: Props) {
 
   const state = stateOf(device, nowMs)
   const { fix } = device
-  const battery = batteryOf(device)
-  const stays = staysOf(alerts, deviceId)
   return (
     <section className="panel card" aria-label={`Device ${device.name}`}>
       <header className="card__head">
@@ -52,39 +50,7 @@ export function DeviceCard({ deviceId, history }: Props) {
         <p className="panel__empty">This device is registered, but has not sent a position yet.</p>
       ) : (
         <>
-          <dl className="facts">
-            <Fact name="Speed" value={speedText(device)} />
-            <Fact
-              name="Heading"
-              value={fix.location.heading === undefined ? 'unknown' : headingText(fix.location.heading)}
-            />
-            <Fact name="Last fix" value={agoText(nowMs - fix.timestamp)} title={absoluteTime(fix.timestamp)} />
-            <Fact
-              name="Battery"
-              value={battery === null ? 'unknown' : `${Math.round(battery)} %`}
-              tone={battery !== null && battery < 20 ? 'warn' : undefined}
-            />
-            <Fact
-              name="Accuracy"
-              value={fix.location.accuracy === undefined ? 'unknown' : `± ${Math.round(fix.location.accuracy)} m`}
-            />
-            <Fact name="Network" value={fix.metadata?.network ?? device.status?.network ?? 'unknown'} />
-          </dl>
-          <div className="card__section">
-            <h3>In fences</h3>
-            {stays.length === 0 ? (
-              <p className="muted">None, as far as the alerts here tell.</p>
-            ) : (
-              <ul className="stays">
-                {stays.map(stay => (
-                  <li key={stay.fenceId} title={`since ${absoluteTime(stay.sinceMs)}`}>
-                    <span>{stay.fenceName}</span>
-                    <span className="muted">{durationText(nowMs - stay.sinceMs)}</span>
-                  </li>
-                ))}
-              </ul>
-            )}
-          </div>
+          <DeviceFacts device={device} />
           <div className="card__section">
             <h3>Speed, last hour</h3>
             <SpeedChart history={history} nowMs={nowMs} />
@@ -99,26 +65,14 @@ export function DeviceCard({ deviceId, history }: Props) {
               <Icon name="follow" />
               {follow ? 'Following' : 'Follow'}
             </button>
+            <a className="button button--small" href={href('/devices/:deviceId', { deviceId })}>
+              <Icon name="details" />
+              Details
+            </a>
             <CopyButton text={positionText(fix.location)} label={positionText(fix.location)} />
           </footer>
         </>
       )}
     </section>
-  )
-}
-
-interface FactProps {
-  readonly name: string
-  readonly value: string
-  readonly title?: string
-  readonly tone?: 'warn' | undefined
-}
-
-function Fact({ name, value, title, tone }: FactProps) {
-  return (
-    <div className="fact" title={title} data-tone={tone} data-unknown={value === 'unknown' || undefined}>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   )
 }

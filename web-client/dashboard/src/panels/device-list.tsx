@@ -2,9 +2,10 @@ import { type KeyboardEvent, memo, useEffect, useId, useMemo, useRef, useState }
 import { useConsole } from '../hooks/live-context.ts'
 import { useNow } from '../hooks/use-now.ts'
 import { useCalmStore, useSelected, useStore } from '../hooks/use-store.ts'
+import { useUnits } from '../hooks/use-units.ts'
 import { batteryOf, type Device, type DeviceState, stateOf } from '../live/devices.ts'
 import { agoText } from '../live/time-text.ts'
-import { STATE_TEXT, speedText } from './device-text.ts'
+import { deviceSpeedText, STATE_TEXT } from './device-text.ts'
 import { EmptyFleet } from './empty-fleet.tsx'
 import { Icon } from './icons.tsx'
 import { StateMark } from './state-mark.tsx'
@@ -206,6 +207,7 @@ const sameRow = (a: RowProps, b: RowProps): boolean =>
 /** Rendered again only when what it shows has changed, not with every fix of another device. */
 const DeviceRow = memo(function DeviceRow({ id, device, state, sos, age, selected, active, onChoose }: RowProps) {
   const battery = batteryOf(device)
+  const { units } = useUnits()
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list box handles the keys for all of its options
     <div
@@ -219,7 +221,7 @@ const DeviceRow = memo(function DeviceRow({ id, device, state, sos, age, selecte
     >
       <StateMark state={state} sos={sos} heading={device.fix?.location.heading} />
       <span className="row__name">{device.name}</span>
-      <span className="row__value">{state === 'moving' ? speedText(device) : STATE_TEXT[state]}</span>
+      <span className="row__value">{state === 'moving' ? deviceSpeedText(device, units) : STATE_TEXT[state]}</span>
       <span className="row__more">{age ?? 'no position yet'}</span>
       <span className="row__flags">
         {sos && (

@@ -1,4 +1,5 @@
 import { type Device, type DeviceState, speedOf } from '../live/devices.ts'
+import { speedText, type Units } from '../live/units.ts'
 
 /** What a list or card says of a state. */
 export const STATE_TEXT: Readonly<Record<DeviceState, string>> = {
@@ -9,11 +10,9 @@ export const STATE_TEXT: Readonly<Record<DeviceState, string>> = {
   unknown: 'Never reported',
 }
 
-export const kmh = (metersPerSecond: number): string => `${Math.round(metersPerSecond * 3.6)} km/h`
-
-export function speedText(device: Device): string {
+export function deviceSpeedText(device: Device, units: Units): string {
   const speed = speedOf(device)
-  return speed === null ? 'unknown' : kmh(speed)
+  return speed === null ? 'unknown' : speedText(speed, units)
 }
 
 const WINDS = ['N', 'NE', 'E', 'SE', 'S', 'SW', 'W', 'NW'] as const

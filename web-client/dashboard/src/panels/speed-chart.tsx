@@ -1,7 +1,8 @@
 import { useMemo } from 'react'
 import type { LocationUpdate } from '../../../../contract/index.ts'
 import { HISTORY_MS, type History } from '../hooks/use-history.ts'
-import { kmh } from './device-text.ts'
+import { useUnits } from '../hooks/use-units.ts'
+import { speedText } from '../live/units.ts'
 
 const WIDTH = 280
 const HEIGHT = 44
@@ -34,6 +35,7 @@ function shapeOf(fixes: readonly LocationUpdate[], endMs: number): Shape | null 
 export function SpeedChart({ history, nowMs }: { readonly history: History; readonly nowMs: number }) {
   // The fetched hour ends when it was fetched; the axis moves on by the minute, not by the second.
   const endMs = Math.ceil(nowMs / 60_000) * 60_000
+  const { units } = useUnits()
   const shape = useMemo(() => shapeOf(history.fixes, endMs), [history, endMs])
   if (history.state === 'loading') return <p className="muted">Loading…</p>
   if (history.state === 'failed') return <p className="muted">The history could not be loaded.</p>
@@ -44,14 +46,14 @@ export function SpeedChart({ history, nowMs }: { readonly history: History; read
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`Up to ${kmh(shape.topMps)}`}
+        aria-label={`Up to ${speedText(shape.topMps, units)}`}
       >
         <path className="chart__base" d={`M0 ${HEIGHT - 2}H${WIDTH}`} />
         <path className="chart__line" d={shape.path} />
       </svg>
       <figcaption>
         <span>1 h ago</span>
-        <span>up to {kmh(shape.topMps)}</span>
+        <span>up to {speedText(shape.topMps, units)}</span>
         <span>now</span>
       </figcaption>
     </figure>

@@ -1,9 +1,11 @@
 import { useFleet } from '../hooks/live-context.ts'
 import { useNow } from '../hooks/use-now.ts'
 import { useCalmStore, useSelected } from '../hooks/use-store.ts'
+import { useUnits } from '../hooks/use-units.ts'
 import { type Device, stateOf } from '../live/devices.ts'
 import { absoluteTime, agoText } from '../live/time-text.ts'
-import { kmh, STATE_TEXT } from '../panels/device-text.ts'
+import { distanceText, speedText } from '../live/units.ts'
+import { STATE_TEXT } from '../panels/device-text.ts'
 import { StateMark } from '../panels/state-mark.tsx'
 import type { Shared } from './opened-link.ts'
 import { clockText } from './share-time.ts'
@@ -66,23 +68,20 @@ export function ShareList({ viewing, shared, offline }: Props) {
 
 function Facts({ device, nowMs, waits }: { readonly device: Device; readonly nowMs: number; readonly waits: boolean }) {
   const { fix } = device
+  const { units } = useUnits()
   if (fix === null) return <span className="share__facts">{waits ? 'Not shown yet' : 'No position is shown'}</span>
   const state = stateOf(device, nowMs)
   const ageMs = nowMs - fix.timestamp
   const { speed } = fix.location
   const parts = [
     fix.location.accuracy !== undefined && speed === undefined && fix.location.accuracy > 100
-      ? `within ${distanceText(fix.location.accuracy)}`
+      ? `within ${distanceText(fix.location.accuracy, units)}`
       : STATE_TEXT[state],
-    ...(speed !== undefined && state === 'moving' ? [kmh(speed)] : []),
+    ...(speed !== undefined && state === 'moving' ? [speedText(speed, units)] : []),
   ]
   return (
     <span className="share__facts" data-old={ageMs > OLD_MS || undefined} title={absoluteTime(fix.timestamp)}>
       {parts.join(' · ')} · {agoText(ageMs)}
     </span>
   )
-}
-
-function distanceText(meters: number): string {
-  return meters < 1_000 ? `${meters} m` : `${(meters / 1_000).toFixed(1)} km`
 }
