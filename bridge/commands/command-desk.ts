@@ -142,6 +142,7 @@ export class CommandDesk {
       return { command: commandView(same((await findCommand(db, key))!, asked)), created: false }
     }
     this.#context.metrics.entered.inc({ state })
+    this.#log(row)
     if (state === 'queued') await this.#dispatch.queued(key)
     return { command: await this.#viewOf(key), created: true }
   }
@@ -191,6 +192,7 @@ export class CommandDesk {
   /** What is known of a command by the connection it was handed to; of one that is not kept, nothing. */
   async heard({ outcome, result, error, ...key }: CommandWord): Promise<void> {
     const done = await changeCommand(this.#context, key, { happening: outcome, result, error })
+    if (done?.changed) this.#log(done.row)
     // The device may get the next one now.
     if (done?.changed) this.#dispatch.contact(key)
   }
@@ -198,7 +200,12 @@ export class CommandDesk {
   async #change(key: CommandKey, change: CommandChange): Promise<CommandRow> {
     const outcome = await changeCommand(this.#context, key, change)
     if (outcome === undefined) throw unknownCommand(key)
+    if (outcome.changed) this.#log(outcome.row)
     return outcome.row
+  }
+
+  #log({ org, deviceId, commandId, name, state }: CommandRow): void {
+    this.#options.logger.info({ org, deviceId, commandId, name }, `command ${state}`)
   }
 
   async #viewOf(key: CommandKey): Promise<DeviceCommand> {
