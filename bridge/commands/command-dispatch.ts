@@ -38,7 +38,7 @@ export class CommandDispatch {
   /** Devices for which something may be under way. */
   readonly #underWay = new Map<string, DeviceKey>()
   /** Those of them that are to be looked at without a sign of life: a command is held back by its interlock. */
-  readonly #held = new Set<string>()
+  readonly #held = new Map<string, DeviceKey>()
   /** Over which link a command of a device was handed over, by its id. */
   readonly #handed = new Map<string, Map<string, string>>()
   /** Devices whose turn is still to come. */
@@ -57,7 +57,7 @@ export class CommandDispatch {
     for (const device of await listDevicesUnderWay(db)) {
       this.#underWay.set(keyOf(device), device)
       // Why they wait is looked at anew.
-      this.#held.add(keyOf(device))
+      this.#held.set(keyOf(device), device)
     }
     const failed = (error: unknown) => {
       if (!this.#closed) logger.warn({ err: error }, 'due commands could not be looked at; trying again')
@@ -106,7 +106,7 @@ export class CommandDispatch {
   }
 
   #warn(error: unknown, device: DeviceKey): void {
-    this.#held.add(keyOf(device))
+    this.#held.set(keyOf(device), device)
     this.#options.logger.warn({ err: error, ...device }, 'commands could not be sent; trying again')
   }
 
@@ -118,8 +118,7 @@ export class CommandDispatch {
       if (expired.length < EXPIRED_AT_ONCE || this.#closed) break
     }
     this.#looks += 1
-    for (const key of this.#held) {
-      const device = this.#underWay.get(key)!
+    for (const device of this.#held.values()) {
       // Nothing can go out to one that is away: why it is held back is told less often.
       if (this.#looks % AWAY_EVERY_LOOKS === 0 || this.linkOf(device) !== null) this.contact(device)
     }
@@ -147,7 +146,7 @@ export class CommandDispatch {
       // The others still hear why they wait.
       if (link?.isFree) await this.#handOver(row, link)
     }
-    if (holds) this.#held.add(keyOf(device))
+    if (holds) this.#held.set(keyOf(device), device)
     else this.#held.delete(keyOf(device))
   }
 
@@ -158,6 +157,8 @@ export class CommandDispatch {
       this.#handed.delete(key)
       return
     }
+    // It may have been forgotten between the asking and this turn.
+    this.#underWay.set(key, device)
     const sent = new Set(rows.flatMap(({ state, commandId }) => (state === 'sent' ? [commandId] : [])))
     const handed = this.#handed.get(key)
     for (const id of handed?.keys() ?? []) if (!sent.has(id)) handed?.delete(id)
