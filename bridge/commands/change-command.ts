@@ -47,7 +47,8 @@ export async function changeCommand(
     change.mayBe?.(row)
     const at = now()
     const { happening, by = null, note = change.error ?? null } = change
-    const state = nextState(row, happening)
+    const isTooLate = happening === 'sent' && row.expiresAt <= at
+    const state = isTooLate ? null : nextState(row, happening)
     if (state === null) {
       if (isLateWord(row, happening)) await insertLateEvent(tx, key, { at, happening, state: row.state, by, note })
       return { row, changed: false }

@@ -25,22 +25,15 @@ import type { DeviceKey } from '../store/device-states.ts'
 import { type ChangeContext, type CommandChange, changeCommand } from './change-command.ts'
 import { CommandDispatch } from './command-dispatch.ts'
 import { commandMetrics } from './command-metrics.ts'
+import { checkRequest, checkResult, DEFAULT_TTL_MS } from './command-request.ts'
 import type { CommandLink, CommandSender } from './command-sender.ts'
 import { commandView } from './command-view.ts'
 import { needsSecondPerson } from './interlock.ts'
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
-const DEFAULT_TTL_MS = HOUR_MS
-const MAX_TTL_MS = 30 * DAY_MS
 /** How long the history of a device's commands is kept. */
-const KEPT_MS = 365 * DAY_MS
+const KEPT_MS = 365 * 86_400_000
 /** What may wait for one device. */
 const MAX_WAITING = 100
-const MAX_ARGS_CHARACTERS = 16_384
-const MAX_RESULT_CHARACTERS = 16_384
-/** Names under which the platform itself tells devices something. */
-const RESERVED = /^sos-/i
 
 export interface CommandDeskOptions {
   readonly db: Database
@@ -142,6 +135,7 @@ export class CommandDesk {
       return { command: commandView(same((await findCommand(db, key))!, asked)), created: false }
     }
     this.#context.metrics.entered.inc({ state })
+    this.#log(row)
     if (state === 'queued') await this.#dispatch.queued(key)
     return { command: await this.#viewOf(key), created: true }
   }
@@ -173,15 +167,7 @@ export class CommandDesk {
 
   /** What the device sent as the result of a command. Errors: `command_unknown`, `command_closed`, `payload_invalid`. */
   async result({ ok, result, error }: CommandResult, key: CommandKey): Promise<void> {
-    if (result !== undefined && JSON.stringify(result).length > MAX_RESULT_CHARACTERS) {
-      throw new TrackwireError(
-        'payload_invalid',
-        `/result is longer than ${MAX_RESULT_CHARACTERS} characters of JSON`,
-        {
-          details: { path: '/result' },
-        },
-      )
-    }
+    checkResult(result)
     const mayBe = ({ attempts }: CommandRow) => {
       if (attempts === 0) throw new TrackwireError('command_closed', 'the command was never sent to the device')
     }
@@ -191,6 +177,7 @@ export class CommandDesk {
   /** What is known of a command by the connection it was handed to; of one that is not kept, nothing. */
   async heard({ outcome, result, error, ...key }: CommandWord): Promise<void> {
     const done = await changeCommand(this.#context, key, { happening: outcome, result, error })
+    if (done?.changed) this.#log(done.row)
     // The device may get the next one now.
     if (done?.changed) this.#dispatch.contact(key)
   }
@@ -198,7 +185,12 @@ export class CommandDesk {
   async #change(key: CommandKey, change: CommandChange): Promise<CommandRow> {
     const outcome = await changeCommand(this.#context, key, change)
     if (outcome === undefined) throw unknownCommand(key)
+    if (outcome.changed) this.#log(outcome.row)
     return outcome.row
+  }
+
+  #log({ org, deviceId, commandId, name, state }: CommandRow): void {
+    this.#options.logger.info({ org, deviceId, commandId, name }, `command ${state}`)
   }
 
   async #viewOf(key: CommandKey): Promise<DeviceCommand> {
@@ -233,18 +225,4 @@ export function unknownCommand({ deviceId, commandId }: CommandKey): TrackwireEr
 function same(known: CommandRow, asked: string): CommandRow {
   if (known.request === asked) return known
   throw new TrackwireError('command_conflict', `${known.deviceId} has another command of the id ${known.commandId}`)
-}
-
-function checkRequest({ id, name, args, expiresAt }: Required<CommandRequest>, nowMs: number): void {
-  const refuse = (path: string, what: string) => {
-    throw new TrackwireError('payload_invalid', `${path} ${what}`, { details: { path } })
-  }
-  // Its address is taken.
-  if (id === 'types') refuse('/id', 'is not to be had, choose another one')
-  if (RESERVED.test(name)) refuse('/name', 'begins with sos-, as only the platform’s own do')
-  if (expiresAt <= nowMs) refuse('/expiresAt', 'is over already; it is in milliseconds since 1970')
-  if (expiresAt > nowMs + MAX_TTL_MS) refuse('/expiresAt', 'is more than 30 days ahead')
-  if (JSON.stringify(args).length > MAX_ARGS_CHARACTERS) {
-    refuse('/args', `are longer than ${MAX_ARGS_CHARACTERS} characters of JSON`)
-  }
 }

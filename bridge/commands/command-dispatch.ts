@@ -1,16 +1,25 @@
 import type { Logger } from 'pino'
 import { OrderedLanes } from '../ingest/ordered-lanes.ts'
 import { startTicker } from '../ingest/ticker.ts'
-import { type CommandRow, listDevicesUnderWay, listExpired, listUnderWay, saveHold } from '../store/commands.ts'
+import {
+  type CommandRow,
+  hasLater,
+  listDevicesUnderWay,
+  listExpired,
+  listUnderWay,
+  saveHold,
+} from '../store/commands.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { findDevice } from '../store/queries/devices.ts'
 import { type ChangeContext, changeCommand } from './change-command.ts'
 import type { CommandLink, CommandSender } from './command-sender.ts'
-import { holdOf, isInterlocked } from './interlock.ts'
+import { holdOf, isInterlocked, isReleasable, RELEASES } from './interlock.ts'
 
 /** What is due by the clock, and held commands, are looked at so often. */
 const LOOK_MS = 1_000
 const EXPIRED_AT_ONCE = 200
+/** Held commands of devices that nothing connects are looked at every so many times. */
+const AWAY_EVERY_LOOKS = 30
 /** Devices whose commands are worked on side by side. */
 const PARALLEL = 8
 
@@ -29,12 +38,13 @@ export class CommandDispatch {
   /** Devices for which something may be under way. */
   readonly #underWay = new Map<string, DeviceKey>()
   /** Those of them that are to be looked at without a sign of life: a command is held back by its interlock. */
-  readonly #held = new Set<string>()
+  readonly #held = new Map<string, DeviceKey>()
   /** Over which link a command of a device was handed over, by its id. */
   readonly #handed = new Map<string, Map<string, string>>()
   /** Devices whose turn is still to come. */
   readonly #asked = new Set<string>()
   #ticker: { close(): Promise<void> } | undefined
+  #looks = 0
   #closed = false
 
   constructor(options: DispatchOptions) {
@@ -47,7 +57,7 @@ export class CommandDispatch {
     for (const device of await listDevicesUnderWay(db)) {
       this.#underWay.set(keyOf(device), device)
       // Why they wait is looked at anew.
-      this.#held.add(keyOf(device))
+      this.#held.set(keyOf(device), device)
     }
     const failed = (error: unknown) => {
       if (!this.#closed) logger.warn({ err: error }, 'due commands could not be looked at; trying again')
@@ -96,7 +106,7 @@ export class CommandDispatch {
   }
 
   #warn(error: unknown, device: DeviceKey): void {
-    this.#held.add(keyOf(device))
+    this.#held.set(keyOf(device), device)
     this.#options.logger.warn({ err: error, ...device }, 'commands could not be sent; trying again')
   }
 
@@ -107,7 +117,11 @@ export class CommandDispatch {
       for (const key of expired) await changeCommand(this.#options, key, { happening: 'expired' })
       if (expired.length < EXPIRED_AT_ONCE || this.#closed) break
     }
-    for (const key of this.#held) this.contact(this.#underWay.get(key)!)
+    this.#looks += 1
+    for (const device of this.#held.values()) {
+      // Nothing can go out to one that is away: why it is held back is told less often.
+      if (this.#looks % AWAY_EVERY_LOOKS === 0 || this.linkOf(device) !== null) this.contact(device)
+    }
   }
 
   /** Everything of one device whose turn has come, the oldest first. */
@@ -120,6 +134,7 @@ export class CommandDispatch {
     for (const found of rows) {
       // One whose time is over is ended by the clock.
       if (found.expiresAt <= now()) continue
+      if (await this.#isReleased(found)) continue
       const row = found.state === 'sent' ? await this.#takeBack(found, link) : found
       if (row === null) continue
       const held = await this.#hold(row, link)
@@ -131,7 +146,7 @@ export class CommandDispatch {
       // The others still hear why they wait.
       if (link?.isFree) await this.#handOver(row, link)
     }
-    if (holds) this.#held.add(keyOf(device))
+    if (holds) this.#held.set(keyOf(device), device)
     else this.#held.delete(keyOf(device))
   }
 
@@ -142,9 +157,21 @@ export class CommandDispatch {
       this.#handed.delete(key)
       return
     }
+    // It may have been forgotten between the asking and this turn.
+    this.#underWay.set(key, device)
     const sent = new Set(rows.flatMap(({ state, commandId }) => (state === 'sent' ? [commandId] : [])))
     const handed = this.#handed.get(key)
     for (const id of handed?.keys() ?? []) if (!sent.has(id)) handed?.delete(id)
+  }
+
+  /** A vehicle that was let go since is not stopped by what waited before that. */
+  async #isReleased(row: CommandRow): Promise<boolean> {
+    if (!isReleasable(row.name) || !(await hasLater(this.#options.db, row, RELEASES))) return false
+    if (row.state === 'queued') {
+      const note = 'the vehicle was let go by a later command'
+      await changeCommand(this.#options, row, { happening: 'cancelled', note })
+    }
+    return true
   }
 
   /** One that was handed to a connection that is gone is sent again, unless doing it twice is more than doing it once. */

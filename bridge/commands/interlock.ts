@@ -8,6 +8,21 @@ export const STANDSTILL_METERS_PER_SECOND = 1.5
 /** Names that stop an engine, or switch an output that may have its relay on it, whatever the transport. */
 const STOPS_THE_VEHICLE = /^(immobili[sz]e|engine[-_.]?(stop|off|cut)|output)$/i
 const RAW = /^raw$/i
+const IMMOBILISES = /^(immobili[sz]e|engine[-_.]?(stop|off|cut))$/i
+/** Names that let a vehicle go again, in lower case: whoever says so later has the last word. */
+export const RELEASES = [
+  'mobilise',
+  'mobilize',
+  'engineresume',
+  'engine-resume',
+  'enginestart',
+  'engine-start',
+] as const
+
+/** Whether a later release makes a command of this name void. */
+export function isReleasable(name: string): boolean {
+  return IMMOBILISES.test(name)
+}
 
 /** Whether a command of this name takes a second person: what may stop a vehicle, and text that nobody but the maker understands. */
 export function needsSecondPerson(name: string): boolean {

@@ -114,6 +114,16 @@ export function listDevicesUnderWay(db: Queryable): Promise<DeviceKey[]> {
   )
 }
 
+/** Whether a command of one of these names was asked for after that one, and stands. */
+export async function hasLater(db: Queryable, row: CommandRow, names: readonly string[]): Promise<boolean> {
+  const [found] = await db.query(
+    `select 1 as one from commands where org = $1 and device_id = $2 and seq > $3 and lower(name) = any($4::text[])
+       and state not in ('failed', 'expired', 'cancelled') limit 1`,
+    [row.org, row.deviceId, row.seq, names],
+  )
+  return found !== undefined
+}
+
 /** Those whose time is over before the device was known to have them. */
 export function listExpired(db: Queryable, nowMs: number, limit: number): Promise<CommandKey[]> {
   return db.query<CommandKey>(

@@ -246,6 +246,20 @@ export function commandsSuite(databaseUrl?: string): void {
     assert.deepEqual(radio.sentTo(deviceId), ['stop'], 'once, while it stood')
   })
 
+  test('a later command that lets the vehicle go makes an immobilisation that waits void', async () => {
+    const deviceId = await newDevice()
+    await ask(deviceId, { id: 'stop', name: 'immobilise', args: {} })
+    await act(deviceId, 'stop', 'confirm')
+    await ask(deviceId, { id: 'go', name: 'mobilise', args: {} })
+    await until('void', async () => (await stateOf(deviceId, 'stop')).state === 'cancelled')
+    await ask(deviceId, { id: 'stop-2', name: 'immobilise', args: {} })
+    assert.equal(
+      (await act(deviceId, 'stop-2', 'confirm')).body.state,
+      'queued',
+      'one that is asked for after it stands',
+    )
+  })
+
   test('a raw command takes a second person, and one that stops the vehicle its standing still', async () => {
     const deviceId = await newDevice()
     radio.connect(deviceId)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { buildFrame } from '../../../bridge/trackers/gt06/frames.ts'
 import { buildMessage } from '../../../bridge/trackers/jt808/frames.ts'
 import type { DeviceAnswer, TrackerCommand } from '../../../bridge/trackers/protocol-commands.ts'
@@ -213,6 +214,29 @@ describe('answers of devices', () => {
     })
   }
 })
+
+for (const { name, commands, decode, initial } of PROTOCOLS.values()) {
+  if (commands === undefined) continue
+  test(`${name}: answers are read without a fault, whatever the bytes`, () => {
+    const samples = ANSWERS.flatMap(([protocol, , frame]) => (protocol.split(' ')[0] === name ? [frame] : []))
+    const waiting = commands.types.map((type, i) => command(type.name, { text: 'AP00', seconds: 5, number: 1 }, i + 1))
+    const broken = fc
+      .tuple(fc.constantFrom(...samples), fc.nat(60), fc.uint8Array({ maxLength: 6 }), fc.nat(6))
+      .map(([frame, at, put, cut]) => Buffer.concat([frame.subarray(0, at), put, frame.subarray(at + cut)]))
+    const anyBytes = fc.oneof(
+      broken,
+      fc.uint8Array({ minLength: 1, maxLength: 80 }).map(bytes => Buffer.from(bytes)),
+    )
+    fc.assert(
+      fc.property(anyBytes, bytes => {
+        const decoded = decode(bytes, initial, { receivedAt: RECEIVED_AT })
+        const answer = commands.readAnswer(bytes, decoded, waiting)
+        assert.ok(answer === null || waiting.some(({ id }) => id === answer.id))
+      }),
+      { numRuns: 500 },
+    )
+  })
+}
 
 const RAW_THAT_STOPS: Readonly<Record<string, string | null>> = {
   gl200: 'AT+GTOUT=gl200,1,,,0,0,0,0,0,0,0,,,,,,,FFFF$',
