@@ -148,7 +148,7 @@ async function serve(send: (message: object) => void): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   process.on('message', message => {
-    if (message === 'stop') return void trackers.close().then(() => process.exit(0))
+    if (message !== 'measure') return
     globalThis.gc?.()
     const { rss, heapUsed, external } = process.memoryUsage()
     const delays = [50, 99, 100].map(percent => delay.percentile(percent) / 1e6)
@@ -206,7 +206,7 @@ async function measureConnections(): Promise<void> {
     `a position of each within 10 s: ${(cpu / sockets.length).toFixed(0)} µs of CPU each with its answer (socket included); ${shown(busy)}`,
   )
   for (const socket of sockets) socket.destroy()
-  node.send('stop')
+  node.kill()
   await once(node, 'exit')
 }
 

@@ -70,6 +70,7 @@ export type { OutgoingMessage } from './store/outbox.ts'
 export { listDevices } from './store/queries/devices.ts'
 export { organisationsOfDevice } from './store/queries/identities.ts'
 export { revokeTokensBefore } from './store/revocations.ts'
+export { pinTracker } from './store/tracker-pins.ts'
 export { listUsers } from './store/users.ts'
 export {
   alarmReportsOf,
@@ -80,6 +81,7 @@ export {
   startTrackers,
   type TrackerDevice,
   type TrackerListener,
+  TrackerRefused,
   type TrackerSink,
   type Trackers,
   telemetryOf,

@@ -87,6 +87,20 @@ export const SETTINGS = {
     '',
     'addresses and networks (CIDR) that trackers may come from; none = all',
   ),
+  trackerConnections: integer(
+    'TRACKWIRE_TRACKERS_CONNECTIONS',
+    '20000',
+    'tracker connections at once, on all listeners together',
+    1,
+    1_000_000,
+  ),
+  trackerConnectionsPerAddress: integer(
+    'TRACKWIRE_TRACKERS_CONNECTIONS_PER_ADDRESS',
+    '2000',
+    'tracker connections at once from one address; a carrier may bring a fleet from one',
+    1,
+    1_000_000,
+  ),
   osmand: choice(
     'TRACKWIRE_OSMAND',
     'off',

@@ -232,8 +232,17 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   }
   if (config.trackers.length > 0) {
     const sink = trackerSink({ db, ingest, commands, broker: () => broker, logger, unknownOrg: config.platformOrg })
-    const { trackers: wanted, trackerNetworks: allowedNetworks } = config
-    made.trackers = await startTrackers({ host, listeners: wanted, allowedNetworks, sink, logger, registry })
+    const { trackers: wanted } = config
+    made.trackers = await startTrackers({
+      host,
+      listeners: wanted,
+      allowedNetworks: config.trackerNetworks,
+      maxConnections: config.trackerConnections,
+      maxConnectionsPerAddress: config.trackerConnectionsPerAddress,
+      sink,
+      logger,
+      registry,
+    })
     for (const [i, address] of made.trackers.addresses.entries()) {
       listeners.push({ name: PROTOCOLS.get(wanted[i]!.protocol)!.title, address })
     }

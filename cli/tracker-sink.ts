@@ -6,12 +6,17 @@ import {
   type Ingest,
   locationUpdatesOf,
   organisationsOfDevice,
+  pinTracker,
   sosOf,
+  TrackerRefused,
   type TrackerSink,
   telemetryOf,
 } from '../bridge/index.ts'
 import type { Broker } from '../broker/index.ts'
 import { buildTopic, type DeviceStatus, isId } from '../contract/index.ts'
+
+const CLASH_AGAIN_MS = 600_000
+const MOST_CLASHES_TOLD = 10_000
 
 /** Connects the listeners of native protocols with the ingest pipeline: a tracker is the device whose id is its IMEI. */
 export function trackerSink(options: {
@@ -33,13 +38,31 @@ export function trackerSink(options: {
       .catch(error => logger.debug({ err: error }, 'a status was not published'))
   }
 
+  const told = new Map<string, number>()
+
+  /** Whoever tries again and again is told of once in a while. */
+  function tellClash(device: { org: string; deviceId: string }, peers: readonly string[]): void {
+    const key = `${device.org}/${device.deviceId}`
+    if (now() - (told.get(key) ?? 0) < CLASH_AGAIN_MS) return
+    if (told.size >= MOST_CLASHES_TOLD) told.clear()
+    told.set(key, now())
+    ingest
+      .identityClash({ ...device, timestamp: now() })
+      .catch(error => logger.warn({ err: error, ...device, peers }, 'an identity clash was not stored'))
+  }
+
   return {
-    async identify(identity) {
+    async identify(identity, { protocol, peer }) {
       if (!isId(identity)) return null
       const orgs = await organisationsOfDevice(db, identity)
       if (orgs.length > 1)
         logger.warn({ identity }, 'two organisations have a device of this number: it is taken for neither')
-      return orgs.length === 1 ? { org: orgs[0]!, deviceId: identity } : null
+      if (orgs.length !== 1) return null
+      const device = { org: orgs[0]!, deviceId: identity }
+      const pinned = await pinTracker(db, device, protocol, now())
+      if (pinned === protocol) return device
+      tellClash(device, [peer, `its own protocol, ${pinned}`])
+      throw new TrackerRefused(`${identity} came over ${protocol}; it is pinned to ${pinned} until that is released`)
     },
 
     unknown(identity, reports, { protocol, peer, receivedAt }) {
@@ -98,9 +121,7 @@ export function trackerSink(options: {
 
     clash(device, peers) {
       logger.warn({ ...device, peers }, 'one number on two connections at once: two trackers, or a copied one')
-      ingest
-        .identityClash({ ...device, timestamp: now() })
-        .catch(error => logger.warn({ err: error, ...device }, 'an identity clash was not stored'))
+      tellClash(device, peers)
     },
   }
 }

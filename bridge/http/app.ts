@@ -61,6 +61,7 @@ import { shareLinkRoutes } from './routes/share-links.ts'
 import { sharedRoutes } from './routes/shared.ts'
 import { sosRoutes } from './routes/sos.ts'
 import { streamRoutes } from './routes/stream.ts'
+import { trackerPinRoutes } from './routes/tracker-pins.ts'
 import { trackingRoutes } from './routes/tracking.ts'
 import { tripRoutes } from './routes/trips.ts'
 import { unknownDeviceRoutes } from './routes/unknown-devices.ts'
@@ -170,6 +171,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<FastifyIns
   phoneSetupRoutes(api, options)
   unknownDeviceRoutes(api, options)
   deviceCertificateRoutes(api, options)
+  trackerPinRoutes(api, options)
   deviceTokenRoutes(api, options)
   commandRoutes(api, options)
   clockRoutes(api, options)

@@ -25,13 +25,20 @@ export class ByteReader {
   }
 
   bytes(length: number): Buffer {
-    if (length < 0 || length > this.remaining) throw new FrameTooShort()
-    this.#at += length
-    return this.#bytes.subarray(this.#at - length, this.#at)
+    const at = this.#pass(length)
+    return this.#bytes.subarray(at, at + length)
   }
 
   skip(length: number): void {
-    this.bytes(length)
+    this.#pass(length)
+  }
+
+  /** Goes on by so many bytes. @returns where they begin */
+  #pass(length: number): number {
+    if (length < 0 || length > this.remaining) throw new FrameTooShort()
+    const at = this.#at
+    this.#at += length
+    return at
   }
 
   peek(): number {
@@ -41,21 +48,21 @@ export class ByteReader {
 
   /** Unsigned, of 1 to 6 bytes. */
   uint(length: 1 | 2 | 3 | 4 | 5 | 6): number {
-    return this.bytes(length).readUIntBE(0, length)
+    return this.#bytes.readUIntBE(this.#pass(length), length)
   }
 
   /** Two's complement, of 1 to 6 bytes. */
   int(length: 1 | 2 | 3 | 4 | 5 | 6): number {
-    return this.bytes(length).readIntBE(0, length)
+    return this.#bytes.readIntBE(this.#pass(length), length)
   }
 
   float(): number {
-    return this.bytes(4).readFloatBE(0)
+    return this.#bytes.readFloatBE(this.#pass(4))
   }
 
   /** 64 bits, unsigned. */
   uint64(): bigint {
-    return this.bytes(8).readBigUInt64BE(0)
+    return this.#bytes.readBigUInt64BE(this.#pass(8))
   }
 
   text(length: number): string {

@@ -16,10 +16,15 @@ export interface Origin {
   readonly receivedAt: number
 }
 
+/** This identity may not come this way: the connection ends, and nothing of it is kept. */
+export class TrackerRefused extends Error {
+  override readonly name = 'TrackerRefused'
+}
+
 /** What the listeners need of the platform. */
 export interface TrackerSink {
-  /** The device of an IMEI or serial number; null for one that nobody registered. */
-  identify(identity: string): Promise<TrackerDevice | null>
+  /** The device of an IMEI or serial number; null for one that nobody registered. Rejects with {@link TrackerRefused}. */
+  identify(identity: string, origin: Origin): Promise<TrackerDevice | null>
   /** A device that nobody knows said this. */
   unknown(identity: string, reports: readonly Report[], origin: Origin): void
   /** Resolves after the commit; rejects when nothing was stored: then nothing is acknowledged. */

@@ -3,7 +3,7 @@ import { FrameStream, NotThisProtocol } from './frame-stream.ts'
 import type { TrackerMetrics } from './metrics.ts'
 import type { Decoded, Protocol } from './protocol.ts'
 import type { Sessions } from './sessions.ts'
-import type { Origin, TrackerDevice, TrackerSink } from './sink.ts'
+import { type Origin, type TrackerDevice, TrackerRefused, type TrackerSink } from './sink.ts'
 import { TrackerLink } from './tracker-link.ts'
 
 /** A tracker that is adopted while it is connected is known after so long at the most. */
@@ -136,6 +136,12 @@ export class TrackerConnection {
       if (identity !== null) await this.#becomes(identity, origin)
       if (decoded.reports.length > 0) await this.#keep(decoded.reports, origin)
     } catch (error) {
+      if (error instanceof TrackerRefused) {
+        metrics.closed.inc({ protocol: name, reason: 'identity-refused' })
+        logger.warn({ peer: this.#peer.address, protocol: name }, error.message)
+        this.#peer.close()
+        return
+      }
       // Nothing was stored: without an acknowledgement the device sends it again.
       logger.warn({ err: error, peer: this.#peer.address, protocol: name }, 'a tracker frame could not be stored')
       this.#peer.close()
@@ -183,7 +189,7 @@ export class TrackerConnection {
   async #becomes(identity: string, origin: Origin): Promise<void> {
     if (identity === this.#identity && this.#device !== null) return
     this.#lookedAt = origin.receivedAt
-    const device = await this.#context.sink.identify(identity)
+    const device = await this.#context.sink.identify(identity, origin)
     this.#identity = identity
     if (device?.deviceId === this.#device?.deviceId && device?.org === this.#device?.org) return
     this.#leave()

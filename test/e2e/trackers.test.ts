@@ -256,3 +256,30 @@ test('alarms of the devices themselves are alerts, without a fix too, and what a
   )
   assert.equal(sos.location, undefined)
 })
+
+test('a number is pinned to the protocol it first came with, until an administrator lets go', async t => {
+  const platform = await startWithTrackers(t)
+  await register(platform, IMEI)
+  const desk = await platform.connect({ role: 'dispatcher', sub: 'desk' })
+  const ear = new Ear(desk)
+  await desk.subscribeAsync('demo/notifications/#', { qos: 1 })
+  const owner = await tracker(t, platform.ports.get('gt06')!)
+  owner.socket.write(LOGIN)
+  await owner.answered(10)
+  const pin = await platform.request(`/api/v1/devices/${IMEI}/tracker`, ADMIN)
+  assert.equal(((await pin.json()) as { protocol: string }).protocol, 'gt06')
+
+  const stranger = () => tracker(t, platform.ports.get('teltonika')!)
+  const login = Buffer.concat([Buffer.from([0, IMEI.length]), Buffer.from(IMEI)])
+  const first = await stranger()
+  const closed = once(first.socket, 'close', { signal: AbortSignal.timeout(20_000) })
+  first.socket.write(login)
+  await closed
+  await ear.hear('the clash', ({ topic }) => topic === `demo/notifications/device/identity-clash/${IMEI}`)
+
+  const released = await platform.request(`/api/v1/devices/${IMEI}/tracker`, { ...ADMIN, method: 'DELETE' })
+  assert.equal(released.status, 204)
+  const second = await stranger()
+  second.socket.write(login)
+  assert.equal((await second.answered(1)).toString('hex'), '01')
+})

@@ -79,6 +79,8 @@ describe('rights', () => {
     ['DELETE', '/api/v1/devices/truck-1/claim-codes/1', ['admin']],
     ['GET', '/api/v1/devices/truck-1/certificates', ['admin']],
     ['DELETE', `/api/v1/devices/truck-1/certificates/${'0'.repeat(64)}`, ['admin']],
+    ['GET', '/api/v1/devices/truck-1/tracker', ['admin']],
+    ['DELETE', '/api/v1/devices/truck-1/tracker', ['admin']],
     ['GET', '/api/v1/devices/truck-1/last', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/history', EVERYONE],
     ['GET', '/api/v1/devices/truck-1/trips', EVERYONE],
