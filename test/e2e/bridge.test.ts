@@ -15,9 +15,10 @@ import { trackwire } from '../support/trackwire-command.ts'
 
 const START = Math.floor(Date.now() / 1_000) * 1_000 - 600_000
 
-async function bridgeFile(t: TestContext, bridge: Record<string, unknown>): Promise<Record<string, string>> {
+async function bridgeFile(t: TestContext, ...bridges: Record<string, unknown>[]): Promise<Record<string, string>> {
   const file = join(await temporaryFolder(t), 'bridges.json')
-  await writeFile(file, JSON.stringify({ bridges: [{ name: 'yard', org: 'demo', ...bridge }] }))
+  const named = bridges.map(bridge => ({ name: 'yard', org: 'demo', ...bridge }))
+  await writeFile(file, JSON.stringify({ bridges: named }))
   return { TRACKWIRE_BRIDGES: file, TRACKWIRE_LIMITS: 'off' }
 }
 
@@ -209,10 +210,16 @@ test('over TLS with a client certificate and a password; trackwire doctor says w
     'what goes out does not come back',
   )
 
-  const doctor = async (more: object) => trackwire(t, ['doctor'], await bridgeFile(t, { ...bridge, ...more }))
-  assert.match((await doctor({})).stdout, /ok {4}bridge yard {2,}127\.0\.0\.1:\d+, connected/)
-  assert.match((await doctor({ password: 'wrong' })).stdout, /FAIL {2}bridge yard.*look at username and passwordFile/)
-  assert.match((await doctor({ tls: undefined })).stdout, /FAIL {2}bridge yard.*look at url, tls/)
-  assert.match((await doctor({ url: 'mqtts://127.0.0.1:1' })).stdout, /FAIL {2}bridge yard.*whether it runs/)
+  const faulty = [
+    { ...bridge, name: 'password', password: 'wrong' },
+    { ...bridge, name: 'tls', tls: undefined },
+    { ...bridge, name: 'port', url: 'mqtts://127.0.0.1:1' },
+  ]
+  const { code, stdout } = await trackwire(t, ['doctor'], await bridgeFile(t, bridge, ...faulty))
+  assert.equal(code, 1)
+  assert.match(stdout, /ok {4}bridge yard {2,}127\.0\.0\.1:\d+, connected/)
+  assert.match(stdout, /FAIL {2}bridge password .*look at username and passwordFile/)
+  assert.match(stdout, /FAIL {2}bridge tls .*look at url, tls/)
+  assert.match(stdout, /FAIL {2}bridge port .*whether it runs/)
   assert.doesNotMatch(platform.output(), /a secret/)
 })
