@@ -118,6 +118,8 @@ export interface HttpAppOptions {
   readonly osmandByIdAlone?: boolean | undefined
   /** What is shared with OwnTracks apps that encrypt; their messages are refused without it. */
   readonly ownTracks?: OwnTracksSecret | undefined
+  /** Largest file of a recorded track; 512 MiB when left out. */
+  readonly maxTrackFileBytes?: number | undefined
   /** HTTPS when given. */
   readonly tls?: SecureContextOptions | undefined
 }

@@ -44,7 +44,14 @@ const Imported = {
 }
 
 /** Recorded tracks become history. */
-export function historyImportRoutes(app: Api, { db, ingest }: { db: Database; ingest: Ingest }): void {
+export function historyImportRoutes(
+  app: Api,
+  {
+    db,
+    ingest,
+    maxTrackFileBytes = MAX_TRACK_FILE_BYTES,
+  }: { db: Database; ingest: Ingest; maxTrackFileBytes?: number | undefined },
+): void {
   // A scope of its own: no other route takes files of any kind, nor of this size.
   app.register(async scope => {
     const raw = scope as unknown as FastifyInstance
@@ -118,7 +125,7 @@ export function historyImportRoutes(app: Api, { db, ingest }: { db: Database; in
           }).finally(clear)
         try {
           // On disk first: storing takes longer than a request may take to arrive.
-          await receive(request.body as Readable | undefined, path)
+          await receive(request.body as Readable | undefined, path, maxTrackFileBytes)
         } catch (error) {
           await clear()
           throw error
@@ -134,7 +141,7 @@ export function historyImportRoutes(app: Api, { db, ingest }: { db: Database; in
   })
 }
 
-async function receive(body: Readable | undefined, path: string): Promise<void> {
+async function receive(body: Readable | undefined, path: string, maxBytes: number): Promise<void> {
   if (body === undefined || body === null)
     throw new TrackwireError('import_invalid', 'the request has no body; send the file')
   let bytes = 0
@@ -143,8 +150,11 @@ async function receive(body: Readable | undefined, path: string): Promise<void> 
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         bytes += chunk.length
-        if (bytes > MAX_TRACK_FILE_BYTES) {
-          throw new TrackwireError('payload_too_large', 'the file is larger than 512 MiB; send it in parts')
+        if (bytes > maxBytes) {
+          throw new TrackwireError(
+            'payload_too_large',
+            `the file is larger than ${Math.floor(maxBytes / 1_048_576)} MiB; send it in parts`,
+          )
         }
         yield chunk
       }
