@@ -9,8 +9,8 @@ import { randomOf } from '../support/seeded-random.ts'
 import { SQUARE } from '../support/square-walk.ts'
 
 const DESK = { role: 'dispatcher', sub: 'desk' } as const
-const CUTS = 8
-const FIXES = 400
+const CUTS = 6
+const FIXES = 250
 
 function clientOf(t: TestContext, platform: RunningPlatform, url: string): RealtimeClient {
   const client = new RealtimeClient({ url, token: () => platform.token(DESK) })
