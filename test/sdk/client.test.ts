@@ -116,25 +116,27 @@ test('one platform, the whole client', async t => {
     assert.deepEqual(heard, sent)
     assert.ok(!phases.includes('offline'), phases.join())
   })
-})
 
-test('a client that cannot connect says why, and a fixed token that is refused is not tried for ever', async t => {
-  const platform = await startTestPlatform(t)
-  const refused = new RealtimeClient({
-    url: platform.httpUrl,
-    token: 'e30.eyJzdWIiOiJhIiwib3JnIjoiZGVtbyIsImV4cCI6OTk5OTk5OTk5OX0.x',
-  })
-  t.after(() => refused.disconnect())
-  await assert.rejects(refused.connect(), { code: 'token_invalid' })
-  assert.deepEqual([refused.connection.get().phase, refused.connection.get().retryAtMs], ['offline', null])
-  const lost = new RealtimeClient({
-    url: 'http://127.0.0.1:1',
-    token: () => platform.token({ role: 'user', sub: 'ann' }),
-  })
-  t.after(() => lost.disconnect())
-  await assert.rejects(lost.connect(), { code: 'unreachable' })
-  assert.ok(lost.connection.get().retryAtMs! > 0)
-  await lost.disconnect()
-  assert.equal(lost.connection.get().phase, 'idle')
-  assert.throws(() => new RealtimeClient({ url: 'mqtt://x', token: '' }), { code: 'request_invalid' })
+  await t.test(
+    'a client that cannot connect says why, and a fixed token that is refused is not tried for ever',
+    async t => {
+      const refused = new RealtimeClient({
+        url: platform.httpUrl,
+        token: 'e30.eyJzdWIiOiJhIiwib3JnIjoiZGVtbyIsImV4cCI6OTk5OTk5OTk5OX0.x',
+      })
+      t.after(() => refused.disconnect())
+      await assert.rejects(refused.connect(), { code: 'token_invalid' })
+      assert.deepEqual([refused.connection.get().phase, refused.connection.get().retryAtMs], ['offline', null])
+      const lost = new RealtimeClient({
+        url: 'http://127.0.0.1:1',
+        token: () => platform.token({ role: 'user', sub: 'ann' }),
+      })
+      t.after(() => lost.disconnect())
+      await assert.rejects(lost.connect(), { code: 'unreachable' })
+      assert.ok(lost.connection.get().retryAtMs! > 0)
+      await lost.disconnect()
+      assert.equal(lost.connection.get().phase, 'idle')
+      assert.throws(() => new RealtimeClient({ url: 'mqtt://x', token: '' }), { code: 'request_invalid' })
+    },
+  )
 })

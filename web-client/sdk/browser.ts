@@ -1,6 +1,7 @@
-import { RealtimeClient as Client, type RealtimeOptions, type Runtime } from './client.ts'
+import { RealtimeClient as Client } from './client.ts'
 import { indexedDbOutbox } from './indexed-db-outbox.ts'
 import type { OpenSocket } from './mqtt-publisher.ts'
+import type { RealtimeOptions, Runtime } from './options.ts'
 
 export const openWebSocket: OpenSocket = (url, subprotocol) => new WebSocket(url, subprotocol)
 

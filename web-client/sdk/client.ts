@@ -1,111 +1,63 @@
-import type { DeviceStatus, ErrorNotice, LocationUpdate } from '../../contract/index.ts'
-import { CHANNEL_TABLE } from './channel-table.ts'
-import { type Channel, filterOf, fits, isRetained, type Message, type ParamsOf, topicOf } from './channels.ts'
+import type { ErrorNotice, LocationUpdate } from '../../contract/index.ts'
+import { type Channel, filterOf, type Message, type ParamsOf } from './channels.ts'
+import { type DeviceView, followDevice } from './device-view.ts'
 import { RealtimeError } from './errors.ts'
-import { Feed, type FeedState, type Gap } from './feed.ts'
+import { Feed } from './feed.ts'
 import { HttpApi } from './http.ts'
-import type { OpenSocket } from './mqtt-publisher.ts'
-import { Outbox, type OutboxPolicy, type OutboxProgress } from './outbox.ts'
-import type { OpenOutboxStore } from './outbox-store.ts'
-import { randomId, Sender, type SenderPhase } from './sender.ts'
-import { SosFollower, type SosOptions, type SosSession } from './sos.ts'
+import type { ConnectionState, RealtimeOptions, Runtime } from './options.ts'
+import type { OutboxProgress } from './outbox.ts'
+import { Outgoing, type Queued } from './outgoing.ts'
+import { SosCalls, type SosOptions, type SosSession } from './sos.ts'
 import { createStore, type Readable, type Store } from './store.ts'
-import { type Token, type TokenProvider, TokenSource } from './token.ts'
+import { type ClientEvents, type Handler, type On, Subscriptions } from './subscriptions.ts'
+import { type Token, TokenSource } from './token.ts'
 import { type TrackingOptions, type TrackingSession, trackPosition } from './tracking.ts'
-
-export interface RealtimeOptions {
-  /** Where the platform is, like `https://tracking.example`; the page's own origin when left out. */
-  readonly url?: string
-  /** A token, or what fetches one; it is asked again before the token expires. */
-  readonly token: TokenProvider
-  readonly outbox?: OutboxPolicy
-}
-
-/** What differs between browsers and Node.js. */
-export interface Runtime {
-  readonly openSocket: OpenSocket
-  readonly openOutbox: OpenOutboxStore
-  /** Calls back when the network or the attention is back, or the network is gone. Returns what ends it. */
-  watch(onBack: () => void, onGone: () => void): () => void
-}
-
-export interface ConnectionState extends FeedState {
-  /** Of the connection for sending; who only watches has none. */
-  readonly sending: SenderPhase
-}
-
-/** What the client itself has to say, beside the channels. */
-export interface ClientEvents {
-  /** What was missed could not be had; the snapshot that follows brings what is retained up to date. */
-  gap: Gap
-  /** The stream stands; `isResumed`: with everything that was missed. */
-  ready: { readonly isResumed: boolean }
-  /** Something was refused: a message, a subscription. */
-  refused: ErrorNotice
-}
-
-export interface DeviceView {
-  readonly deviceId: string
-  /** The newest fix; never one that is older than what was told before. */
-  readonly fix: LocationUpdate | null
-  readonly status: DeviceStatus | null
-}
-
-interface Subscription {
-  readonly channel: Channel
-  readonly wanted: Readonly<Record<string, string | undefined>>
-  readonly handler: (message: never) => void
-}
-
-type AnyHandler = (message: never) => void
-/** More ids than this of one channel, and all of it is asked for: the platform narrows wildcards to what one may see. */
-const MAX_IDS = 30
-const SEND_WITHIN_MS = 10_000
-/** What waits in the outbox when it cannot be sent now. */
-const QUEUED: readonly Channel[] = ['location', 'sos']
 
 /** A connection to the platform: hears what happens, exactly once, and sends what one has to say. */
 export class RealtimeClient {
+  /** What is stored, and what one asks for once. */
   readonly http: HttpApi
+  /**
+   * Hears a channel of the platform, or of the parts of it that `wanted` names, like `{ deviceId: 'truck-7' }`; what is retained comes first. Or
+   * hears what the client itself has to say: `gap`, `ready`, `refused`. Returns what ends it.
+   */
+  readonly on: On
   readonly #tokens: TokenSource
   readonly #feed: Feed
-  readonly #sender: Sender
+  readonly #outgoing: Outgoing
+  readonly #subscriptions: Subscriptions
+  readonly #sos: SosCalls
   readonly #runtime: Runtime
-  readonly #options: RealtimeOptions
   readonly #state: Store<ConnectionState>
-  readonly #outboxState: Store<OutboxProgress>
-  readonly #subscriptions = new Map<string, Set<Subscription>>()
-  readonly #listeners = new Map<keyof ClientEvents, Set<AnyHandler>>()
-  #outbox: Promise<Outbox> | null = null
-  #openOutbox: Outbox | null = null
-  #unwatch: (() => void)[] = []
+  #ends: (() => void)[] = []
   #isConnected = false
 
   constructor(options: RealtimeOptions, runtime: Runtime) {
     const url = (options.url ?? globalThis.location?.origin ?? '').replace(/\/+$/, '')
-    if (!/^https?:\/\//.test(url))
+    if (!/^https?:\/\//.test(url)) {
       throw new RealtimeError('request_invalid', `url is ${JSON.stringify(url)}; say https://…`)
-    this.#options = options
+    }
     this.#runtime = runtime
     this.#tokens = new TokenSource(options.token)
     this.http = new HttpApi(url, this.#tokens)
-    this.#sender = new Sender(url, this.#tokens, runtime.openSocket)
+    this.#outgoing = new Outgoing(url, this.#tokens, runtime, options)
+    this.#subscriptions = new Subscriptions(
+      () => this.#feed.filtersChanged(),
+      channel => this.#feed.retained(channel),
+    )
     this.#feed = new Feed(url, this.#tokens, () => this.#filters(), {
-      onMessage: message => this.#dispatch(message),
-      onGap: gap => this.#emit('gap', gap),
-      onReady: isResumed => this.#emit('ready', { isResumed }),
-      onNotice: notice => this.#emit('refused', notice),
+      onMessage: message => this.#hear(message),
+      onGap: gap => this.#subscriptions.emit('gap', gap),
+      onReady: isResumed => this.#subscriptions.emit('ready', { isResumed }),
+      onNotice: notice => this.#subscriptions.emit('refused', notice),
     })
-    this.#state = createStore({ ...this.#feed.state.get(), sending: this.#sender.phase.get() })
-    this.#outboxState = createStore<OutboxProgress>({
-      buffered: 0,
-      oldestAtMs: null,
-      dropped: 0,
-      delivered: 0,
-      isPersistent: false,
-    })
+    this.on = (name: Channel | keyof ClientEvents, handler: Handler, wanted?: object) =>
+      this.#subscriptions.add(name, handler, wanted)
+    this.#sos = new SosCalls(this.on, this.#outgoing)
+    const { sender } = this.#outgoing
+    this.#state = createStore({ ...this.#feed.state.get(), sending: sender.phase.get() })
     this.#feed.state.subscribe(() => this.#onFeedState())
-    this.#sender.phase.subscribe(() => this.#onSenderPhase())
+    sender.phase.subscribe(() => this.#state.set(state => ({ ...state, sending: sender.phase.get() })))
   }
 
   get connection(): Readable<ConnectionState> {
@@ -114,7 +66,7 @@ export class RealtimeClient {
 
   /** What waits to be sent. */
   get outbox(): Readable<OutboxProgress> {
-    return this.#outboxState
+    return this.#outgoing.progress
   }
 
   /** How old what is shown may be, milliseconds: since the last sign of life, which comes at least every five seconds. */
@@ -129,22 +81,15 @@ export class RealtimeClient {
   async connect(): Promise<void> {
     if (!this.#isConnected) {
       this.#isConnected = true
-      this.#unwatch = [
+      this.#ends = [
         this.#tokens.keepFresh(token => this.#onFreshToken(token)),
         this.#runtime.watch(
           () => this.#onNetworkBack(),
           () => this.#onNetworkGone(),
         ),
       ]
-      const token = await this.#tokens.get().catch(() => null)
-      if (!this.#isConnected) return
       this.#feed.start()
-      // What was left over from an earlier page is sent without anybody asking.
-      if (token !== null)
-        void this.#ownOutbox().then(
-          () => undefined,
-          () => undefined,
-        )
+      this.#outgoing.start()
     }
     await this.#settled()
   }
@@ -152,50 +97,15 @@ export class RealtimeClient {
   /** Lets go of everything; what waits in the outbox stays there. {@link connect} begins again. */
   async disconnect(): Promise<void> {
     this.#isConnected = false
-    for (const end of this.#unwatch) end()
-    this.#unwatch = []
+    for (const end of this.#ends) end()
+    this.#ends = []
     this.#feed.stop()
-    this.#sender.stop()
-    const outbox = this.#outbox
-    this.#outbox = null
-    this.#openOutbox = null
-    await (await outbox?.catch(() => null))?.close()
-  }
-
-  /**
-   * Hears a channel of the platform, or of the parts of it that `wanted` names, like `{ deviceId: 'truck-7' }`. What is retained
-   * comes first. Returns what ends it.
-   */
-  on<Name extends Channel>(
-    channel: Name,
-    handler: (message: Message<Name>) => void,
-    wanted?: Partial<ParamsOf<Name>>,
-  ): () => void
-  /** Hears what the client itself has to say. */
-  on<Name extends keyof ClientEvents>(event: Name, handler: (event: ClientEvents[Name]) => void): () => void
-  on(name: Channel | keyof ClientEvents, handler: AnyHandler, wanted: object = {}): () => void {
-    if (!isChannelName(name)) {
-      const listeners = this.#listeners.get(name) ?? new Set()
-      this.#listeners.set(name, listeners.add(handler))
-      return () => void listeners.delete(handler)
-    }
-    const subscription: Subscription = { channel: name, wanted: { ...wanted }, handler }
-    const all = this.#subscriptions.get(name) ?? new Set()
-    this.#subscriptions.set(name, all.add(subscription))
-    if (isRetained(name)) queueMicrotask(() => this.#replay(subscription, all))
-    this.#feed.filtersChanged()
-    return () => {
-      all.delete(subscription)
-      this.#feed.filtersChanged()
-    }
+    await this.#outgoing.stop()
   }
 
   /** Ends every `on` of this handler. */
-  off(name: Channel | keyof ClientEvents, handler: AnyHandler): void {
-    if (!isChannelName(name)) return void this.#listeners.get(name)?.delete(handler)
-    const all = this.#subscriptions.get(name)
-    for (const subscription of all ?? []) if (subscription.handler === handler) all!.delete(subscription)
-    this.#feed.filtersChanged()
+  off(name: Channel | keyof ClientEvents, handler: Handler): void {
+    this.#subscriptions.remove(name, handler)
   }
 
   /**
@@ -203,28 +113,20 @@ export class RealtimeClient {
    * Resolves when the platform has acknowledged it.
    * @throws RealtimeError not_connected, connection_lost, queue_full, topic_invalid
    */
-  async publish<Name extends Channel>(
+  publish<Name extends Channel>(
     channel: Name,
     params: ParamsOf<Name>,
     payload: NonNullable<Message<Name>['payload']>,
   ): Promise<void> {
-    const { org } = await this.#tokens.get()
-    const values = params as Readonly<Record<string, string>>
-    const topic = topicOf(channel, org, values)
-    if (QUEUED.includes(channel)) {
-      const { delivered } = await this.#enqueue(channel, values, payload)
-      return delivered
-    }
-    await this.#sender.connected(SEND_WITHIN_MS)
-    await this.#sender.publish(topic, payload, CHANNEL_TABLE[channel].qos)
+    return this.#outgoing.publish(channel, params as Readonly<Record<string, string>>, payload)
   }
 
-  /** Sends one position. Resolves once it is kept here; `delivered` once the platform has stored it. */
-  sendLocation(
-    fix: Omit<LocationUpdate, 'deviceId'>,
-    deviceId?: string,
-  ): Promise<{ readonly sequence: number; readonly delivered: Promise<void> }> {
-    return this.#ownDevice(deviceId).then(id => this.#enqueue('location', { deviceId: id }, fix))
+  /**
+   * Sends one position, of the token's own device when none is named. Resolves once it is kept here; its `delivered` once the platform
+   * has stored it.
+   */
+  async sendLocation(fix: Omit<LocationUpdate, 'deviceId'>, deviceId?: string): Promise<Queued> {
+    return this.#outgoing.enqueue('location', { deviceId: await this.#deviceOr(deviceId) }, fix)
   }
 
   /** Sends where this phone or computer is, as often as movement and battery ask for. */
@@ -234,180 +136,39 @@ export class RealtimeClient {
 
   /** Follows one device: its newest fix and status. Returns what ends it. */
   trackDevice(deviceId: string, onChange: (view: DeviceView) => void): () => void {
-    let view: DeviceView = { deviceId, fix: null, status: null }
-    const tell = (change: Partial<DeviceView>): void => {
-      view = { ...view, ...change }
-      onChange(view)
-    }
-    const onFix = ({ payload }: Message<'last'> | Message<'location'>): void => {
-      if (payload !== null && payload.timestamp > (view.fix?.timestamp ?? 0)) tell({ fix: payload })
-    }
-    const ends = [
-      this.on('last', onFix, { deviceId }),
-      this.on('location', onFix, { deviceId }),
-      this.on('status', ({ payload }) => tell({ status: payload }), { deviceId }),
-    ]
-    return () => {
-      for (const end of ends) end()
-    }
+    return followDevice(this.on, deviceId, onChange)
   }
 
   /** Calls for help; `state` follows what becomes of it. Kept until it is stored, and sent before everything else. */
-  async triggerSos({ deviceId, message, location, isDrill }: SosOptions = {}): Promise<SosSession> {
-    const id = await this.#ownDevice(deviceId)
-    const follower = new SosFollower()
-    const sosId = randomId()
-    const stop = await this.#followSos(id, follower)
-    const { delivered } = await this.#enqueue(
-      'sos',
-      { deviceId: id },
-      {
-        action: 'trigger',
-        id: sosId,
-        timestamp: Date.now(),
-        ...(location !== undefined && { location }),
-        ...(message !== undefined && { message }),
-        ...(isDrill === true && { drill: true }),
-      },
-    )
-    const sent = delivered.then(() => follower.sent())
-    sent.catch(() => undefined)
-    follower.state.subscribe(() => {
-      if (follower.isClosed) stop()
-    })
-    this.#sos.set(sosId, follower)
-    return { id: sosId, deviceId: id, state: follower.state, sent }
+  async triggerSos(options: SosOptions = {}): Promise<SosSession> {
+    const deviceId = await this.#deviceOr(options.deviceId)
+    const { role } = await this.#tokens.get()
+    return this.#sos.trigger(deviceId, role, options)
   }
 
   /** Takes it back. Resolves when the platform has stored that. */
-  async cancelSos({ id, deviceId }: Pick<SosSession, 'id' | 'deviceId'>, message?: string): Promise<void> {
-    const { delivered } = await this.#enqueue(
-      'sos',
-      { deviceId },
-      {
-        action: 'cancel',
-        id,
-        timestamp: Date.now(),
-        ...(message !== undefined && { message }),
-      },
-    )
-    await delivered
-    this.#sos.get(id)?.cancelled()
-    this.#sos.delete(id)
+  cancelSos(session: Pick<SosSession, 'id' | 'deviceId'>, message?: string): Promise<void> {
+    return this.#sos.cancel(session, message)
   }
 
-  readonly #sos = new Map<string, SosFollower>()
-
-  async #followSos(deviceId: string, follower: SosFollower): Promise<() => void> {
-    const { role } = await this.#tokens.get()
-    const ends: (() => void)[] = []
-    const since = Date.now()
-    if (role === 'device' || role === 'driver') {
-      ends.push(
-        this.on(
-          'command',
-          ({ payload }) => payload !== null && payload.expiresAt > since && follower.command(payload),
-          { deviceId },
-        ),
-      )
-    }
-    if (role !== 'device')
-      ends.push(this.on('sosNotification', ({ payload }) => payload !== null && follower.hear(payload), { deviceId }))
-    return () => {
-      for (const end of ends) end()
-    }
-  }
-
-  async #ownDevice(deviceId: string | undefined): Promise<string> {
+  async #deviceOr(deviceId: string | undefined): Promise<string> {
     if (deviceId !== undefined) return deviceId
     const { role, sub } = await this.#tokens.get()
     if (role === 'device') return sub
-    throw new RealtimeError(
-      'request_invalid',
-      `say whose position it is with deviceId: the token is of a ${role}, not of a device`,
-    )
+    throw new RealtimeError('request_invalid', `the token is of a ${role}, not of a device: say deviceId`)
   }
 
-  async #enqueue(
-    channel: Channel,
-    params: Readonly<Record<string, string>>,
-    payload: unknown,
-  ): Promise<{ sequence: number; delivered: Promise<void> }> {
-    const outbox = await this.#ownOutbox()
-    this.#sender.start()
-    return outbox.add(channel, params, payload)
-  }
-
-  /** Of the principal of the token: what one has queued is never sent by another. */
-  #ownOutbox(): Promise<Outbox> {
-    this.#outbox ??= this.#createOutbox().catch(error => {
-      this.#outbox = null
-      throw error
-    })
-    return this.#outbox
-  }
-
-  async #createOutbox(): Promise<Outbox> {
-    const { org, sub } = await this.#tokens.get()
-    const name = `${org}:${sub}`
-    const [cries, positions] = await Promise.all([
-      this.#runtime.openOutbox(`sos:${name}`),
-      this.#runtime.openOutbox(name),
-    ])
-    const deliver = (channel: Channel, params: Readonly<Record<string, string>>, payload: unknown): Promise<void> =>
-      this.#sender.publish(topicOf(channel, org, params), payload, 1)
-    const outbox = new Outbox({ cries, positions }, deliver, `trackwire-outbox:${name}`, this.#options.outbox)
-    outbox.progress.subscribe(() => {
-      this.#outboxState.set(outbox.progress.get())
-      if (this.#isConnected && outbox.progress.get().buffered > 0) this.#sender.start()
-    })
-    this.#openOutbox = outbox
-    outbox.setOnline(this.#sender.phase.get() === 'online')
-    return outbox
-  }
-
-  /** Own errors are always heard; of a channel all of it, or the parts that are wanted. */
+  /** Own errors are always heard. */
   #filters(): string[] {
     const { org, sub } = this.#tokens.current ?? { org: '+', sub: '+' }
-    const filters = [filterOf('errors', org, { userId: sub })]
-    for (const [channel, all] of this.#subscriptions as Map<Channel, Set<Subscription>>) {
-      const open = filterOf(channel, org, {})
-      const found = new Set([...all].map(({ wanted }) => filterOf(channel, org, wanted)))
-      if (found.has(open) || found.size > MAX_IDS) filters.push(open)
-      else filters.push(...found)
-    }
-    return filters
+    return [filterOf('errors', org, { userId: sub }), ...this.#subscriptions.filters(org)]
   }
 
-  /** Who comes later is told what is retained, as if it had just come. */
-  #replay(subscription: Subscription, all: ReadonlySet<Subscription>): void {
-    for (const message of [...this.#feed.retained(subscription.channel)]) {
-      if (all.has(subscription) && fits(message.params as never, subscription.wanted)) {
-        this.#call(subscription.handler, { ...message, isSnapshot: true })
-      }
+  #hear(message: Message): void {
+    if (message.channel === 'errors' && message.payload !== null) {
+      this.#subscriptions.emit('refused', message.payload as ErrorNotice)
     }
-  }
-
-  #dispatch(message: Message): void {
-    if (message.channel === 'errors' && message.payload !== null) this.#emit('refused', message.payload as ErrorNotice)
-    for (const { wanted, handler } of [...(this.#subscriptions.get(message.channel) ?? [])]) {
-      if (fits(message.params as never, wanted)) this.#call(handler, message)
-    }
-  }
-
-  #emit<Name extends keyof ClientEvents>(name: Name, event: ClientEvents[Name]): void {
-    for (const handler of [...(this.#listeners.get(name) ?? [])]) this.#call(handler, event)
-  }
-
-  /** A handler that throws is told to the console, as an event listener would be; the others and the stream go on. */
-  #call(handler: AnyHandler, event: unknown): void {
-    try {
-      handler(event as never)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+    this.#subscriptions.dispatch(message)
   }
 
   #settled(): Promise<void> {
@@ -428,34 +189,25 @@ export class RealtimeClient {
 
   #onFeedState(): void {
     const feed = this.#feed.state.get()
+    const { sender } = this.#outgoing
     // What cuts one connection cuts the other; MQTT alone would find out later.
-    if (feed.phase === 'offline' && this.#state.get().phase === 'online') this.#sender.interrupt()
-    if (feed.phase === 'online') this.#sender.retryNow()
-    this.#state.set({ ...feed, sending: this.#sender.phase.get() })
-  }
-
-  #onSenderPhase(): void {
-    const sending = this.#sender.phase.get()
-    this.#openOutbox?.setOnline(sending === 'online')
-    this.#state.set(state => ({ ...state, sending }))
+    if (feed.phase === 'offline' && this.#state.get().phase === 'online') sender.interrupt()
+    if (feed.phase === 'online') sender.retryNow()
+    this.#state.set({ ...feed, sending: sender.phase.get() })
   }
 
   #onFreshToken({ jwt }: Token): void {
-    this.#sender.renew(jwt)
+    this.#outgoing.sender.renew(jwt)
     this.#feed.reopen()
   }
 
   #onNetworkBack(): void {
     this.#feed.retryNow()
-    this.#sender.retryNow()
+    this.#outgoing.sender.retryNow()
   }
 
   #onNetworkGone(): void {
     this.#feed.interrupt()
-    this.#sender.interrupt()
+    this.#outgoing.sender.interrupt()
   }
-}
-
-function isChannelName(name: string): name is Channel {
-  return Object.hasOwn(CHANNEL_TABLE, name)
 }

@@ -231,7 +231,10 @@ export class Outbox {
     setTimeout(async () => {
       this.#isTelling = false
       if (this.#isClosed) return
-      const [cries, positions] = await Promise.all([this.#cries.stats(), this.#positions.stats()])
+      const stats = await Promise.all([this.#cries.stats(), this.#positions.stats()]).catch(() => null)
+      // The storage is gone: whoever sends next is told why.
+      if (stats === null) return
+      const [cries, positions] = stats
       const times = [cries.oldestAtMs, positions.oldestAtMs].filter(time => time !== null)
       const oldestAtMs = times.length === 0 ? null : Math.min(...times)
       this.#progress.set(state => ({ ...state, buffered: cries.count + positions.count, oldestAtMs }))

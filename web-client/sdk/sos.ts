@@ -1,5 +1,9 @@
-import type { Command, Location, SosEvent } from '../../contract/index.ts'
+import type { Command, Location, SosEvent, SosRequest } from '../../contract/index.ts'
+import type { Message } from './channels.ts'
+import type { Outgoing, Queued } from './outgoing.ts'
+import { randomId } from './sender.ts'
 import { createStore, type Readable, type Store } from './store.ts'
+import type { On } from './subscriptions.ts'
 
 export interface SosOptions {
   /** Who is in need; the token's own device when left out. */
@@ -35,7 +39,8 @@ export interface SosSession {
 
 const CLOSED: readonly SosState['phase'][] = ['resolved', 'cancelled']
 
-export class SosFollower {
+/** What one alert has come to, as far as one may hear of it. */
+class SosFollower {
   readonly #state: Store<SosState> = createStore<SosState>({
     phase: 'queued',
     alertId: null,
@@ -81,5 +86,72 @@ export class SosFollower {
 
   #tell(change: Partial<SosState>): void {
     this.#state.set(before => ({ ...before, ...change }))
+  }
+}
+
+/** The calls for help that were made here. */
+export class SosCalls {
+  readonly #on: On
+  readonly #outgoing: Outgoing
+  readonly #followers = new Map<string, SosFollower>()
+
+  constructor(on: On, outgoing: Outgoing) {
+    this.#on = on
+    this.#outgoing = outgoing
+  }
+
+  /** @param role of the caller: it says who hears what */
+  async trigger(deviceId: string, role: string, { message, location, isDrill }: SosOptions): Promise<SosSession> {
+    const id = randomId()
+    const follower = new SosFollower()
+    const end = this.#follow(follower, deviceId, role)
+    follower.state.subscribe(() => {
+      if (follower.isClosed) end()
+    })
+    this.#followers.set(id, follower)
+    const { delivered } = await this.#send(deviceId, {
+      action: 'trigger',
+      id,
+      timestamp: Date.now(),
+      ...(location !== undefined && { location }),
+      ...(message !== undefined && { message }),
+      ...(isDrill === true && { drill: true }),
+    })
+    const sent = delivered.then(() => follower.sent())
+    sent.catch(() => undefined)
+    return { id, deviceId, state: follower.state, sent }
+  }
+
+  async cancel({ id, deviceId }: Pick<SosSession, 'id' | 'deviceId'>, message?: string): Promise<void> {
+    const { delivered } = await this.#send(deviceId, {
+      action: 'cancel',
+      id,
+      timestamp: Date.now(),
+      ...(message !== undefined && { message }),
+    })
+    await delivered
+    this.#followers.get(id)?.cancelled()
+    this.#followers.delete(id)
+  }
+
+  #send(deviceId: string, request: SosRequest): Promise<Queued> {
+    return this.#outgoing.enqueue('sos', { deviceId }, request)
+  }
+
+  #follow(follower: SosFollower, deviceId: string, role: string): () => void {
+    const ends: (() => void)[] = []
+    const sinceMs = Date.now()
+    if (role === 'device' || role === 'driver') {
+      const hear = ({ payload }: Message<'command'>): void => {
+        if (payload !== null && payload.expiresAt > sinceMs) follower.command(payload)
+      }
+      ends.push(this.#on('command', hear, { deviceId }))
+    }
+    if (role !== 'device') {
+      ends.push(this.#on('sosNotification', ({ payload }) => payload !== null && follower.hear(payload), { deviceId }))
+    }
+    return () => {
+      for (const end of ends) end()
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { WebSocket } from 'ws'
-import { RealtimeClient as Client, type RealtimeOptions, type Runtime } from '../client.ts'
+import { RealtimeClient as Client } from '../client.ts'
 import type { Socket } from '../mqtt-publisher.ts'
+import type { RealtimeOptions, Runtime } from '../options.ts'
 import { memoryOutbox } from '../outbox-store.ts'
 import { fileOutbox } from './file-outbox.ts'
 
