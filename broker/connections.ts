@@ -4,6 +4,7 @@ import type { DeviceCertificate } from './auth/client-certificate.ts'
 import type { Reader } from './auth/reader.ts'
 import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
+import type { Outgoing } from './delivery/outgoing.ts'
 
 export type Transport = 'tcp' | 'tls' | 'websocket'
 
@@ -44,8 +45,7 @@ export interface Connection extends Origin {
   readonly grantedQos: GrantedQos
   /** QoS 1 and 2 publishes are answered in the order in which they came. [MQTT-4.6.0-2] */
   readonly answers: OrderedAnswers
-  /** Payload bytes handed to it in this turn of the event loop, not yet in its socket buffer. */
-  handedBytes: number
+  readonly outgoing: Outgoing
   /** Its will spoke for its status already. */
   willSpoke: boolean
 }

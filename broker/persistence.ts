@@ -6,6 +6,7 @@ import AsyncLevelPersistence, {
 import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
+import type { Outgoing } from './delivery/outgoing.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
 import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
 import type { SessionOwner, StoredSessions } from './stored-sessions.ts'
@@ -27,6 +28,8 @@ export interface BrokerPersistenceOptions {
   readonly sessions: StoredSessions
   /** Whether a message that was on its way to a client may still be sent. */
   readonly mayReceive: (client: object, topic: string) => boolean
+  /** What is in flight to a client that is connected. */
+  readonly inFlight: (client: object) => Pick<Outgoing, 'acknowledged' | 'inFlight'> | undefined
   readonly now: () => number
   readonly limits: SessionLimitOptions
 }
@@ -60,13 +63,14 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #hasWill: HasWill
   readonly #sessions: StoredSessions
   readonly #mayReceive: BrokerPersistenceOptions['mayReceive']
+  readonly #inFlight: BrokerPersistenceOptions['inFlight']
   readonly #now: () => number
   readonly #order = new ResumeOrder()
   /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
   readonly #arriving = new WeakMap<object, Set<number>>()
   readonly limits: SessionLimits
 
-  constructor({ db, hasWill, sessions, mayReceive, now, limits }: BrokerPersistenceOptions) {
+  constructor({ db, hasWill, sessions, mayReceive, inFlight, now, limits }: BrokerPersistenceOptions) {
     const writes = new WriteQueue(db)
     super(writes)
     this.#db = db
@@ -74,6 +78,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     this.#hasWill = hasWill
     this.#sessions = sessions
     this.#mayReceive = mayReceive
+    this.#inFlight = inFlight
     this.#now = now
     const queued = (id: string) => super.outgoingStream({ id })
     this.limits = new SessionLimits(
@@ -224,6 +229,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown> {
+    this.#inFlight(client)?.acknowledged((packet as { messageId: number }).messageId)
+    // Nothing is stored of a session that ends with its connection.
+    if ((client as { clean?: boolean }).clean === true) return undefined
     const cleared = await this.#finish(super.outgoingClearMessageId(client, packet))
     if (cleared !== undefined) this.limits.cleared(client.id, cleared as StoredPacket)
     return cleared
@@ -246,9 +254,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
         if ((error as Error).message !== 'no such packet') throw error
       }
     })
-    // What is taken from the queue of the session is looked at by Aedes itself.
-    if (sent === 'queued') return
-    const { cmd, topic } = packet as StoredPacket
+    const { cmd, topic, messageId } = packet as StoredPacket
+    // What is taken from the queue of the session is looked at by Aedes itself, one by one.
+    if (sent === 'queued') return this.#inFlight(client)?.inFlight.enter(messageId as number)
     if (cmd !== 'publish' || this.#mayReceive(client, topic)) return
     await this.outgoingClearMessageId(client, packet)
     // Aedes sends the message when this settles, however it does.

@@ -17,7 +17,7 @@ import {
   refuseProtocol5,
   type VerifyToken,
 } from './auth/admit.ts'
-import { authorizeForward } from './auth/authorize-forward.ts'
+import { authorizeForward, forwardThrough } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
 import type { CertificateDesk } from './auth/client-certificate.ts'
@@ -34,9 +34,10 @@ import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { ConnectionDesk } from './connection-desk.ts'
 import { type Connection, Connections, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
-import { deliverAtGrantedQos, GrantedQos } from './delivery/granted-qos.ts'
+import { GrantedQos } from './delivery/granted-qos.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
+import { Subscriber } from './delivery/subscriber.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
@@ -121,10 +122,7 @@ export interface BrokerState {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
-/**
- * A socket "drains" when it is empty, so a consumer that reads, but never catches up, looks stalled too: it gets a minute. What may
- * pile up until then is bounded by slow-consumers.ts.
- */
+/** What may pile up until then is bounded by slow-consumers.ts. */
 const DRAIN_TIMEOUT_MS = 60_000
 const HEARTBEAT_MS = 15_000
 /** MQTT 3.1 cuts client ids at 23 characters, its clients (OwnTracks) do not; ours are longer by their namespace. */
@@ -155,6 +153,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const origins = new WeakMap<Duplex, Origin>()
   const peers = new WeakMap<Duplex, Peer>()
   const topics = new ParsedTopics()
+  const subscribers = new WeakMap<object, Subscriber>()
   const streams = new Set<Duplex>()
   let connectionIds = 0
   const repeatedFilters = new RepeatedFilters()
@@ -171,6 +170,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       const connection = connections.of(client as Client)
       return connection?.reader.mayReceive(topic, connection.grantedQos.of(topic)) ?? true
     },
+    inFlight: client => subscribers.get(client)?.outgoing,
     now,
     limits: {
       ...limits,
@@ -228,8 +228,15 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({ connections, bus, metrics, shares: options.shares, now }),
+    authorizeForward: authorizeForward({ connections, shares: options.shares, now }),
   })
+  const drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS
+  const delivery = {
+    forward: forwardThrough({ bus, topics, shares: options.shares, now }),
+    stored: (client: Client, packet: object) => persistence.outgoingUpdate(client, packet),
+    drainTimeoutMs,
+    count: (lane: 'drop' | 'close') => metrics.slowConsumers.inc({ lane }),
+  }
   const publish = publishThrough(aedes)
   const tell = createNotices(publish, metrics)
   const end = endConnections(tell, metrics)
@@ -344,6 +351,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     principal: Principal,
   ): void {
     connectionIds += 1
+    const subscriber = subscribers.get(client)!
     const connection: Connection = {
       id: connectionIds,
       client,
@@ -362,9 +370,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       grantedQos: new GrantedQos(),
       answers: new OrderedAnswers(readingOf(client)),
       lastEmission: 0,
-      handedBytes: 0,
+      outgoing: subscriber.outgoing,
       willSpoke: false,
     }
+    subscriber.connection = connection
     clashes.entered(connection)
     connections.add(connection)
     if (!client.clean) sessions.begin(connection)
@@ -451,7 +460,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
     dropNoLatecomers(client)
-    deliverAtGrantedQos(client, () => connections.of(client)?.grantedQos)
+    subscribers.set(client, new Subscriber(client, delivery))
     repeatedFilters.watch(client)
     guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, ({ reason, message }) => {
       metrics.protocolErrors.inc({ reason })

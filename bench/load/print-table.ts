@@ -45,9 +45,7 @@ export function printTable(runs: readonly Run[]): void {
 
 /** Against the reference in the same repetition. */
 function ratioOf(runs: readonly Run[], { scenario, repetition, figures }: Run, figure: string): number {
-  const other = runs.find(
-    run => run.scenario === scenario && run.repetition === repetition && run.broker === REFERENCE,
-  )
+  const other = runs.find(run => run.scenario === scenario && run.repetition === repetition && run.broker === REFERENCE)
   return (figures[figure] ?? Number.NaN) / (other?.figures[figure] ?? Number.NaN)
 }
 

@@ -1,8 +1,8 @@
 import { connect, subscribe, word } from '../../test/support/mqtt-bytes.ts'
 import type { RunningBroker } from './brokers.ts'
 import { Burst, deviceId, topicOf } from './messages.ts'
-import { figuresOf } from './process-figures.ts'
 import type { Heard } from './packet-walk.ts'
+import { figuresOf } from './process-figures.ts'
 import { openRawConnection, type RawConnection } from './raw-connection.ts'
 import type { TrafficScenario } from './scenarios.ts'
 

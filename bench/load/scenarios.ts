@@ -32,7 +32,15 @@ export type Scenario = (TrafficScenario | ConnectScenario) & {
 
 const FAN_IN = { shape: 'fan-in', kind: 'status', qos: 0, publishers: 1_000, subscribers: 1, burst: 1 } as const
 const FAN_OUT = { shape: 'fan-out', kind: 'location', qos: 0, publishers: 1, subscribers: 1_000, burst: 1 } as const
-const PAIRS = { shape: 'pairs', kind: 'status', qos: 0, publishers: 500, subscribers: 500, burst: 1, window: 4 } as const
+const PAIRS = {
+  shape: 'pairs',
+  kind: 'status',
+  qos: 0,
+  publishers: 500,
+  subscribers: 500,
+  burst: 1,
+  window: 4,
+} as const
 const PACED = { ...FAN_OUT, window: 1_000, rate: 25, over: 'tcp' } as const
 const STEADY = { shape: 'fan-in', kind: 'status', publishers: 200, subscribers: 1, burst: 1, window: 1_000 } as const
 const INGEST = { shape: 'fan-in', kind: 'location', qos: 1, publishers: 1_000, subscribers: 0, burst: 1 } as const
