@@ -16,6 +16,8 @@ import { WriteQueue } from './write-queue.ts'
 /** Whether a connection that stands or is being set up under this client id has a will of its own. */
 type HasWill = (clientId: string) => boolean
 
+const SAVE_WITHIN_MS = 250
+const NOBODY: StoredSubscription[] = []
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
 /** Whose a session is, beside what aedes-persistence-level keeps of it. */
@@ -54,6 +56,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #db: ClassicLevel<string, unknown>
   readonly #writes: WriteQueue
   readonly #retained = new Map<string, StoredPacket>()
+  /** By topic, retained messages that are not written yet. */
+  readonly #unsaved = new Map<string, StoredPacket>()
+  #saving: NodeJS.Timeout | undefined
   readonly #subscriptions = new SubscriptionIndex()
   readonly #granted = new WeakSet<object>()
   /** Reads that a write follows: the store closes after the write. */
@@ -161,9 +166,33 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async storeRetained(packet: StoredPacket): Promise<void> {
+    this.#setRetained(packet)
+    this.#unsaved.delete(packet.topic)
+    await super.storeRetained(packet)
+  }
+
+  /**
+   * Retained from now on; written a moment later, and of those that a topic had meanwhile only the last. For what is said so often
+   * that it is soon said again, and of which nobody was promised that it is kept.
+   */
+  retainSoon(packet: StoredPacket): void {
+    this.#setRetained(packet)
+    this.#unsaved.set(packet.topic, packet)
+    this.#saving ??= setTimeout(() => void this.#saveRetained(), SAVE_WITHIN_MS)
+  }
+
+  #setRetained(packet: StoredPacket): void {
     if (packet.payload.length === 0) this.#retained.delete(packet.topic)
     else this.#retained.set(packet.topic, packet)
-    await super.storeRetained(packet)
+  }
+
+  async #saveRetained(): Promise<void> {
+    clearTimeout(this.#saving)
+    this.#saving = undefined
+    const packets = [...this.#unsaved.values()]
+    this.#unsaved.clear()
+    // A store that is closing says so to whoever waits for it; here nobody does.
+    await Promise.allSettled(packets.map(packet => super.storeRetained(packet)))
   }
 
   override createRetainedStreamCombi(filters: string[]): Readable {
@@ -209,9 +238,14 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
-    return this.#subscriptions
-      .matching(topic)
-      .filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
+    return this.queuingFor(topic)
+  }
+
+  /** The subscriptions of stored sessions that a message is queued for. */
+  queuingFor(topic: string): StoredSubscription[] {
+    const held = this.#subscriptions.matching(topic)
+    if (held.length === 0) return NOBODY
+    return held.filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
   }
 
   /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
@@ -238,6 +272,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async destroy(): Promise<void> {
+    await this.#saveRetained()
     await Promise.allSettled(this.#underWay)
     await super.destroy()
   }

@@ -39,6 +39,7 @@ import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { Subscriber } from './delivery/subscriber.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
+import type { Fault } from './guard/faults.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { handleQueuedPackets, readingOf } from './guard/reading.ts'
@@ -55,6 +56,7 @@ import { createNotices } from './notices.ts'
 import type { LiveMessages, ObservedMessage } from './observe.ts'
 import type { OpenOwnTracks } from './owntracks.ts'
 import { BrokerPersistence } from './persistence.ts'
+import { plainPath } from './plain-path.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
 import { type SessionOwner, StoredSessions } from './stored-sessions.ts'
@@ -287,6 +289,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     connections,
     clashes,
     limits: publishLimits,
+    topics,
     handlers: options.handlers,
     renewToken: renewTokens({ verifyToken: options.verifyToken, rights, live, expiry, connections }),
     tell,
@@ -460,15 +463,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
     dropNoLatecomers(client)
-    subscribers.set(client, new Subscriber(client, delivery))
+    const subscriber = new Subscriber(client, delivery)
+    subscribers.set(client, subscriber)
     repeatedFilters.watch(client)
-    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, ({ reason, message }) => {
+    const refused = ({ reason, message }: Fault) => {
       metrics.protocolErrors.inc({ reason })
       logger.info(
         { reason, client: client.id, peer: origins.get(client.conn)?.address },
         `connection closed: ${message}`,
       )
-    })
+    }
+    const { outgoing } = subscriber
+    const plain = plainPath({ client, outgoing, aedes, authorizePublish: publishPath })
+    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, refused, plain)
   }
   const onHandshakeFailed = (error: Error, address: string | undefined) => {
     metrics.connectRefused.inc({ reason: 'tls_handshake' })

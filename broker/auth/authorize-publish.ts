@@ -11,7 +11,6 @@ import {
   decodePayload,
   ERRORS,
   type ParsedTopic,
-  parseTopic,
   TrackwireError,
 } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
@@ -23,6 +22,7 @@ import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { type OpenOwnTracks, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
+import type { ParsedTopics } from './reader.ts'
 import { type Sender, senderOf } from './sender.ts'
 
 type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
@@ -32,6 +32,7 @@ export interface PublishPath {
   readonly clashes: IdentityClashes
   readonly handlers: Handlers
   readonly limits: PublishLimits
+  readonly topics: ParsedTopics
   readonly renewToken: (connection: Connection, token: string) => Promise<void>
   readonly tell: Tell
   readonly metrics: BrokerMetrics
@@ -67,7 +68,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     receivedAt: number,
   ): Verdict | Promise<Verdict> {
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
-    path.metrics.received.inc({ channel: parsed.channel })
+    path.metrics.received(parsed.channel)
     const { topic, qos, retain } = packet
     const decision = decideTopic(sender.principal, 'publish', topic, parsed, { qos, retain })
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
@@ -228,14 +229,16 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       else finish('swallow')
     }
     const { translation, fault } = translated(packet, sender.principal)
-    const parsed = parseTopic(packet.topic)
+    const parsed = path.topics.of(packet.topic)
     const receivedAt = path.now()
     const handle = () => {
       try {
         if (fault !== undefined) throw fault
         if (translation === 'ignored') return finish('swallow')
         // What was put off meanwhile has the rights that its sender has now.
-        const verdict = judge(senderOf(client, packet, path.connections) ?? sender, packet, parsed, receivedAt)
+        const isSame = sender.connection === null || sender.connection.principal === sender.principal
+        const current = isSame ? sender : (senderOf(client, packet, path.connections) ?? sender)
+        const verdict = judge(current, packet, parsed, receivedAt)
         if (typeof verdict === 'string') finish(verdict)
         else verdict.then(finish, fail)
       } catch (error) {
