@@ -16,7 +16,7 @@ import { WriteQueue } from './write-queue.ts'
 /** Whether a connection that stands or is being set up under this client id has a will of its own. */
 type HasWill = (clientId: string) => boolean
 
-const SAVE_WITHIN_MS = 250
+const SAVE_WITHIN_MS = 1_000
 const NOBODY: StoredSubscription[] = []
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
