@@ -59,6 +59,8 @@ export class Connections {
   readonly #byClient = new WeakMap<Client, Connection>()
   readonly #live = new Set<Connection>()
   readonly #byPrincipal = new Map<string, Set<Connection>>()
+  /** The same by connection: asked for every message, and an organisation and a subject need not be put together each time. */
+  readonly #siblings = new WeakMap<Connection, Set<Connection>>()
 
   add(connection: Connection): void {
     this.#byClient.set(connection.client, connection)
@@ -67,6 +69,7 @@ export class Connections {
     const set = this.#byPrincipal.get(key) ?? new Set()
     set.add(connection)
     this.#byPrincipal.set(key, set)
+    this.#siblings.set(connection, set)
   }
 
   /** Whether it is admitted and has not ended. */
@@ -84,6 +87,11 @@ export class Connections {
 
   of(client: Client): Connection | undefined {
     return this.#byClient.get(client)
+  }
+
+  /** Whether its principal has more than this connection. */
+  hasSiblings(connection: Connection): boolean {
+    return (this.#siblings.get(connection)?.size ?? 0) > 1
   }
 
   /** Whether this principal has another live connection. */

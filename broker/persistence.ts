@@ -176,8 +176,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
    * that it is soon said again, and of which nobody was promised that it is kept.
    */
   retainSoon(packet: StoredPacket): void {
-    this.#setRetained(packet)
-    this.#unsaved.set(packet.topic, packet)
+    // Its payload is a part of what was read from the socket, all of which it would keep in memory.
+    const own = { ...packet, payload: Buffer.from(packet.payload) }
+    this.#setRetained(own)
+    this.#unsaved.set(packet.topic, own)
     this.#saving ??= setTimeout(() => void this.#saveRetained(), SAVE_WITHIN_MS)
   }
 

@@ -158,7 +158,9 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (replaced) return 'swallow'
       if (sender.connection !== null) sender.connection.willSpoke = true
     }
-    const status: DeviceStatus = { ...message.payload, since: message.payload.since ?? message.receivedAt }
+    // What it said itself goes on as it came.
+    if (message.payload.since !== undefined) return 'forward'
+    const status: DeviceStatus = { ...message.payload, since: message.receivedAt }
     packet.payload = Buffer.from(JSON.stringify(status))
     return 'forward'
   }
