@@ -14,16 +14,12 @@ export interface CommandAddress extends DeviceAddress {
   readonly commandId: string
 }
 
-interface Publishing extends Client {
+interface Listening extends Client {
   readonly subscriptions: Record<string, unknown>
   readonly connackSent: boolean
-  readonly _parser: { on(event: 'packet', listener: (packet: { cmd: string; messageId?: number }) => void): void }
-  _nextId: number
-  deliverQoS(packet: { topic: string; messageId?: number }, done: () => void): void
 }
 
 const COMMAND_LEVEL = '/commands/'
-const LAST_MESSAGE_ID = 65_535
 
 /**
  * The commands of the platform on their way to devices over MQTT. The platform keeps what waits and sends it when the device listens,
@@ -64,41 +60,13 @@ export class CommandLane {
 export function listens({ client, principal, isCut, reader, grantedQos }: Connection): boolean {
   if (principal.role !== 'device' || isCut) return false
   const topic = buildTopic('command', { org: principal.org, deviceId: principal.sub, commandId: 'any' })
-  const { subscriptions, connackSent } = client as Publishing
+  const { subscriptions, connackSent } = client as Listening
   if (!connackSent || !reader.mayReceive(topic, grantedQos.of(topic))) return false
   return Object.keys(subscriptions).some(filter => matchesFilter(filter, topic))
 }
 
-/**
- * Tells of commands that the client acknowledged. Aedes says which message a PUBACK is for only where it was stored, and commands are
- * not: their message ids are given here, from the same sequence.
- */
-export function watchCommands(client: Client, acknowledged: (command: CommandAddress) => void): void {
-  const publishing = client as Publishing
-  const inFlight = new Map<number, CommandAddress>()
-  const { deliverQoS } = publishing
-  publishing.deliverQoS = (packet, done) => {
-    const command = packet.topic.includes(COMMAND_LEVEL) ? commandOf(packet.topic) : null
-    if (command !== null) {
-      packet.messageId ??= takeMessageId(publishing)
-      inFlight.set(packet.messageId, command)
-    }
-    deliverQoS.call(client, packet, done)
-  }
-  publishing._parser.on('packet', ({ cmd, messageId }) => {
-    if (cmd !== 'puback' || inFlight.size === 0) return
-    const command = inFlight.get(messageId!)
-    if (command !== undefined && inFlight.delete(messageId!)) acknowledged(command)
-  })
-}
-
-function takeMessageId(client: Publishing): number {
-  const messageId = client._nextId
-  client._nextId = messageId >= LAST_MESSAGE_ID ? 1 : messageId + 1
-  return messageId
-}
-
-function commandOf(topic: string): CommandAddress | null {
+/** The command that a topic is of; null for any other topic. */
+export function commandOf(topic: string): CommandAddress | null {
   const parsed = parseTopic(topic)
   if (parsed?.channel !== 'command') return null
   const { org, deviceId, commandId } = parsed.params

@@ -4,6 +4,7 @@ import type { DeviceCertificate } from './auth/client-certificate.ts'
 import type { Reader } from './auth/reader.ts'
 import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
+import type { Outgoing } from './delivery/outgoing.ts'
 
 export type Transport = 'tcp' | 'tls' | 'websocket'
 
@@ -44,10 +45,9 @@ export interface Connection extends Origin {
   readonly grantedQos: GrantedQos
   /** QoS 1 and 2 publishes are answered in the order in which they came. [MQTT-4.6.0-2] */
   readonly answers: OrderedAnswers
-  /** Payload bytes handed to it in this turn of the event loop, not yet in its socket buffer. */
-  handedBytes: number
   /** It sent OwnTracks messages encrypted, and can read no others for certain. */
   sealsOwnTracks: boolean
+  readonly outgoing: Outgoing
   /** Its will spoke for its status already. */
   willSpoke: boolean
 }
@@ -61,6 +61,8 @@ export class Connections {
   readonly #byClient = new WeakMap<Client, Connection>()
   readonly #live = new Set<Connection>()
   readonly #byPrincipal = new Map<string, Set<Connection>>()
+  /** The same by connection: asked for every message, and an organisation and a subject need not be put together each time. */
+  readonly #siblings = new WeakMap<Connection, Set<Connection>>()
 
   add(connection: Connection): void {
     this.#byClient.set(connection.client, connection)
@@ -69,6 +71,7 @@ export class Connections {
     const set = this.#byPrincipal.get(key) ?? new Set()
     set.add(connection)
     this.#byPrincipal.set(key, set)
+    this.#siblings.set(connection, set)
   }
 
   /** Whether it is admitted and has not ended. */
@@ -86,6 +89,11 @@ export class Connections {
 
   of(client: Client): Connection | undefined {
     return this.#byClient.get(client)
+  }
+
+  /** Whether its principal has more than this connection. */
+  hasSiblings(connection: Connection): boolean {
+    return (this.#siblings.get(connection)?.size ?? 0) > 1
   }
 
   /** Whether this principal has another live connection. */

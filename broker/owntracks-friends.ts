@@ -69,16 +69,16 @@ export function mayReceiveFriend(principal: Principal, topic: string): boolean {
   return decideTopic(principal, 'subscribe', buildTopic('last', { org, deviceId })).allowed
 }
 
-/** To an app that encrypts, everything is encrypted. The packet is the connection's own copy. */
-export function sealForPhone(
+/** The payload that a connection is sent: to an app that encrypts, everything is encrypted. */
+export function sealedForPhone(
   { sealsOwnTracks }: Connection,
-  packet: AedesPublishPacket,
+  { topic, payload }: Pick<AedesPublishPacket, 'topic' | 'payload'>,
   secret: OwnTracksSecret | undefined,
-): void {
-  if (!sealsOwnTracks || secret === undefined || parseFriendTopic(packet.topic) === null) return
-  if (parseTopic(packet.topic) !== null || packet.payload.length === 0) return
-  const data = secret.seal(JSON.parse(packet.payload.toString()))
-  packet.payload = Buffer.from(JSON.stringify({ _type: 'encrypted', data }))
+): string | Buffer {
+  if (!sealsOwnTracks || secret === undefined || parseFriendTopic(topic) === null) return payload
+  if (parseTopic(topic) !== null || payload.length === 0) return payload
+  const data = secret.seal(JSON.parse(payload.toString()))
+  return Buffer.from(JSON.stringify({ _type: 'encrypted', data }))
 }
 
 /**

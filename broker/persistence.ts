@@ -6,6 +6,7 @@ import AsyncLevelPersistence, {
 import type { ClassicLevel } from 'classic-level'
 import { matchesFilter } from '../contract/index.ts'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
+import type { Outgoing } from './delivery/outgoing.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
 import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
 import { friendsUnder } from './owntracks-friends.ts'
@@ -16,6 +17,8 @@ import { WriteQueue } from './write-queue.ts'
 /** Whether a connection that stands or is being set up under this client id has a will of its own. */
 type HasWill = (clientId: string) => boolean
 
+const SAVE_WITHIN_MS = 1_000
+const NOBODY: StoredSubscription[] = []
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
 /** Whose a session is, beside what aedes-persistence-level keeps of it. */
@@ -28,6 +31,8 @@ export interface BrokerPersistenceOptions {
   readonly sessions: StoredSessions
   /** Whether a message that was on its way to a client may still be sent. */
   readonly mayReceive: (client: object, topic: string) => boolean
+  /** What is in flight to a client that is connected. */
+  readonly inFlight: (client: object) => Pick<Outgoing, 'acknowledged' | 'inFlight'> | undefined
   readonly now: () => number
   readonly limits: SessionLimitOptions
 }
@@ -53,6 +58,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #db: ClassicLevel<string, unknown>
   readonly #writes: WriteQueue
   readonly #retained = new Map<string, StoredPacket>()
+  /** By topic, retained messages that are not written yet. */
+  readonly #unsaved = new Map<string, StoredPacket>()
+  #saving: NodeJS.Timeout | undefined
   readonly #subscriptions = new SubscriptionIndex()
   readonly #granted = new WeakSet<object>()
   /** Reads that a write follows: the store closes after the write. */
@@ -62,6 +70,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #hasWill: HasWill
   readonly #sessions: StoredSessions
   readonly #mayReceive: BrokerPersistenceOptions['mayReceive']
+  readonly #inFlight: BrokerPersistenceOptions['inFlight']
   readonly #now: () => number
   readonly #order = new ResumeOrder()
   /** By connection, the packet identifiers of QoS 2 messages that are about to be stored. */
@@ -70,7 +79,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   /** Topics that are queued for no session. */
   readonly unqueued = new Set<string>()
 
-  constructor({ db, hasWill, sessions, mayReceive, now, limits }: BrokerPersistenceOptions) {
+  constructor({ db, hasWill, sessions, mayReceive, inFlight, now, limits }: BrokerPersistenceOptions) {
     const writes = new WriteQueue(db)
     super(writes)
     this.#db = db
@@ -78,6 +87,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     this.#hasWill = hasWill
     this.#sessions = sessions
     this.#mayReceive = mayReceive
+    this.#inFlight = inFlight
     this.#now = now
     const queued = (id: string) => super.outgoingStream({ id })
     this.limits = new SessionLimits(
@@ -160,9 +170,35 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async storeRetained(packet: StoredPacket): Promise<void> {
+    this.#setRetained(packet)
+    this.#unsaved.delete(packet.topic)
+    await super.storeRetained(packet)
+  }
+
+  /**
+   * Retained from now on; written a moment later, and of those that a topic had meanwhile only the last. For what is said so often
+   * that it is soon said again, and of which nobody was promised that it is kept.
+   */
+  retainSoon(packet: StoredPacket): void {
+    // Its payload is a part of what was read from the socket, all of which it would keep in memory.
+    const own = { ...packet, payload: Buffer.from(packet.payload) }
+    this.#setRetained(own)
+    this.#unsaved.set(packet.topic, own)
+    this.#saving ??= setTimeout(() => void this.#saveRetained(), SAVE_WITHIN_MS)
+  }
+
+  #setRetained(packet: StoredPacket): void {
     if (packet.payload.length === 0) this.#retained.delete(packet.topic)
     else this.#retained.set(packet.topic, packet)
-    await super.storeRetained(packet)
+  }
+
+  async #saveRetained(): Promise<void> {
+    clearTimeout(this.#saving)
+    this.#saving = undefined
+    const packets = [...this.#unsaved.values()]
+    this.#unsaved.clear()
+    // A store that is closing says so to whoever waits for it; here nobody does.
+    await Promise.allSettled(packets.map(packet => super.storeRetained(packet)))
   }
 
   override createRetainedStreamCombi(filters: string[]): Readable {
@@ -216,10 +252,15 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
-    if (this.unqueued.has(topic)) return []
-    return this.#subscriptions
-      .matching(topic)
-      .filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
+    return this.queuingFor(topic)
+  }
+
+  /** The subscriptions of stored sessions that a message is queued for. */
+  queuingFor(topic: string): StoredSubscription[] {
+    if (this.unqueued.has(topic)) return NOBODY
+    const held = this.#subscriptions.matching(topic)
+    if (held.length === 0) return NOBODY
+    return held.filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
   }
 
   /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
@@ -237,12 +278,16 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown> {
+    this.#inFlight(client)?.acknowledged((packet as { messageId: number }).messageId)
+    // Nothing is stored of a session that ends with its connection.
+    if ((client as { clean?: boolean }).clean === true) return undefined
     const cleared = await this.#finish(super.outgoingClearMessageId(client, packet))
     if (cleared !== undefined) this.limits.cleared(client.id, cleared as StoredPacket)
     return cleared
   }
 
   override async destroy(): Promise<void> {
+    await this.#saveRetained()
     await Promise.allSettled(this.#underWay)
     await super.destroy()
   }
@@ -259,9 +304,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
         if ((error as Error).message !== 'no such packet') throw error
       }
     })
-    // What is taken from the queue of the session is looked at by Aedes itself.
-    if (sent === 'queued') return
-    const { cmd, topic } = packet as StoredPacket
+    const { cmd, topic, messageId } = packet as StoredPacket
+    // What is taken from the queue of the session is looked at by Aedes itself, one by one.
+    if (sent === 'queued') return this.#inFlight(client)?.inFlight.enter(messageId as number)
     if (cmd !== 'publish' || this.#mayReceive(client, topic)) return
     await this.outgoingClearMessageId(client, packet)
     // Aedes sends the message when this settles, however it does.

@@ -17,7 +17,7 @@ import {
   refuseProtocol5,
   type VerifyToken,
 } from './auth/admit.ts'
-import { authorizeForward } from './auth/authorize-forward.ts'
+import { authorizeForward, forwardThrough } from './auth/authorize-forward.ts'
 import { authorizePublish } from './auth/authorize-publish.ts'
 import { authorizeSubscribe } from './auth/authorize-subscribe.ts'
 import type { CertificateDesk } from './auth/client-certificate.ts'
@@ -31,14 +31,16 @@ import { AS_ISSUED, type Rights } from './auth/rights.ts'
 import { endWithLink, type ShareGate } from './auth/share-gate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
-import { type CommandAddress, CommandLane, listens, watchCommands } from './command-lane.ts'
+import { CommandLane, commandOf, listens } from './command-lane.ts'
 import { ConnectionDesk } from './connection-desk.ts'
 import { type Connection, Connections, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
-import { deliverAtGrantedQos, GrantedQos } from './delivery/granted-qos.ts'
+import { GrantedQos } from './delivery/granted-qos.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
+import { Subscriber } from './delivery/subscriber.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
+import type { Fault } from './guard/faults.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { handleQueuedPackets, readingOf } from './guard/reading.ts'
@@ -56,6 +58,7 @@ import type { LiveMessages, ObservedMessage } from './observe.ts'
 import type { OwnTracksSecret } from './owntracks.ts'
 import { messageForFriends, tellPhones } from './owntracks-friends.ts'
 import { BrokerPersistence } from './persistence.ts'
+import { plainPath } from './plain-path.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
 import { type SessionOwner, StoredSessions } from './stored-sessions.ts'
@@ -127,10 +130,7 @@ export interface BrokerState {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
-/**
- * A socket "drains" when it is empty, so a consumer that reads, but never catches up, looks stalled too: it gets a minute. What may
- * pile up until then is bounded by slow-consumers.ts.
- */
+/** What may pile up until then is bounded by slow-consumers.ts. */
 const DRAIN_TIMEOUT_MS = 60_000
 const HEARTBEAT_MS = 15_000
 /** MQTT 3.1 cuts client ids at 23 characters, its clients (OwnTracks) do not; ours are longer by their namespace. */
@@ -161,6 +161,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const origins = new WeakMap<Duplex, Origin>()
   const peers = new WeakMap<Duplex, Peer>()
   const topics = new ParsedTopics()
+  const subscribers = new WeakMap<object, Subscriber>()
   const streams = new Set<Duplex>()
   let connectionIds = 0
   const repeatedFilters = new RepeatedFilters()
@@ -177,6 +178,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       const connection = connections.of(client as Client)
       return connection?.reader.mayReceive(topic, connection.grantedQos.of(topic)) ?? true
     },
+    inFlight: client => subscribers.get(client)?.outgoing,
     now,
     limits: {
       ...limits,
@@ -234,15 +236,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({
-      connections,
-      bus,
-      metrics,
-      shares: options.shares,
-      ownTracks: options.ownTracks,
-      now,
-    }),
+    authorizeForward: authorizeForward({ connections, shares: options.shares, ownTracks: options.ownTracks, now }),
   })
+  const drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS
+  const delivery = {
+    forward: forwardThrough({ bus, topics, shares: options.shares, ownTracks: options.ownTracks, now }),
+    stored: (client: Client, packet: object) => persistence.outgoingUpdate(client, packet),
+    commandAcknowledged,
+    drainTimeoutMs,
+    count: (lane: 'drop' | 'close') => metrics.slowConsumers.inc({ lane }),
+  }
   const publishHere = publishThrough(aedes)
   const publish: Publish = async message => {
     await publishHere(message)
@@ -298,6 +301,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     connections,
     clashes,
     limits: publishLimits,
+    topics,
     handlers: options.handlers,
     renewToken: renewTokens({ verifyToken: options.verifyToken, rights, live, expiry, connections }),
     tell,
@@ -362,6 +366,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     principal: Principal,
   ): void {
     connectionIds += 1
+    const subscriber = subscribers.get(client)!
     const connection: Connection = {
       id: connectionIds,
       client,
@@ -380,10 +385,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       grantedQos: new GrantedQos(),
       answers: new OrderedAnswers(readingOf(client)),
       lastEmission: 0,
-      handedBytes: 0,
       sealsOwnTracks: false,
+      outgoing: subscriber.outgoing,
       willSpoke: false,
     }
+    subscriber.connection = connection
     clashes.entered(connection)
     connections.add(connection)
     if (!client.clean) sessions.begin(connection)
@@ -414,10 +420,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 
   /** By the device itself; others may read along. */
-  function commandAcknowledged(client: Client, command: CommandAddress): void {
+  function commandAcknowledged(client: Client, topic: string): void {
     const { principal } = connections.of(client) ?? {}
-    const isIts = principal?.role === 'device' && principal.org === command.org && principal.sub === command.deviceId
-    if (isIts) options.handlers.commandDelivered?.(command)
+    const command = commandOf(topic)
+    if (command === null || principal?.role !== 'device') return
+    if (principal.org === command.org && principal.sub === command.deviceId)
+      options.handlers.commandDelivered?.(command)
   }
 
   /** A connection that is taken over while it is set up is ready after its successor was admitted: that one stays pending. */
@@ -488,17 +496,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     stream.once('close', () => streams.delete(stream))
     const client = aedes.handle(stream)
     dropNoLatecomers(client)
-    // Beneath the next one: of what is delivered with QoS 0 there is no acknowledgement.
-    watchCommands(client, command => commandAcknowledged(client, command))
-    deliverAtGrantedQos(client, () => connections.of(client)?.grantedQos)
+    const subscriber = new Subscriber(client, delivery)
+    subscribers.set(client, subscriber)
     repeatedFilters.watch(client)
-    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, ({ reason, message }) => {
+    const refused = ({ reason, message }: Fault) => {
       metrics.protocolErrors.inc({ reason })
       logger.info(
         { reason, client: client.id, peer: origins.get(client.conn)?.address },
         `connection closed: ${message}`,
       )
-    })
+    }
+    const { outgoing } = subscriber
+    const plain = plainPath({ client, outgoing, aedes, authorizePublish: publishPath })
+    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, refused, plain)
   }
   const onHandshakeFailed = (error: Error, address: string | undefined) => {
     metrics.connectRefused.inc({ reason: 'tls_handshake' })

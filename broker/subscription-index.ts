@@ -5,6 +5,9 @@ interface Held extends StoredSubscription {
   readonly clientId: string
 }
 
+const REMEMBERED_TOPICS = 50_000
+const NOBODY: readonly Held[] = []
+
 /**
  * Which stored sessions a message is queued for. In place of the index of aedes-persistence-level, which loses a wildcard
  * when a narrower filter of the same client comes after it, and after a restart queues messages for QoS 0 subscriptions too,
@@ -18,6 +21,7 @@ export class SubscriptionIndex {
     match_empty_levels: true, // [MQTT-4.7.1-3]
   })
   readonly #held = new Map<string, Held>()
+  readonly #matched = new Map<string, readonly Held[]>()
 
   add(clientId: string, { topic, qos }: StoredSubscription): void {
     this.remove(clientId, topic)
@@ -26,6 +30,7 @@ export class SubscriptionIndex {
     const held: Held = { clientId, topic, qos }
     this.#held.set(keyOf(clientId, topic), held)
     this.#trie.add(topic, held)
+    this.#matched.clear()
   }
 
   remove(clientId: string, topic: string): void {
@@ -33,10 +38,22 @@ export class SubscriptionIndex {
     if (held === undefined) return
     this.#held.delete(keyOf(clientId, topic))
     this.#trie.remove(topic, held)
+    this.#matched.clear()
   }
 
   /** One entry per client, however many of its filters match. [MQTT-3.3.5-1] */
-  matching(topic: string): Held[] {
+  matching(topic: string): readonly Held[] {
+    if (this.#held.size === 0) return NOBODY
+    let matched = this.#matched.get(topic)
+    if (matched === undefined) {
+      matched = this.#match(topic)
+      if (this.#matched.size >= REMEMBERED_TOPICS) this.#matched.clear()
+      this.#matched.set(topic, matched)
+    }
+    return matched
+  }
+
+  #match(topic: string): readonly Held[] {
     const byClient = new Map<string, Held>()
     for (const held of this.#trie.match(topic)) {
       const other = byClient.get(held.clientId)

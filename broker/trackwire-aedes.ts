@@ -1,10 +1,25 @@
 import { Aedes, type Client, type PublishPacket } from 'aedes'
+import type { StoredPacket, StoredSubscription } from 'aedes-persistence-level/asyncPersistence.js'
 
+const NOTHING = Buffer.alloc(0)
+const NOBODY: StoredSubscription[] = []
+const ignore = () => {}
 const swallowed = Symbol('swallowed')
 type Done = (error?: Error) => void
 interface Registry {
   clients: Record<string, Client>
   connectedClients: number
+}
+/** What the broker is made of; Aedes' types do not tell. */
+interface Parts {
+  counter: number
+  readonly mq: { emit(packet: object, done: Done): void }
+  readonly persistence: {
+    retainSoon(packet: StoredPacket): void
+    storeRetained(packet: StoredPacket): Promise<void>
+    queuingFor(topic: string): StoredSubscription[]
+    outgoingEnqueueCombi(subscriptions: StoredSubscription[], packet: StoredPacket): Promise<void>
+  }
 }
 interface Untyped {
   registerClient(client: Client): void
@@ -29,18 +44,64 @@ export class TrackwireAedes extends Aedes {
   #publishing = 0
   #whenIdle: (() => void)[] = []
 
-  /** `publish(packet, done)` from outside, `publish(packet, client, done)` from Aedes' own packet handlers. */
+  /** Topics of QoS 1 and 2 messages that are being queued for stored sessions: what comes behind them waits. [MQTT-4.6.0-6] */
+  readonly #queuing = new Map<string, Promise<unknown>>()
+
+  /**
+   * `publish(packet, done)` from outside, `publish(packet, client, done)` from Aedes' own packet handlers. In place of Aedes' series of
+   * steps, which makes promises of every message though it is neither retained nor queued for anyone.
+   */
   override publish(packet: PublishPacket, clientOrDone: Client | null | Done, done?: Done): void {
     const answer = typeof clientOrDone === 'function' ? clientOrDone : done
-    this.#publishing += 1
-    const callback = (error?: Error) => {
-      this.#publishing -= 1
-      answer?.(error)
-      if (this.#publishing === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    if ((packet as { [swallowed]?: true })[swallowed]) return answer?.()
+    const client = typeof clientOrDone === 'function' ? null : clientOrDone
+    const message = this.#messageOf(packet, client)
+    const { topic, qos, retain } = message
+    const { mq, persistence } = this as unknown as Parts
+    // Of what a client retains nothing was promised: its PUBACK, if any, is out already.
+    const isSoon = retain && (qos === 0 || client !== null)
+    if (isSoon) persistence.retainSoon(message)
+    const sessions = qos === 0 ? NOBODY : persistence.queuingFor(topic)
+    const before = qos === 0 ? undefined : this.#queuing.get(topic)
+    const emit = (error?: unknown) => (error ? answer?.(error as Error) : mq.emit(message, answer ?? ignore))
+    if (sessions.length === 0 && before === undefined && (!retain || isSoon)) return emit()
+    const storing = async () => {
+      if (retain && !isSoon) await persistence.storeRetained(message)
+      await Promise.all([before, persistence.outgoingEnqueueCombi(sessions, message)])
     }
-    if ((packet as { [swallowed]?: true })[swallowed]) return callback()
-    const inner = super.publish as unknown as (packet: PublishPacket, client: Client | null, done: Done) => void
-    inner.call(this, packet, typeof clientOrDone === 'function' ? null : clientOrDone, callback)
+    this.#track(
+      topic,
+      qos > 0,
+      storing().then(() => emit(), emit),
+    )
+  }
+
+  #messageOf(packet: PublishPacket, client: Client | null): StoredPacket {
+    const parts = this as unknown as Parts
+    parts.counter += 1
+    const { topic, payload, qos = 0, retain = false, dup = false } = packet
+    const message: StoredPacket = {
+      cmd: 'publish',
+      brokerId: this.id,
+      brokerCounter: parts.counter,
+      topic,
+      payload: typeof payload === 'string' ? Buffer.from(payload) : (payload ?? NOTHING),
+      qos,
+      retain,
+      dup,
+    }
+    if (client !== null) message.clientId = client.id
+    return message
+  }
+
+  #track(topic: string, isOrdered: boolean, work: Promise<unknown>): void {
+    this.#publishing += 1
+    if (isOrdered) this.#queuing.set(topic, work)
+    void work.finally(() => {
+      if (this.#queuing.get(topic) === work) this.#queuing.delete(topic)
+      this.#publishing -= 1
+      if (this.#publishing === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    })
   }
 
   /** Resolves when nothing is on its way through the store, wills of the connections just closed included. */

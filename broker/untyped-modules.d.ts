@@ -42,6 +42,7 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     delWill(client: { id: string }): Promise<unknown>
     subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>
     outgoingEnqueue(subscription: { clientId: string }, packet: StoredPacket): Promise<void>
+    outgoingEnqueueCombi(subscriptions: StoredSubscription[], packet: StoredPacket): Promise<void>
     outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown>
     outgoingStream(client: { id: string }): Readable
     incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void>

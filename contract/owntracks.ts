@@ -118,6 +118,7 @@ function filled(name: 'metadata' | 'attributes', members: object): object {
 
 /** The levels of `owntracks/{user}/{device}` and, below it, of `/event`, `/waypoint`, `/cmd`, …; null for another topic. */
 export function parseOwnTracksTopic(topic: string): { user: string; device: string; part: string | null } | null {
+  if (!topic.startsWith('owntracks/')) return null
   const [first, user, device, part = null, ...rest] = topic.split('/')
   if (first !== 'owntracks' || !user || !device || rest.length > 0) return null
   return { user, device, part }

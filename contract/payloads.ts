@@ -9,6 +9,7 @@ import { SosCry } from './sos.ts'
 export const MAX_PAYLOAD_BYTES = 262_144
 /** Free-form parts (`metadata`, `attributes`) nest no deeper than this. */
 const MAX_DEPTH = 16
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 type Validator = ReturnType<typeof Compile>
 const compiled = new Map<TSchema, Validator>()
@@ -64,7 +65,7 @@ function constantsOf(faults: readonly Fault[], path: string): string {
 export function decodeJson(bytes: Uint8Array, what: 'payload' | 'body'): unknown {
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    value = JSON.parse(STRICT_UTF8.decode(bytes))
   } catch (cause) {
     throw new TrackwireError('payload_not_json', `the ${what} is not JSON in UTF-8: ${(cause as Error).message}`, {
       cause,
@@ -101,7 +102,9 @@ export function checkStorable(value: unknown, path: string, depth: number): void
     for (const [i, inner] of value.entries()) if (needsCheck(inner)) checkStorable(inner, `${path}/${i}`, depth + 1)
     return
   }
-  for (const [key, inner] of Object.entries(value)) {
+  // Of what JSON.parse makes all keys are its own, and no list of them is made here.
+  for (const key in value) {
+    const inner: unknown = (value as Record<string, unknown>)[key]
     checkText(key, path)
     if (needsCheck(inner)) checkStorable(inner, `${path}/${key}`, depth + 1)
   }

@@ -12,7 +12,6 @@ import {
   decodePayload,
   ERRORS,
   type ParsedTopic,
-  parseTopic,
   TrackwireError,
 } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
@@ -24,6 +23,7 @@ import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { type OwnTracksSecret, type PhoneContent, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
+import type { ParsedTopics } from './reader.ts'
 import { type Sender, senderOf } from './sender.ts'
 
 type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
@@ -33,6 +33,7 @@ export interface PublishPath {
   readonly clashes: IdentityClashes
   readonly handlers: Handlers
   readonly limits: PublishLimits
+  readonly topics: ParsedTopics
   readonly renewToken: (connection: Connection, token: string) => Promise<void>
   readonly tell: Tell
   readonly metrics: BrokerMetrics
@@ -68,7 +69,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     receivedAt: number,
   ): Verdict | Promise<Verdict> {
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
-    path.metrics.received.inc({ channel: parsed.channel })
+    path.metrics.received(parsed.channel)
     const { topic, qos, retain } = packet
     const decision = decideTopic(sender.principal, 'publish', topic, parsed, { qos, retain })
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
@@ -164,7 +165,9 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (replaced) return 'swallow'
       if (sender.connection !== null) sender.connection.willSpoke = true
     }
-    const status: DeviceStatus = { ...message.payload, since: message.payload.since ?? message.receivedAt }
+    // What it said itself goes on as it came.
+    if (message.payload.since !== undefined) return 'forward'
+    const status: DeviceStatus = { ...message.payload, since: message.receivedAt }
     packet.payload = Buffer.from(JSON.stringify(status))
     return 'forward'
   }
@@ -254,18 +257,19 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       else finish('swallow')
     }
     const { translation, fault } = translated(packet, sender)
-    const parsed = parseTopic(packet.topic)
+    const parsed = path.topics.of(packet.topic)
     const receivedAt = path.now()
     const handle = () => {
       try {
         if (fault !== undefined) throw fault
         if (translation === 'ignored') return finish('swallow')
         // What was put off meanwhile has the rights that its sender has now.
-        const now = senderOf(client, packet, path.connections) ?? sender
+        const isSame = sender.connection === null || sender.connection.principal === sender.principal
+        const current = isSame ? sender : (senderOf(client, packet, path.connections) ?? sender)
         const verdict =
           typeof translation === 'object'
-            ? phoneSays(now, packet, translation, receivedAt)
-            : judge(now, packet, parsed, receivedAt)
+            ? phoneSays(current, packet, translation, receivedAt)
+            : judge(current, packet, parsed, receivedAt)
         if (typeof verdict === 'string') finish(verdict)
         else verdict.then(finish, fail)
       } catch (error) {

@@ -31,6 +31,10 @@ export class Reader {
   readonly #topics: ParsedTopics
   /** Roles and granted devices are decided faster than they are remembered, and need no memory per device. */
   readonly #answers: readonly Map<string, boolean>[] | undefined
+  /** Messages often come on one topic in a row. */
+  #lastTopic: string | undefined
+  #lastQos: Qos = 0
+  #lastAnswer = false
 
   constructor(principal: Principal, topics: ParsedTopics) {
     this.principal = principal
@@ -40,6 +44,14 @@ export class Reader {
 
   /** @param qos of the subscription: a rule of an `acl` claim may ask for it */
   mayReceive(topic: string, qos: Qos): boolean {
+    if (topic === this.#lastTopic && qos === this.#lastQos) return this.#lastAnswer
+    this.#lastAnswer = this.#mayReceive(topic, qos)
+    this.#lastTopic = topic
+    this.#lastQos = qos
+    return this.#lastAnswer
+  }
+
+  #mayReceive(topic: string, qos: Qos): boolean {
     const answers = this.#answers?.[qos]
     if (answers === undefined) return this.#decide(topic, qos)
     let answer = answers.get(topic)

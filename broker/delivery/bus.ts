@@ -1,12 +1,20 @@
 import { Qlobber } from 'qlobber'
+import { type DirectSubscription, directSubscriptionOf } from './direct-subscription.ts'
+import { Emission } from './subscriber.ts'
 
 export interface BusPacket {
   readonly topic: string
 }
 export type Listener<Packet extends BusPacket> = (packet: Packet, done: () => void) => void
 
-/** Topics whose listeners are remembered; beyond it the memory starts anew. */
-const REMEMBERED_TOPICS = 50_000
+/** One subscription: of a connection that is handed messages directly, or any listener. */
+interface Entry<Packet extends BusPacket> {
+  readonly listener: Listener<Packet>
+  readonly direct: DirectSubscription | null
+}
+
+/** Topics and, for each, its listeners that are remembered; beyond it the memory starts anew. */
+const REMEMBERED = 1_000_000
 const ignore = () => {}
 
 /**
@@ -17,13 +25,15 @@ const ignore = () => {}
  * match and is done; what a slow consumer may hold is decided per connection (slow-consumers.ts), never here.
  */
 export class Bus<Packet extends BusPacket = BusPacket> {
-  readonly #trie = new Qlobber<Listener<Packet>>({
+  readonly #trie = new Qlobber<Entry<Packet>>({
     separator: '/',
     wildcard_one: '+',
     wildcard_some: '#',
     match_empty_levels: true, // [MQTT-4.7.1-3]
   })
-  readonly #matched = new Map<string, readonly Listener<Packet>[]>()
+  readonly #matched = new Map<string, readonly Entry<Packet>[]>()
+  #remembered = 0
+  readonly #entries = new WeakMap<Listener<Packet>, Entry<Packet>>()
   readonly #observers = new Set<(packet: Packet) => void>()
   #subscriptions = 0
   #closed = false
@@ -31,17 +41,22 @@ export class Bus<Packet extends BusPacket = BusPacket> {
   #emitting = 0
 
   on(filter: string, listener: Listener<Packet>, done?: () => void): this {
-    this.#trie.add(filter, listener)
+    const entry = this.#entries.get(listener) ?? { listener, direct: directSubscriptionOf(listener) }
+    this.#entries.set(listener, entry)
+    this.#trie.add(filter, entry)
     this.#subscriptions += 1
-    this.#matched.clear()
+    this.#forget()
     if (done) setImmediate(done)
     return this
   }
 
   removeListener(filter: string, listener: Listener<Packet>, done?: () => void): this {
-    this.#trie.remove(filter, listener)
-    this.#subscriptions -= 1
-    this.#matched.clear()
+    const entry = this.#entries.get(listener)
+    if (entry !== undefined) {
+      this.#trie.remove(filter, entry)
+      this.#subscriptions -= 1
+      this.#forget()
+    }
     if (done) setImmediate(done)
     return this
   }
@@ -54,7 +69,7 @@ export class Bus<Packet extends BusPacket = BusPacket> {
     this.#emissions += 1
     this.#emitting = this.#emissions
     if (this.#observers.size > 0) for (const observe of this.#observers) observe(packet)
-    for (const listener of this.#listeners(packet.topic)) listener(packet, ignore)
+    this.#hand(packet)
     this.#emitting = 0
     done()
     return this
@@ -86,13 +101,31 @@ export class Bus<Packet extends BusPacket = BusPacket> {
     setImmediate(done)
   }
 
-  #listeners(topic: string): readonly Listener<Packet>[] {
-    let listeners = this.#matched.get(topic)
-    if (listeners === undefined) {
-      listeners = this.#trie.match(topic)
-      if (this.#matched.size >= REMEMBERED_TOPICS) this.#matched.clear()
-      this.#matched.set(topic, listeners)
+  #hand(packet: Packet): void {
+    const entries = this.#entriesOf(packet.topic)
+    let emission: Emission | undefined
+    for (const { listener, direct } of entries) {
+      if (direct === null) listener(packet, ignore)
+      else if (!direct.hidesDollar || !packet.topic.startsWith('$')) {
+        emission ??= new Emission(packet as never)
+        direct.subscriber.take(emission, direct)
+      }
     }
-    return listeners
+  }
+
+  #entriesOf(topic: string): readonly Entry<Packet>[] {
+    let entries = this.#matched.get(topic)
+    if (entries === undefined) {
+      entries = this.#trie.match(topic)
+      if (this.#remembered >= REMEMBERED) this.#forget()
+      this.#remembered += 1 + entries.length
+      this.#matched.set(topic, entries)
+    }
+    return entries
+  }
+
+  #forget(): void {
+    this.#matched.clear()
+    this.#remembered = 0
   }
 }

@@ -1,18 +1,15 @@
-import type { Client } from 'aedes'
+import type { ChannelName } from '../../contract/index.ts'
 
-/** QoS 0 messages to a connection are dropped while more than this waits in its socket buffer. */
+/** A connection that leaves more than this unread in its socket is written no more until it has caught up. */
+export const HOLD_ABOVE_BYTES = 262_144
+/** What waits for it and may be lost (QoS 0, positions) is bounded by this; of a position only the newest waits. */
 export const DROP_ABOVE_BYTES = 1_048_576
-/** A connection that lets more than this pile up is closed; what it may not lose waits in its session. */
+/** A connection for which more than this waits that it may not lose is closed; what is stored waits in its session. */
 export const CLOSE_ABOVE_BYTES = 16_777_216
 
-export type Lane = 'deliver' | 'drop' | 'close'
+/** Channels of which a consumer that has fallen behind wants the newest of each device alone. */
+const POSITIONS: ReadonlySet<ChannelName> = new Set(['location', 'last'])
 
-/**
- * What to do with the next message to a connection, by how much it has left unread.
- * @param handedBytes given to it in this turn of the event loop: Aedes writes them in the next one
- */
-export function laneFor(client: Client, qos: number, handedBytes: number): Lane {
-  const waiting = client.conn.writableLength + handedBytes
-  if (waiting > CLOSE_ABOVE_BYTES) return 'close'
-  return qos === 0 && waiting > DROP_ABOVE_BYTES ? 'drop' : 'deliver'
+export function isPosition(channel: ChannelName | undefined): boolean {
+  return channel !== undefined && POSITIONS.has(channel)
 }

@@ -110,6 +110,21 @@ export class PacketGuard {
     this.#maxPacketBytes = maxPacketBytes
   }
 
+  /** CONNECT has been read, and the next byte begins a packet. */
+  get isBetweenPackets(): boolean {
+    return this.#state === 'type' && this.#isConnected
+  }
+
+  /** Bytes still to come of a packet whose length is known; 0 = it is not. */
+  get bytesLeft(): number {
+    return this.#state === 'field' || this.#state === 'rest' ? this.#left : 0
+  }
+
+  /** Nothing more is let through. */
+  get isOver(): boolean {
+    return this.#state === 'over'
+  }
+
   /**
    * Reads one chunk and passes on what may be parsed; nothing that comes after a fault, after DISCONNECT [MQTT-3.14.4-2] or after
    * a CONNECT of a version that is not served.

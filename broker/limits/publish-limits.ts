@@ -90,13 +90,12 @@ export class PublishLimits {
     const rateClass = parsed === null ? 'general' : (CHANNELS[parsed.channel] as Channel).rateClass
     if (rateClass === 'none') return arrival.handle()
     const owner = bucketOwner(connection.principal, parsed?.params.deviceId)
-    const key = `${rateClass} ${owner.sub}`
-    const queue = this.#holds.get(connection)?.queues.get(key)
+    const queue = this.#holds.get(connection)?.queues.get(queueKey(rateClass, owner))
     // What came first goes first.
     const waitMs = queue === undefined ? this.#rates.take(owner, rateClass) : Math.max(queue.waitMs, 1)
     if (waitMs === 0) return arrival.handle()
     if (packet.qos === 0) this.#drop(arrival, owner, rateClass, waitMs)
-    else this.#putOff(arrival, queue ?? { owner, rateClass, arrivals: [], waitMs }, key)
+    else this.#putOff(arrival, queue ?? { owner, rateClass, arrivals: [], waitMs })
   }
 
   /** The connection is gone. What was put off was not acknowledged: its sender has it still. */
@@ -120,10 +119,10 @@ export class PublishLimits {
     if (ends) this.#end(arrival)
   }
 
-  #putOff(arrival: Arrival, queue: Queue, key: string): void {
+  #putOff(arrival: Arrival, queue: Queue): void {
     const { connection, packet, turn } = arrival
     const hold = this.#holdOf(connection)
-    hold.queues.set(key, queue)
+    hold.queues.set(queueKey(queue.rateClass, queue.owner), queue)
     queue.arrivals.push(arrival)
     const bytes = bytesOf(packet)
     hold.count += 1
@@ -222,6 +221,10 @@ export class PublishLimits {
 
 function bytesOf({ payload }: PublishPacket): number {
   return PACKET_BYTES + payload.length
+}
+
+function queueKey(rateClass: RateClass, { sub }: BucketOwner): string {
+  return `${rateClass} ${sub}`
 }
 
 function keyOf({ org, sub }: BucketOwner): string {

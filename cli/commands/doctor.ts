@@ -6,6 +6,7 @@ import { checkBridge, openDatabase, openSigningKeys, readLock, reasonOf } from '
 import type { Command } from '../command.ts'
 import { type Config, ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../logger.ts'
+import { mostOpenFiles, tooFewOpenFiles } from '../open-files.ts'
 import { checkChain } from '../tls/tls-files.ts'
 
 interface Check {
@@ -19,6 +20,7 @@ const MIN_NODE = { 20: 19, 22: 12 } as Readonly<Record<number, number>>
 
 const CHECKS: readonly Check[] = [
   { name: 'Node.js', run: async () => checkNode(process.versions.node) },
+  { name: 'open files', run: async () => checkOpenFiles() },
   { name: 'data folder', run: checkDataFolder },
   {
     name: 'signing key',
@@ -95,6 +97,12 @@ function checkNode(version: string): string {
   if (major < 20 || (least !== undefined && minor < least))
     throw new Error(`Node ${version} is too old: install 20.19 or later, 22.12 or later`)
   return version
+}
+
+function checkOpenFiles(): string {
+  const tooFew = tooFewOpenFiles()
+  if (tooFew !== undefined) throw new Error(tooFew)
+  return String(mostOpenFiles() ?? 'not known on this system')
 }
 
 async function checkDataFolder({ dataDirectory }: Config): Promise<string> {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Command, CommandContext } from '../command.ts'
 import { readConfig, SETTINGS, unknownVariables } from '../config.ts'
 import { createLogger } from '../logger.ts'
+import { tooFewOpenFiles } from '../open-files.ts'
 import { type Platform, startPlatform } from '../start-platform.ts'
 
 /** How long a graceful stop may take before it is given up. */
@@ -35,6 +36,8 @@ Exit codes: 0 stopped in order, 1 failed, 2 a mistake in the call or the configu
     const config = readConfig(context.environment)
     const logger = createLogger(config)
     warnOfUnknown(context, logger)
+    const tooFew = tooFewOpenFiles()
+    if (tooFew !== undefined) logger.warn(tooFew)
     const platform = await startPlatform(config, logger)
     const { reloadTls } = platform
     // Without TLS there is nothing to read again: SIGHUP ends the process, as when its terminal is closed.

@@ -383,6 +383,7 @@ for (const clean of [true, false]) {
     for (const qos of [1, 2] as const) {
       for (const payload of sent) gateway.publish(location('a'), payload, qos)
     }
+    desk.acknowledge()
     await desk.until('all messages', () => desk.of('publish').length === 120)
     for (const qos of [1, 2]) {
       const order = desk

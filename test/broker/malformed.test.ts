@@ -29,6 +29,7 @@ before(async () => {
   bystander = await openRaw(scope, running.port)
   await bystander.connect(await mint({ role: 'dispatcher', sub: 'desk' }), { clientId: 'bystander' })
   await bystander.subscribe('demo/devices/bus-1/location')
+  bystander.acknowledge()
 })
 after(() => scope.release())
 

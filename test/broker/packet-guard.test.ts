@@ -147,5 +147,6 @@ test('what comes behind CONNECT is not overtaken while a long queue is delivered
     running.work.calls.map(({ message }) => JSON.stringify(message.payload)),
     sent,
   )
+  second.acknowledge()
   await second.until('the queue', () => second.of('publish').length === 300)
 })

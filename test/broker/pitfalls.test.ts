@@ -84,6 +84,7 @@ test('queued messages too large for a consumer that does not read wait in its se
   await stalled.closed()
   const again = await openRaw(t, running.port)
   await again.connect(await mint(DESK), { clean: false })
+  again.acknowledge()
   await again.until('every message', () => new Set(again.of('publish').map(({ topic }) => topic)).size === count)
 })
 

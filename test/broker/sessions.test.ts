@@ -57,6 +57,7 @@ test('what is published while a session is resumed comes after what is queued fo
     running.broker.publish({ topic: 'demo/devices/a/location', payload, qos: 1, retain: false })
   for (let n = 0; n < queued; n++) await say(`${n}`)
   const after = await connected(t, running, DESK, session)
+  after.acknowledge()
   for (let n = queued; n < all; n++) await say(`${n}`)
   await after.find('publish', ({ payload }) => payload.toString() === `${all - 1}`)
   assert.deepEqual(
@@ -106,6 +107,7 @@ test('a persistent session outlives a restart, with its messages in order', asyn
   }
   const second = await connected(t, running, DESK, { clean: false })
   assert.equal(second.sessionPresent, true)
+  second.acknowledge()
   await second.until('400 messages', () => second.of('publish').length >= 400)
   assert.deepEqual(texts(second), expected)
   await running.broker.publish({ topic: 'demo/devices/b/location', payload: fix(), qos: 1, retain: false })
@@ -345,6 +347,7 @@ test('kill -9: what a stored session was promised is there after it', async t =>
   await killed(doomed)
   const running = await startTestBroker(t, { dataDirectory })
   const second = await connected(t, running, DESK, { clean: false })
+  second.acknowledge()
   await second.until('100 messages', () => second.of('publish').length === 100)
   assert.deepEqual(new Set(texts(second)), new Set(sent))
 })

@@ -32,6 +32,8 @@ export interface RunningPlatform {
 
 export interface PlatformOptions {
   readonly environment?: Readonly<Record<string, string>>
+  /** Of node itself. */
+  readonly nodeArguments?: readonly string[]
   /** A folder of an earlier run; a new one when left out. */
   readonly dataDirectory?: string
   /** `serve` when left out. */
@@ -42,7 +44,7 @@ const START_WITHIN_MS = 180_000
 
 export async function startTestPlatform(t: TestScope, options: PlatformOptions = {}): Promise<RunningPlatform> {
   const dataDirectory = options.dataDirectory ?? (await temporaryFolder(t))
-  const child = spawn(process.execPath, [TRACKWIRE, options.command ?? 'serve'], {
+  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), TRACKWIRE, options.command ?? 'serve'], {
     cwd: dataDirectory,
     env: {
       PATH: process.env.PATH,

@@ -45,6 +45,18 @@ export class RawClient {
     this.stream.write(Buffer.concat(packets.map(packet => generate(packet))))
   }
 
+  /** From now on every message is acknowledged, those that came already too: only so many are sent without. */
+  acknowledge(): void {
+    const answer = (packet: Packet) => {
+      const { cmd, messageId } = packet
+      if (cmd === 'publish' && packet.qos > 0)
+        this.send({ cmd: packet.qos === 1 ? 'puback' : 'pubrec', messageId: messageId! })
+      if (cmd === 'pubrel') this.send({ cmd: 'pubcomp', messageId: messageId! })
+    }
+    for (const packet of this.packets) answer(packet)
+    this.#parser.on('packet', answer)
+  }
+
   /** Sends CONNECT and waits for CONNACK. */
   async connect(password: string, more: Partial<IConnectPacket> = {}): Promise<Of<'connack'>> {
     this.send(connectPacket(password, more))

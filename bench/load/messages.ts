@@ -1,0 +1,59 @@
+import { publish } from '../../test/support/mqtt-bytes.ts'
+import { framed, type Over } from './raw-connection.ts'
+
+/** What is published: a fix, which the platform stores, or a status, which it does not. */
+export type Kind = 'location' | 'status'
+
+export const deviceId = (device: number) => `dev-${String(device).padStart(4, '0')}`
+export const topicOf = (kind: Kind, device: number | '+') =>
+  `demo/devices/${device === '+' ? '+' : deviceId(device)}/${kind}`
+
+const PAYLOAD_BYTES = 200
+const STARTED_AT = Date.now() - 3_600_000
+
+/** 200 bytes that fit the schema of their channel. */
+function payloadOf(kind: Kind): string {
+  if (kind === 'status') {
+    const status = { state: 'idle', since: STARTED_AT, battery: 81, network: 'lte', firmware: '', connection: '' }
+    const spare = PAYLOAD_BYTES - JSON.stringify(status).length
+    return JSON.stringify({ ...status, firmware: 'v'.repeat(spare - 20), connection: 'c'.repeat(20) })
+  }
+  const location = { lat: 41.1496, lng: -8.6109, accuracy: 6, speed: 13.9, heading: 270, altitude: 92 }
+  const fix = { timestamp: STARTED_AT, location, metadata: { battery: 81, network: 'lte' }, attributes: { note: '' } }
+  const spare = PAYLOAD_BYTES - JSON.stringify(fix).length
+  return JSON.stringify({ ...fix, attributes: { note: 'n'.repeat(spare) } })
+}
+
+/** A burst of one device's messages as bytes; each time it is taken, the fixes in it are later than before. */
+export class Burst {
+  readonly #bytes: Buffer
+  readonly #timesAt: number[] = []
+
+  constructor(kind: Kind, device: number, qos: 0 | 1, count: number, over: Over) {
+    const messages = Array.from({ length: count }, (_, i) =>
+      publish(qos << 1, topicOf(kind, device), qos === 0 ? null : i + 1, payloadOf(kind)),
+    )
+    this.#bytes = framed(over, Buffer.concat(messages))
+    if (kind === 'status') return
+    for (let at = this.#bytes.indexOf('"timestamp":'); at !== -1; at = this.#bytes.indexOf('"timestamp":', at + 1)) {
+      this.#timesAt.push(at + '"timestamp":'.length + String(STARTED_AT).length - 1)
+    }
+    for (const [i, at] of this.#timesAt.entries()) for (let step = 0; step < i; step += 1) countUp(this.#bytes, at)
+  }
+
+  take(): Buffer {
+    // Nothing in it changes: the same memory may be written again while it is being sent.
+    if (this.#timesAt.length === 0) return this.#bytes
+    for (const at of this.#timesAt) for (let i = 0; i < this.#timesAt.length; i += 1) countUp(this.#bytes, at)
+    return Buffer.from(this.#bytes)
+  }
+}
+
+/** Adds one to the decimal number whose last digit is here. */
+function countUp(bytes: Buffer, at: number): void {
+  for (let digit = at; ; digit -= 1) {
+    bytes[digit]! += 1
+    if (bytes[digit]! <= 0x39) return
+    bytes[digit] = 0x30
+  }
+}

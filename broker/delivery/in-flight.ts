@@ -1,0 +1,48 @@
+/** Messages of QoS 1 and 2 that one client was sent and has not acknowledged (contract §7). */
+export const MOST_IN_FLIGHT = 64
+
+/** The packet identifiers that are in use towards one client, and who waits for room among them. */
+export class InFlight {
+  /** With what is to be called when it is acknowledged. */
+  readonly #ids = new Map<number, (() => void) | undefined>()
+  #waiting: (() => void)[] = []
+  #isClosed = false
+
+  get isFull(): boolean {
+    return this.#ids.size >= MOST_IN_FLIGHT
+  }
+
+  get size(): number {
+    return this.#ids.size
+  }
+
+  add(packetId: number, onAcknowledged?: () => void): void {
+    this.#ids.set(packetId, onAcknowledged)
+  }
+
+  has(packetId: number): boolean {
+    return this.#ids.has(packetId)
+  }
+
+  /** Acknowledged, or not sent after all. @returns whether it was in flight */
+  remove(packetId: number): boolean {
+    const onAcknowledged = this.#ids.get(packetId)
+    if (!this.#ids.delete(packetId)) return false
+    onAcknowledged?.()
+    this.#waiting.shift()?.()
+    return true
+  }
+
+  /** Takes a place for what a resumed session sends from its queue; resolves when there is one, or nobody to send to any more. */
+  async enter(packetId: number): Promise<void> {
+    while (this.isFull && !this.#ids.has(packetId) && !this.#isClosed) {
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
+    }
+    this.#ids.set(packetId, undefined)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}

@@ -1,0 +1,155 @@
+import type { AedesPublishPacket, Client } from 'aedes'
+import type { ChannelName } from '../../contract/index.ts'
+import type { Forward } from '../auth/authorize-forward.ts'
+import type { Connection } from '../connections.ts'
+import { isProbe } from './direct-subscription.ts'
+import { encodeAcknowledged, encodePublish } from './encode-publish.ts'
+import { Outgoing } from './outgoing.ts'
+import { isPosition } from './slow-consumers.ts'
+
+type Qos = 0 | 1 | 2
+type Deliver = (packet: DeliveredPacket, done: () => void) => void
+type DeliveredPacket = AedesPublishPacket & { clientId?: string; nl?: boolean; messageId?: number }
+interface Delivering {
+  readonly clean: boolean
+  readonly closed: boolean
+  connackSent: boolean
+  _nextId: number
+  deliver0: Deliver
+  deliverQoS: Deliver
+}
+
+export interface SubscriberOptions {
+  readonly forward: Forward
+  /** Gives a message of a stored session the packet identifier that it is sent with; settles when it may be sent. */
+  readonly stored: (client: Client, packet: object) => Promise<void>
+  /** The client has acknowledged a command; by its topic. */
+  readonly commandAcknowledged: (client: Client, topic: string) => void
+  readonly drainTimeoutMs: number
+  readonly count: (lane: 'drop' | 'close') => void
+}
+
+/** What a bridge asks for with its subscription; others have neither. */
+export interface Manner {
+  /** None of the client's own messages. */
+  readonly noLocal: boolean
+  /** The flag "retain" stays as it was published. [MQTT-3.3.1-9] */
+  readonly asPublished: boolean
+}
+
+/** One packet on its way to all who subscribe it: what is the same for them is made once. */
+export class Emission {
+  readonly packet: DeliveredPacket
+  /** As it goes to a subscriber; only bridges are told whether it was retained. */
+  readonly #encoded: [Buffer | undefined, Buffer | undefined] = [undefined, undefined]
+
+  constructor(packet: DeliveredPacket) {
+    this.packet = packet
+  }
+
+  encoded(retain: boolean): Buffer {
+    const i = retain ? 1 : 0
+    let bytes = this.#encoded[i]
+    if (bytes === undefined) {
+      const { topic, payload } = this.packet
+      bytes = encodePublish({ topic, payload, retain })
+      this.#encoded[i] = bytes
+    }
+    return bytes
+  }
+}
+
+/**
+ * What a connection is sent of the messages that its subscriptions match, in place of Aedes' `deliver0` and `deliverQoS`, which make
+ * three packets, a turn of the event loop and five writes of every message for every subscriber. Here a message of QoS 0 is encoded
+ * once for all, and {@link Outgoing} joins what a connection gets in one turn.
+ *
+ * Every message goes at the lower of its own QoS and the granted one. [MQTT-3.8.4-6] Aedes sends a retained message at its own QoS
+ * whatever was granted, lowers a live one by the subscription of exactly its topic only (a wildcard is overlooked), and where two
+ * subscriptions overlap, whichever is met first decides.
+ */
+export class Subscriber {
+  readonly outgoing: Outgoing
+  readonly #client: Client
+  readonly #state: Delivering
+  readonly #options: SubscriberOptions
+  /** Set once the client is admitted. */
+  connection: Connection | undefined
+
+  constructor(client: Client, options: SubscriberOptions) {
+    const state = client as unknown as Delivering
+    this.#client = client
+    this.#state = state
+    this.#options = options
+    this.outgoing = new Outgoing({
+      conn: client.conn as never,
+      nextId: () => {
+        const id = state._nextId
+        state._nextId = id >= 65_535 ? 1 : id + 1
+        return id
+      },
+      drainTimeoutMs: options.drainTimeoutMs,
+      count: options.count,
+    })
+    const deliver: Deliver = (packet, done) => {
+      if (isProbe(this, packet)) return
+      this.#deliver(packet, packet.retain, undefined)
+      this.outgoing.whenRoom(done)
+    }
+    state.deliver0 = deliver
+    state.deliverQoS = deliver
+    client.conn.once('close', () => this.outgoing.end())
+  }
+
+  /** From the bus. */
+  take(emission: Emission, { noLocal, asPublished }: Manner): void {
+    const { packet } = emission
+    if (noLocal && packet.clientId === this.#client.id) return
+    this.#deliver(packet, asPublished && packet.retain, emission)
+  }
+
+  #deliver(packet: DeliveredPacket, retain: boolean, emission: Emission | undefined): void {
+    const { connection } = this
+    // A live message written before CONNACK breaks the client; what matters waits in the session's queue.
+    if (connection === undefined || !this.#state.connackSent || this.#state.closed) return
+    const forwarded = this.#options.forward(connection, packet)
+    if (forwarded === null) return
+    const most = packet.qos === 0 ? 0 : connection.grantedQos.of(packet.topic)
+    const qos = Math.min(packet.qos, most) as Qos
+    const { payload, channel } = forwarded
+    const { topic } = packet
+    if (qos === 0) {
+      const isShared = emission !== undefined && payload === packet.payload
+      const bytes = isShared ? emission.encoded(retain) : encodePublish({ topic, payload, retain })
+      this.outgoing.send(bytes, isPosition(channel) ? topic : undefined)
+    } else this.#sendAcknowledged({ topic, payload, retain }, packet, qos, channel)
+  }
+
+  #sendAcknowledged(
+    message: { topic: string; payload: string | Buffer; retain: boolean },
+    packet: DeliveredPacket,
+    qos: 1 | 2,
+    channel: ChannelName | undefined,
+  ): void {
+    const { outgoing } = this
+    const { topic, payload } = message
+    const onAcknowledged =
+      channel === 'command' ? () => this.#options.commandAcknowledged(this.#client, topic) : undefined
+    const bytes = topic.length + payload.length + 8
+    const dup = packet.dup === true
+    const encode = (packetId: number) => encodeAcknowledged(message, qos, packetId, dup)
+    if (this.#state.clean || message.retain) {
+      return outgoing.sendAcknowledged(
+        { topic, bytes, packetId: packet.messageId, onAcknowledged, encode },
+        isPosition(channel),
+      )
+    }
+    const packetId = packet.messageId ?? outgoing.freeId()
+    const { brokerId, brokerCounter } = packet
+    const stored = { cmd: 'publish', brokerId, brokerCounter, ...message, qos, dup, messageId: packetId }
+    this.#options.stored(this.#client, stored).then(
+      () => outgoing.sendAcknowledged({ topic, bytes, packetId, onAcknowledged, encode }, false),
+      error => this.#client.emit('error', error),
+    )
+  }
+}

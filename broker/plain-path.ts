@@ -1,0 +1,69 @@
+import type { AedesOptions, Client, PublishPacket } from 'aedes'
+import type { Outgoing } from './delivery/outgoing.ts'
+import type { PlainPackets, PlainPublish } from './guard/plain-packets.ts'
+import type { TrackwireAedes } from './trackwire-aedes.ts'
+
+interface Reading {
+  readonly clean: boolean
+  readonly closed: boolean
+  readonly _keepaliveInterval: number
+  readonly _keepaliveTimer: NodeJS.Timeout | null
+  _parsingBatch: number
+  _nextBatch(error?: Error): void
+  readonly _parser: { emit(event: 'packet', packet: object): void }
+}
+
+/**
+ * What Aedes does with a PUBLISH of QoS 0 or 1 and with a PUBACK, without its series of steps and its packets on the way: judged,
+ * acknowledged, published. One that is not done at once counts as a packet of its chunk, as Aedes has it: reading goes on after it.
+ */
+export function plainPath(options: {
+  client: Client
+  outgoing: Outgoing
+  aedes: TrackwireAedes
+  authorizePublish: NonNullable<AedesOptions['authorizePublish']>
+}): PlainPackets {
+  const { client, outgoing, aedes, authorizePublish } = options
+  const reading = client as unknown as Reading
+
+  const isAlive = () => {
+    if (reading._keepaliveInterval > 0) reading._keepaliveTimer?.refresh()
+  }
+
+  return {
+    publish(packet: PlainPublish) {
+      let isDone = false
+      let isCounted = false
+      const done = (error?: Error | null) => {
+        if (isDone) return
+        isDone = true
+        if (error) client.emit('error', error)
+        else if (isCounted) reading._nextBatch()
+      }
+      const publish = () => aedes.publish(packet as unknown as PublishPacket, client, done)
+      authorizePublish(client, packet as unknown as PublishPacket, error => {
+        if (error) return done(error)
+        if (packet.qos === 1) outgoing.answer(puback(packet.messageId!), publish)
+        else publish()
+      })
+      if (!isDone) {
+        isCounted = true
+        reading._parsingBatch += 1
+      }
+      isAlive()
+    },
+    puback(messageId: number) {
+      if (reading.clean) outgoing.acknowledged(messageId)
+      else reading._parser.emit('packet', { cmd: 'puback', qos: 0, dup: false, retain: false, length: 2, messageId })
+      isAlive()
+    },
+  }
+}
+
+function puback(messageId: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes[0] = 0x40
+  bytes[1] = 2
+  bytes.writeUInt16BE(messageId, 2)
+  return bytes
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { test } from 'node:test'
+import { Aedes, type Client } from 'aedes'
+import { Bus, type Listener } from '../../broker/delivery/bus.ts'
+import { directSubscriptionOf } from '../../broker/delivery/direct-subscription.ts'
+import { Subscriber } from '../../broker/delivery/subscriber.ts'
+import { openRaw } from '../support/raw-mqtt.ts'
+
+/*
+ * What the broker takes hold of inside Aedes. Where one of these is gone or means something else after an upgrade, the broker would
+ * still run, but slowly or wrongly: better that this fails.
+ */
+class RecordingBus extends Bus {
+  readonly listeners = new Map<string, Listener<{ topic: string }>>()
+
+  override on(filter: string, listener: Listener<{ topic: string }>, done?: () => void): this {
+    this.listeners.set(filter, listener)
+    return super.on(filter, listener, done)
+  }
+}
+
+test('Aedes has what is hooked, and its subscriptions are recognised', async t => {
+  const bus = new RecordingBus()
+  const aedes = await Aedes.createBroker({ mq: bus as never })
+  const made = new Map<string, Client>()
+  const subscribers: Subscriber[] = []
+  const server = createServer(socket => {
+    const client = aedes.handle(socket)
+    subscribers.push(
+      new Subscriber(client, {
+        forward: () => null,
+        stored: async () => {},
+        commandAcknowledged: () => {},
+        drainTimeoutMs: 1_000,
+        count: () => {},
+      }),
+    )
+    for (const key of ['deliver0', 'deliverQoS', '_nextBatch', 'pause', 'resume', 'close']) {
+      assert.equal(typeof (client as unknown as Record<string, unknown>)[key], 'function', key)
+    }
+    for (const key of ['_nextId', '_parsingBatch', '_keepaliveInterval']) {
+      assert.equal(typeof (client as unknown as Record<string, unknown>)[key], 'number', key)
+    }
+    for (const key of ['connected', 'closed', 'connackSent', 'connecting', 'clean']) {
+      assert.equal(typeof (client as unknown as Record<string, unknown>)[key], 'boolean', key)
+    }
+    for (const key of ['_keepaliveTimer', 'duplicates', 'subscriptions', '_parser']) assert.ok(key in client, key)
+    made.set('client', client)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(async () => {
+    server.close()
+    await new Promise<void>(resolve => aedes.close(resolve))
+  })
+  const raw = await openRaw(t, (server.address() as AddressInfo).port)
+  await raw.connect('', { clientId: 'raw', keepalive: 30 })
+  await raw.subscribe('a/b', '+/b')
+  const client = made.get('client') as unknown as Record<string, unknown>
+  assert.equal(client.connected, true)
+  assert.equal(typeof (client._keepaliveTimer as NodeJS.Timeout).refresh, 'function')
+  const plain = directSubscriptionOf(bus.listeners.get('a/b'))
+  const wild = directSubscriptionOf(bus.listeners.get('+/b'))
+  assert.deepEqual(
+    [plain?.subscriber, plain?.asPublished, plain?.noLocal, plain?.hidesDollar],
+    [subscribers[0], false, false, false],
+  )
+  assert.deepEqual([wild?.subscriber, wild?.hidesDollar], [subscribers[0], true])
+  const own = bus.listeners.get('$SYS/+/heartbeat')
+  assert.ok(own)
+  assert.equal(directSubscriptionOf(own), null)
+  const broker = aedes as unknown as Record<string, unknown>
+  assert.deepEqual([typeof broker.counter, typeof broker.publish, broker.mq], ['number', 'function', bus])
+  raw.stream.destroy()
+})
