@@ -11,10 +11,13 @@ import type { Api } from '../schema-checks.ts'
 import { unknownDevice } from '../visibility.ts'
 
 const ByDevice = Type.Object({ deviceId: Id }, { additionalProperties: false })
-const Pin = Type.Object({
-  protocol: Type.Union([Type.String(), Type.Null()], { description: 'As in `TRACKWIRE_TRACKERS`; null: none yet' }),
-  pinnedAt: Type.Union([Type.Integer(), Type.Null()], { description: 'Milliseconds since the Unix epoch' }),
-})
+const Pin = Type.Object(
+  {
+    protocol: Type.Union([Type.String(), Type.Null()], { description: 'As in `TRACKWIRE_TRACKERS`; null: none yet' }),
+    pinnedAt: Type.Union([Type.Integer(), Type.Null()], { description: 'Milliseconds since the Unix epoch' }),
+  },
+  { description: 'Its protocol' },
+)
 
 /** With which maker's protocol a device came first: no other speaks for it, until a person lets go. */
 export function trackerPinRoutes(app: Api, { db }: { db: Database }): void {
