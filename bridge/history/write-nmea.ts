@@ -14,6 +14,8 @@ export const nmea: TrackFormat = {
   mediaType: 'text/nmea',
   extension: 'nmea',
   async *write(windows) {
+    // As a receiver begins that has no position yet: readers learn that GGA comes too, and wait for it with the first fix.
+    yield sentence('GPGGA,,,,,,0,,,,M,,M,,')
     for await (const fixes of windows) yield fixes.map(sentencesOf).join('')
   },
 }

@@ -124,9 +124,9 @@ describe('the history as files', () => {
     assert.match(String(headers['content-type']), /^text\/nmea/)
     assert.equal(headers['content-disposition'], 'attachment; filename="van_1-history.nmea"')
     const lines = body.split('\r\n')
-    assert.equal(lines.length, 2 * (COUNT + 1) + 1)
-    assert.equal(lines[0], '$GPRMC,000000.000,A,4100.000000,N,00000.000000,E,2.916,,010126,,,A*4D')
-    assert.equal(lines[1], '$GPGGA,000000.000,4100.000000,N,00000.000000,E,1,,,0.00,M,,M,,*59')
+    assert.equal(lines.length, 1 + 2 * (COUNT + 1) + 1)
+    assert.equal(lines[1], '$GPRMC,000000.000,A,4100.000000,N,00000.000000,E,2.916,,010126,,,A*4D')
+    assert.equal(lines[2], '$GPGGA,000000.000,4100.000000,N,00000.000000,E,1,,,0.00,M,,M,,*59')
     const reader = readerOfKind('nmea')
     const found = [...reader.push(body), ...reader.end()]
     assert.equal(found.length, COUNT + 1)

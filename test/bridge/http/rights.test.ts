@@ -56,7 +56,7 @@ describe('rights', () => {
     ['GET', '/api/v1/admin/revocations', ['admin']],
     ['POST', '/api/v1/admin/revocations', ['admin'], { jti: 'none' }],
     ['POST', '/api/v1/devices/truck-2/token', ['admin']],
-    ['POST', '/api/v1/devices/truck-2/phone-setup', ['admin'], {}],
+    ['POST', '/api/v1/devices/truck-1/phone-setup', ['admin'], {}],
     ['DELETE', '/api/v1/devices/truck-2/tokens', ['admin']],
     ['POST', '/api/tracking/location', SENDERS, fix],
     ['POST', '/api/tracking/batch', SENDERS, [fix]],
