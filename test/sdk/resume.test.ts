@@ -93,9 +93,11 @@ test('coming back', async t => {
       await before.stop()
       const after = await startTestPlatform(t, { dataDirectory: before.dataDirectory })
       told.length = 0
+      const backAtMs = Date.now()
       proxy.open(after.httpUrl)
       await eventually('the client is back', () => client.connection.get().phase === 'online')
       assert.equal(gaps.length, 1)
+      assert.ok(gaps[0]!.sinceMs < backAtMs)
       assert.deepEqual(told, ['gap', 'work', 'home gone'])
       assert.deepEqual([...fences], [['work', 'work']])
 

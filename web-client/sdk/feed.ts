@@ -146,7 +146,7 @@ export class Feed {
         // What is held already stays in the question until the answer is there: only so it is known to be no news.
         const all = [...new Set([...wanted, ...(this.#lastEventId === null ? [] : this.#held)])].slice(0, MAX_FILTERS)
         const filters = all.length > 0 ? all : wanted
-        const reading = new Reading(filters)
+        const reading = new Reading(filters, this.#heardAtMs)
         await readStream(
           {
             url: this.#url,
@@ -187,7 +187,7 @@ export class Feed {
 
   #take({ name, data, id }: StreamEvent, reading: Reading): void {
     const body = JSON.parse(data) as { topic: string; payload: unknown } & ErrorNotice & { resumed: boolean }
-    if (name === 'gap') this.#events.onGap({ sinceMs: this.#heardAtMs, message: body.message })
+    if (name === 'gap') this.#events.onGap({ sinceMs: reading.heardBeforeMs, message: body.message })
     else if (name === 'error') this.#onNotice(body)
     else if (name === 'ready') this.#onReady(body.resumed, reading)
     else if (isChannel(name)) {
@@ -263,9 +263,12 @@ export class Feed {
 /** One stream, and until it is ready the topics that it told so far. */
 class Reading {
   readonly filters: readonly string[]
+  /** When the last sign of life came before it. */
+  readonly heardBeforeMs: number
   topics: Set<string> | null = new Set()
 
-  constructor(filters: readonly string[]) {
+  constructor(filters: readonly string[], heardBeforeMs: number) {
     this.filters = filters
+    this.heardBeforeMs = heardBeforeMs
   }
 }
