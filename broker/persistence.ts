@@ -21,6 +21,7 @@ const SAVE_WITHIN_MS = 1_000
 const NOBODY: StoredSubscription[] = []
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
+const INCOMING = { gte: 'incoming:', lt: 'incoming;' }
 /** Whose a session is, beside what aedes-persistence-level keeps of it. */
 const SESSIONS = { gte: 'session:', lt: 'session;' }
 const QUEUES = ['outgoing:', 'outgoing-id:', 'incoming:']
@@ -65,6 +66,8 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #granted = new WeakSet<object>()
   /** Reads that a write follows: the store closes after the write. */
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Client ids of which packet identifiers of QoS 2 are stored. */
+  readonly #withIncoming = new Set<string>()
   /** Sessions that are being deleted, by client id. */
   readonly #leaving = new Map<string, Promise<unknown>>()
   readonly #hasWill: HasWill
@@ -108,6 +111,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
       if (!owners.has(id)) owners.set(id, null)
     }
     for (const [id, owner] of owners) this.#sessions.restore(id, owner, this.#now())
+    for await (const key of this.#db.keys(INCOMING)) this.#withIncoming.add(clientIdIn(key))
     await this.limits.load(clients)
     await super.setup(broker)
   }
@@ -135,6 +139,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   /** Forgets a session with all that waits for it. */
   deleteSession(id: string): Promise<unknown> {
     this.#sessions.delete(id)
+    this.#withIncoming.delete(id)
     const work = this.#finish(
       (async () => {
         const held = await super.subscriptionsByClient({ id })
@@ -159,9 +164,15 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     // Aedes takes what is queued out one by one, and leaves the rest when the client goes meanwhile.
     if (this.#sessions.delete(client.id)) await this.deleteSession(client.id)
     else {
-      await super.cleanSubscriptions(client)
+      // Whatever is stored belongs to a session that is known: there is nothing to look for on disk.
+      await this.#leaving.get(client.id)
       await this.limits.ended(client.id)
     }
+  }
+
+  /** Aedes asks at the begin and at the end of every clean session; almost none of them ever published with QoS 2. */
+  override async cleanIncoming(client: { id: string }): Promise<void> {
+    if (this.#withIncoming.delete(client.id)) await this.#finish(super.cleanIncoming(client))
   }
 
   override async subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]> {
@@ -292,7 +303,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     await super.destroy()
   }
 
-  override outgoingStream(client: { id: string }): Readable {
+  override outgoingStream(client: { id: string; clean?: boolean }): Readable {
+    // Nothing is queued for a session that ends with its connection.
+    if (client.clean === true) return Readable.from(NOBODY)
     return Readable.from(this.#order.queued(client, sentAgain(super.outgoingStream(client))))
   }
 
@@ -315,6 +328,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
 
   /** Kept to know it again when it is repeated [MQTT-4.3.3-2]: its payload is of no more use. */
   override incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void> {
+    this.#withIncoming.add(client.id)
     const storing = super.incomingStorePacket(client, { ...packet, payload: NOTHING })
     return storing.finally(() => this.#arriving.get(client)?.delete(packet.messageId as number))
   }

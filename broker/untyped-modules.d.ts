@@ -45,6 +45,7 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     outgoingEnqueueCombi(subscriptions: StoredSubscription[], packet: StoredPacket): Promise<void>
     outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown>
     outgoingStream(client: { id: string }): Readable
+    cleanIncoming(client: { id: string }): Promise<void>
     incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void>
     incomingGetPacket(client: { id: string }, packet: StoredPacket): Promise<unknown>
     outgoingUpdate(client: { id: string }, packet: unknown): Promise<void>
