@@ -1,27 +1,8 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import type { Page } from 'playwright-core'
-import type { GeofenceEvent } from '../../contract/index.ts'
-import { withBrowser } from '../support/chromium.ts'
+import { test } from 'node:test'
+import { openDashboard } from '../support/dashboard.ts'
 import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
 
-/** What the test reads of `window.__trackwire`, see `web-client/dashboard/src/snapshot.ts`. */
-interface Seen {
-  readonly connection: { readonly phase: string }
-  readonly behindMs: number
-  readonly devices: readonly {
-    readonly id: string
-    readonly state: string
-    readonly position: readonly [number, number] | null
-    readonly drawn: readonly [number, number] | null
-  }[]
-  readonly fences: readonly string[]
-  readonly alerts: readonly GeofenceEvent[]
-  readonly sos: readonly { readonly deviceId: string; readonly acknowledged: { readonly by: string } | null }[]
-  readonly selected: string | null
-}
-
-const WITHIN_MS = 30_000
 const ADMIN = { role: 'admin', sub: 'ana' } as const
 const DEPOT = {
   name: 'Depot',
@@ -32,54 +13,6 @@ const DEPOT = {
 }
 const OUTSIDE = { lat: 41.145, lng: -8.625 }
 const INSIDE = { lat: 41.145, lng: -8.615 }
-
-interface Dashboard {
-  readonly page: Page
-  /** Waits until what the dashboard shows fits, and returns it. */
-  until(what: string, condition: (state: Seen) => boolean): Promise<Seen>
-}
-
-async function openDashboard(t: TestContext, platform: RunningPlatform, more = {}): Promise<Dashboard | null> {
-  const browser = await withBrowser(t, more)
-  if (browser === null) return null
-  const page = browser.pages()[0] ?? (await browser.newPage())
-  const faults: string[] = []
-  page.on('pageerror', error => faults.push(error.message))
-  page.on('console', message => message.text().includes('Content Security Policy') && faults.push(message.text()))
-  page.on('request', request => {
-    const { protocol, host } = new URL(request.url())
-    if (!['blob:', 'data:'].includes(protocol) && host !== new URL(platform.httpUrl).host) {
-      faults.push(`asked ${host} for something`)
-    }
-  })
-  t.after(() => assert.deepEqual(faults, [], 'no fault on the page and no request to the outside'))
-
-  return {
-    page,
-    async until(what, condition) {
-      const deadlineMs = Date.now() + WITHIN_MS
-      while (Date.now() < deadlineMs) {
-        const state = await nextFrame(page)
-        if (state !== null && condition(state)) return state
-      }
-      throw new Error(`the dashboard does not show ${what}; it shows ${JSON.stringify(await nextFrame(page))}`)
-    },
-  }
-}
-
-/** What the dashboard shows when it draws next; null while nobody is logged in. */
-function nextFrame(page: Page): Promise<Seen | null> {
-  return page.evaluate(
-    () =>
-      new Promise(resolve => {
-        const view = globalThis as unknown as {
-          requestAnimationFrame(run: () => void): void
-          __trackwire?: { snapshot(): Seen }
-        }
-        view.requestAnimationFrame(() => resolve(view.__trackwire?.snapshot() ?? null))
-      }),
-  ) as Promise<Seen | null>
-}
 
 async function putDepot(platform: RunningPlatform): Promise<void> {
   const { name, west, east, south, north } = DEPOT
