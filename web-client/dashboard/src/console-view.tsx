@@ -1,5 +1,6 @@
-import { Suspense, useEffect, useMemo, useRef } from 'react'
+import { Suspense, useCallback, useEffect, useMemo, useRef } from 'react'
 import { useConsole } from './hooks/live-context.ts'
+import { useSosNotification } from './hooks/use-sos-notification.ts'
 import { useSosSignal } from './hooks/use-sos-signal.ts'
 import { useSosSound } from './hooks/use-sos-sound.ts'
 import { useSelected, useStore } from './hooks/use-store.ts'
@@ -29,6 +30,8 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
   const sos = useMemo(() => openAlerts(sosState), [sosState])
   const urgent = sos.filter(alert => alert.acknowledged === null).length
   const sound = useSosSound(urgent > 0)
+  const nameOf = useCallback((id: string): string => live.devices.get().get(id)?.name ?? id, [live])
+  const notification = useSosNotification(sos, nameOf)
   const { path } = useRoute()
   const pages = pagesFor(live.session.role)
   const stage = useRef<HTMLElement>(null)
@@ -50,9 +53,10 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
 
   return (
     <div className="console">
+      {/* biome-ignore lint/a11y/useValidAnchor: it skips to what it names; followed as a link it would name a page */}
       <a
         className="skip"
-        href={href(path)}
+        href="#page"
         onClick={event => {
           event.preventDefault()
           stage.current?.focus()
@@ -60,12 +64,18 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
       >
         Skip to the page
       </a>
-      <TopBar theme={theme} sound={sound} onToggleTheme={onToggleTheme} onLogout={onLogout} />
-      <SosBanner alerts={sos} />
+      <TopBar
+        theme={theme}
+        sound={sound}
+        notification={notification}
+        onToggleTheme={onToggleTheme}
+        onLogout={onLogout}
+      />
+      <SosBanner alerts={sos} listed={path !== '/sos'} />
       <ConnectionBanner />
       <div className="console__page">
         <Navigation pages={pages} path={path} />
-        <main className="stage" ref={stage} tabIndex={-1}>
+        <main className="stage" id="page" ref={stage} tabIndex={-1}>
           <PageFault key={path}>
             <Suspense fallback={null}>
               {shown === null ? (

@@ -4,17 +4,30 @@ export class ApiError extends Error {
   readonly status: number
   /** A code of the contract's error table, or '' when the answer was no problem document. */
   readonly code: string
+  /** JSON pointer to what is at fault in the body, where the answer names it. */
+  readonly path: string | null
+  /** The whole problem document; empty when there was none. */
+  readonly problem: Readonly<Record<string, unknown>>
 
-  constructor(status: number, code: string, message: string, options?: ErrorOptions) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    options?: ErrorOptions & { readonly problem?: Readonly<Record<string, unknown>> },
+  ) {
     super(message, options)
     this.status = status
     this.code = code
+    this.problem = options?.problem ?? {}
+    this.path = typeof this.problem.path === 'string' ? this.problem.path : null
   }
 }
 
 export interface Request {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
+  /** A file that is sent as it is. */
+  readonly csv?: string
   readonly token?: string
   /** Goes on when the page is left. */
   readonly keepalive?: boolean
@@ -38,17 +51,18 @@ export function createApi(base: string, fetcher: typeof fetch): Api {
     clockOffsetMs: () => offsetMs,
     async request<Answer>(
       path: string,
-      { method = 'GET', body, token, keepalive = false }: Request = {},
+      { method = 'GET', body, csv, token, keepalive = false }: Request = {},
     ): Promise<Answer> {
       const headers: Record<string, string> = { accept: 'application/json' }
       if (token !== undefined) headers.authorization = `Bearer ${token}`
-      if (body !== undefined) headers['content-type'] = 'application/json'
+      const sent = csv ?? (body === undefined ? undefined : JSON.stringify(body))
+      if (sent !== undefined) headers['content-type'] = csv === undefined ? 'application/json' : 'text/csv'
       const response = await send(fetcher, base + path, {
         method,
         headers,
         keepalive,
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(sent === undefined ? {} : { body: sent }),
       })
       const date = Date.parse(response.headers.get('date') ?? '')
       if (Number.isFinite(date)) {
@@ -88,7 +102,8 @@ async function problemOf(response: Response): Promise<ApiError> {
   const { status } = response
   try {
     const problem = (await response.json()) as { code?: string; detail?: string; title?: string }
-    return new ApiError(status, problem.code ?? '', problem.detail ?? problem.title ?? `The server answered ${status}.`)
+    const message = problem.detail ?? problem.title ?? `The server answered ${status}.`
+    return new ApiError(status, problem.code ?? '', message, { problem })
   } catch {
     const message = status >= 500 ? `The server has a problem (${status}).` : `The server answered ${status}.`
     return new ApiError(status, '', message)

@@ -9,8 +9,14 @@ import { absoluteTime, agoText, timerText } from '../live/time-text.ts'
 import { positionText } from './device-text.ts'
 import { Icon } from './icons.tsx'
 
+interface Props {
+  readonly alerts: readonly SosAlert[]
+  /** False where the page itself lists them: then they are only announced. */
+  readonly listed: boolean
+}
+
 /** Every open alert, on top of everything, until someone closes it. */
-export function SosBanner({ alerts }: { readonly alerts: readonly SosAlert[] }) {
+export function SosBanner({ alerts, listed }: Props) {
   const waiting = alerts.filter(alert => alert.acknowledged === null)
   const { live } = useConsole()
   const devices = useCalmStore(live.devices, 1_000)
@@ -22,7 +28,7 @@ export function SosBanner({ alerts }: { readonly alerts: readonly SosAlert[] }) 
           .map(alert => `${alert.drill ? 'Drill: ' : ''}SOS from ${nameOf(alert.deviceId)}. ${alert.message ?? ''}`)
           .join(' ')}
       </div>
-      {alerts.length > 0 && (
+      {listed && alerts.length > 0 && (
         <section className="sos" aria-label="Open SOS alerts">
           {alerts.map(alert => (
             <SosRow key={alert.alertId} alert={alert} name={nameOf(alert.deviceId)} />

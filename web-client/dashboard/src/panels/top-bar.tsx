@@ -1,4 +1,5 @@
 import { useConsole } from '../hooks/live-context.ts'
+import type { SosNotification } from '../hooks/use-sos-notification.ts'
 import { useUnits } from '../hooks/use-units.ts'
 import { speedUnit } from '../live/units.ts'
 import type { Theme } from '../map/palette.ts'
@@ -8,16 +9,20 @@ import { BrandMark, Icon } from './icons.tsx'
 interface Props {
   readonly theme: Theme
   readonly sound: { readonly on: boolean; toggle(): void }
+  readonly notification: SosNotification
   onToggleTheme(): void
   onLogout(): void
 }
 
-export function TopBar({ theme, sound, onToggleTheme, onLogout }: Props) {
+export function TopBar({ theme, sound, notification, onToggleTheme, onLogout }: Props) {
   const { session } = useConsole().live
   const { units, toggle: toggleUnits } = useUnits()
   const themeLabel = theme === 'dark' ? 'Light colours' : 'Dark colours'
   const soundLabel = sound.on ? 'Switch the SOS sound off' : 'Switch the SOS sound on'
-  const unitsLabel = units === 'metric' ? 'Miles and feet' : 'Kilometres and metres'
+  const unitsLabel = `${speedUnit(units)}: ${units === 'metric' ? 'switch to miles and feet' : 'switch to kilometres and metres'}`
+  const notificationLabel = notification.on
+    ? 'Do not notify me of an SOS'
+    : 'Notify me of an SOS, also behind other windows'
   return (
     <header className="top">
       <h1 className="brand">
@@ -50,6 +55,18 @@ export function TopBar({ theme, sound, onToggleTheme, onLogout }: Props) {
       >
         {sound.on ? <Icon name="soundOn" /> : <Icon name="soundOff" />}
       </button>
+      {notification.possible && (
+        <button
+          className="icon-button"
+          type="button"
+          aria-pressed={notification.on}
+          aria-label={notificationLabel}
+          title={notificationLabel}
+          onClick={notification.toggle}
+        >
+          <Icon name="bell" />
+        </button>
+      )}
       <button className="icon-button" type="button" aria-label={themeLabel} title={themeLabel} onClick={onToggleTheme}>
         {theme === 'dark' ? <Icon name="sun" /> : <Icon name="moon" />}
       </button>
