@@ -21,7 +21,8 @@ interface Seen {
   readonly selected: string | null
 }
 
-const WITHIN_MS = 30_000
+/** Generous: a busy machine draws maps without a graphics card slowly. */
+const WITHIN_MS = 90_000
 
 export interface Dashboard {
   readonly page: Page
@@ -34,6 +35,7 @@ export async function openDashboard(t: TestContext, platform: RunningPlatform, m
   const browser = await withBrowser(t, more)
   if (browser === null) return null
   const page = browser.pages()[0] ?? (await browser.newPage())
+  page.setDefaultTimeout(WITHIN_MS)
   const faults: string[] = []
   page.on('pageerror', error => faults.push(error.message))
   page.on('console', message => message.text().includes('Content Security Policy') && faults.push(message.text()))
