@@ -6,7 +6,7 @@ import { withBrowser } from './chromium.ts'
 import type { RunningPlatform } from './platform.ts'
 
 /** What the test reads of `window.__trackwire`, see `web-client/dashboard/src/snapshot.ts`. */
-export interface Seen {
+interface Seen {
   readonly connection: { readonly phase: string }
   readonly behindMs: number
   readonly devices: readonly {
@@ -30,7 +30,7 @@ export interface Dashboard {
   until(what: string, condition: (state: Seen) => boolean): Promise<Seen>
 }
 
-/** The dashboard in a browser, or null when none is installed. A fault on the page fails the test at its end. */
+/** A browser with an empty page, which must neither fail nor ask anybody but the platform. Null: there is no browser. */
 export async function openDashboard(t: TestContext, platform: RunningPlatform, more = {}): Promise<Dashboard | null> {
   const browser = await withBrowser(t, more)
   if (browser === null) return null

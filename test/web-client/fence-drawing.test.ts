@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readFence } from '../../geofence-engine/index.ts'
 import { faultAt, faultsOf } from '../../web-client/dashboard/src/pages/fences/draft-faults.ts'
-import { distanceMeters, shapesOfDraft } from '../../web-client/dashboard/src/pages/fences/drawing-shapes.ts'
+import { distanceMeters, handleAt, shapesOfDraft } from '../../web-client/dashboard/src/pages/fences/drawing-shapes.ts'
 import {
   addPoint,
   draftOf,
@@ -111,6 +111,26 @@ test('the map gets an outline, a line to the pointer and what can be grabbed', (
   assert.ok(Math.abs(distanceMeters(CORNERS[3]!, at) - 200) < 0.5)
   assert.equal(circle.area.features.length, 1)
   assert.equal(shapesOfDraft(newDraft('polygon'), null, null).area.features.length, 0)
+})
+
+test('what is grabbed is the nearest handle in reach, a point before a middle', () => {
+  const flat = ([x, y]: Position) => ({ x, y })
+  const square = drawn('polygon', [
+    [0, 0],
+    [30, 0],
+    [30, 30],
+    [0, 30],
+  ])
+  const at = (x: number, y: number, reach = 10) => handleAt(square, { x, y }, reach, flat)
+  assert.deepEqual(at(28, 1), { kind: 'point', index: 1, chosen: false, number: 2 })
+  assert.deepEqual(at(15, 2), { kind: 'middle', index: 1 })
+  assert.equal(at(8, 0)?.kind, 'point', 'a little nearer to the middle would still be the point')
+  assert.equal(at(15, 15), null)
+  assert.equal(at(15, 12, 24)?.kind, 'middle', 'a finger reaches farther')
+  assert.equal(
+    handleAt({ ...square, fixed: { type: 'MultiPolygon', coordinates: [] } }, { x: 0, y: 0 }, 10, flat),
+    null,
+  )
 })
 
 test('pasted coordinates are read in the forms people write', () => {

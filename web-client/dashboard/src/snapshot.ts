@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly connection: ConnectionState
   /** How far what is drawn is behind what happens, milliseconds. */
   readonly behindMs: number
+  /** Since the page was opened. */
+  readonly fixesTaken: number
   readonly devices: readonly {
     readonly id: string
     readonly name: string
@@ -46,6 +48,7 @@ export function exposeSnapshot({ live, motion, selection }: Console): () => void
     snapshot: (): Snapshot => ({
       connection: live.connection.store.get(),
       behindMs: live.delay.get().behindMs,
+      fixesTaken: live.fixesTaken(),
       devices: [...live.devices.get().values()].map(device => ({
         id: device.id,
         name: device.name,

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react'
 import type { LocationUpdate } from '../../../../contract/index.ts'
 import type { Live } from '../live/live.ts'
+import { useSelected } from './use-store.ts'
 
 export interface History {
   readonly fixes: readonly LocationUpdate[]
@@ -10,9 +11,11 @@ export interface History {
 const NONE: History = { fixes: [], state: 'idle' }
 export const HISTORY_MS = 60 * 60_000
 
-/** The last hour of a device, fetched when it is selected. */
+/** The last hour of a device, fetched when it is selected, and again after every gap of the connection. */
 export function useHistory(live: Live, deviceId: string | null): History {
   const [history, setHistory] = useState(NONE)
+  const online = useSelected(live.connection.store, ({ phase }) => phase !== 'offline')
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what came while the connection was lost is in the history alone
   useEffect(() => {
     if (deviceId === null) return
     let wanted = true
@@ -25,6 +28,6 @@ export function useHistory(live: Live, deviceId: string | null): History {
       wanted = false
       setHistory(NONE)
     }
-  }, [live, deviceId])
+  }, [live, deviceId, online])
   return history
 }

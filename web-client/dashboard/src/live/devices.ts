@@ -24,6 +24,9 @@ export type DeviceState = 'moving' | 'stopped' | 'stale' | 'offline' | 'unknown'
 
 export const TRAIL_MS = 10 * 60_000
 export const TRAIL_POINTS = 600
+/** Of all trails together: a large fleet has shorter ones. Ten minutes at one fix a second for a hundred devices. */
+const ALL_TRAIL_POINTS = 60_000
+const FEWEST_TRAIL_POINTS = 6
 /** A straight line across a longer silence would claim a road that nobody saw: the trail begins anew. */
 export const TRAIL_GAP_MS = 3 * 60_000
 /** A device without a fix for longer than this is shown as such, whatever its connection says. */
@@ -41,11 +44,12 @@ const unknownDevice = (id: string): Device => ({ id, name: id, groups: NO_GROUPS
  */
 export function applyFixes(devices: Devices, fixes: readonly (readonly [id: string, fix: LocationUpdate])[]): Devices {
   let next: Map<string, Device> | null = null
+  const most = Math.min(TRAIL_POINTS, Math.max(FEWEST_TRAIL_POINTS, Math.floor(ALL_TRAIL_POINTS / devices.size)))
   for (const [id, fix] of fixes) {
     const device = (next ?? devices).get(id) ?? unknownDevice(id)
     if (device.fix !== null && fix.timestamp <= device.fix.timestamp) continue
     next ??= new Map(devices)
-    next.set(id, { ...device, fix, trail: extendTrail(device.trail, fix) })
+    next.set(id, { ...device, fix, trail: extendTrail(device.trail, fix, most) })
   }
   return next ?? devices
 }
@@ -84,7 +88,7 @@ export function applyRegistered(
 const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((value, i) => value === b[i])
 
-function extendTrail(trail: readonly TrailPoint[], fix: LocationUpdate): TrailPoint[] {
+function extendTrail(trail: readonly TrailPoint[], fix: LocationUpdate, most: number): TrailPoint[] {
   const newest = trail.at(-1)
   const silent = newest !== undefined && fix.timestamp - newest.timestamp > TRAIL_GAP_MS
   const oldest = silent ? fix.timestamp : fix.timestamp - TRAIL_MS
@@ -92,7 +96,7 @@ function extendTrail(trail: readonly TrailPoint[], fix: LocationUpdate): TrailPo
   const from = trail.findIndex(point => point.timestamp >= oldest)
   const kept = from === -1 ? [] : trail.slice(from)
   kept.push({ position: [fix.location.lng, fix.location.lat], timestamp: fix.timestamp })
-  return kept.length > TRAIL_POINTS ? kept.slice(kept.length - TRAIL_POINTS) : kept
+  return kept.length > most ? kept.slice(kept.length - most) : kept
 }
 
 /**

@@ -16,6 +16,8 @@ export interface Inbox {
 
 /** Messages are gathered for this long, so that a thousand of them cost the view one change. */
 export const GATHER_MS = 50
+/** In a large fleet twice a second is as often as the map draws it, and each change costs a copy of the list of devices. */
+export const LARGE_FLEET_GATHER_MS = 500
 /** Fixes of one device that wait for the view, for its trail; older ones give way. */
 export const FIXES_KEPT = 10
 
@@ -25,8 +27,9 @@ type FixMessage = Extract<LiveMessage, { kind: 'fix' }>
  * Holds what arrives until the view takes it. A view that cannot keep up is not handed a queue to work off: it gets one
  * batch at a time, in which the newest fixes and the newest status of each device stand for the older ones. So it
  * draws less often, never later. SOS does not wait at all.
+ * @param gatherMs how long messages are gathered now; SOS is not
  */
-export function createInbox(deliver: (batch: Batch) => void): Inbox {
+export function createInbox(deliver: (batch: Batch) => void, gatherMs = (): number => GATHER_MS): Inbox {
   const fixes = new Map<string, FixMessage[]>()
   const statuses = new Map<string, LiveMessage>()
   let events: LiveMessage[] = []
@@ -70,11 +73,11 @@ export function createInbox(deliver: (batch: Batch) => void): Inbox {
           return
         }
       }
-      if (!inHand) timer ??= setTimeout(flush, GATHER_MS)
+      if (!inHand) timer ??= setTimeout(flush, gatherMs())
     },
     taken() {
       inHand = false
-      if (!isEmpty()) timer ??= setTimeout(flush, GATHER_MS)
+      if (!isEmpty()) timer ??= setTimeout(flush, gatherMs())
     },
     close() {
       clearTimeout(timer)

@@ -44,6 +44,8 @@ export interface Live {
   /** What was applied last is drawn, so long after. */
   drawn(delayMs: number): void
   readonly devices: Store<Devices>
+  /** Fixes that arrived and were applied or passed over since the page was opened. */
+  fixesTaken(): number
   readonly fences: Store<Fences>
   readonly alerts: Store<Alerts>
   readonly sos: Store<SosState>
@@ -95,6 +97,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
   const delay = createStore<Delay>({ behindMs: 0, tooFar: false })
   const freshness = createFreshness()
   let nextNoticeId = 1
+  let fixesTaken = 0
 
   const after = (delayMs: number, run: () => void): void => {
     const timer = setTimeout(() => {
@@ -131,6 +134,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
       } else if (message.kind === 'status') statuses.push([message.deviceId, message.status])
       else take(message)
     }
+    fixesTaken += fixes.length
     devices.set(known => applyFixes(applyStatuses(known, statuses), fixes))
     freshness.applied(timestamps, Math.max(0, Date.now() - sinceMs), performance.now())
   }
@@ -218,6 +222,7 @@ export function startLive({ api, auth, session, mqttUrl, clientId, openWire }: L
     delay,
     drawn: delayMs => freshness.drawn(delayMs, performance.now()),
     devices,
+    fixesTaken: () => fixesTaken,
     fences,
     alerts,
     sos,

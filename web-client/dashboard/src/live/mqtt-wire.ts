@@ -1,5 +1,5 @@
 import { buildTopic } from '../../../../contract/index.ts'
-import { createInbox } from './inbox.ts'
+import { createInbox, GATHER_MS, LARGE_FLEET_GATHER_MS } from './inbox.ts'
 import { decodeMessage, LAST_ALONE_ABOVE_DEVICES } from './messages.ts'
 import type { OpenWire } from './wire.ts'
 
@@ -27,8 +27,11 @@ export const openMqttWire: OpenWire = async (options, events) => {
     resubscribe: false,
     queueQoSZero: false,
   })
-  const inbox = createInbox(batch => events.onBatch(batch))
   const reporting = new Set<string>()
+  const inbox = createInbox(
+    batch => events.onBatch(batch),
+    () => (reporting.size > LAST_ALONE_ABOVE_DEVICES ? LARGE_FLEET_GATHER_MS : GATHER_MS),
+  )
   let askedAtMs: number | null = null
   let roundTripMs = 0
   let probe: ReturnType<typeof setInterval> | undefined

@@ -13,6 +13,8 @@ export interface SelectionState {
   /** Keep the selected device in the middle of the map. */
   readonly follow: boolean
   readonly flyTo: FlyTo | null
+  /** What the list is narrowed to by its filters; null: all. An open SOS is shown whatever they say. */
+  readonly shownIds: ReadonlySet<string> | null
   /** Counts the wishes to see the whole fleet. */
   readonly fitRequests: number
 }
@@ -27,6 +29,7 @@ export interface Selection {
   /** The map has taken the wish; also one that was made on another page, before there was a map. */
   flown(): void
   fitFleet(): void
+  show(deviceIds: ReadonlySet<string> | null): void
 }
 
 export function createSelection(): Selection {
@@ -35,6 +38,7 @@ export function createSelection(): Selection {
     hoveredId: null,
     follow: false,
     flyTo: null,
+    shownIds: null,
     fitRequests: 0,
   })
   return {
@@ -45,6 +49,12 @@ export function createSelection(): Selection {
     setFollow: follow => store.set(state => (state.follow === follow ? state : { ...state, follow })),
     flyTo: flyTo => store.set(state => ({ ...state, flyTo, follow: false })),
     flown: () => store.set(state => (state.flyTo === null ? state : { ...state, flyTo: null })),
+    show: shownIds => store.set(state => (isSameSet(state.shownIds, shownIds) ? state : { ...state, shownIds })),
     fitFleet: () => store.set(state => ({ ...state, follow: false, fitRequests: state.fitRequests + 1 })),
   }
+}
+
+function isSameSet(a: ReadonlySet<string> | null, b: ReadonlySet<string> | null): boolean {
+  if (a === null || b === null) return a === b
+  return a.size === b.size && [...a].every(id => b.has(id))
 }

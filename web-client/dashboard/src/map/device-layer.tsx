@@ -2,15 +2,18 @@ import type { Map as MapLibreMap, MapMouseEvent, PointLike, SymbolLayerSpecifica
 import { useCallback } from 'react'
 import { type Fleet, useFleet } from '../hooks/live-context.ts'
 import { type Device, type DeviceState, stateOf } from '../live/devices.ts'
+import { countText, fromWorld, gatherClusters, isCrowded, toWorld } from './clusters.ts'
+import { viewTest } from './in-view.ts'
 import { chooseLabels, type LabelWish } from './label-choice.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
 import type { Palette } from './palette.ts'
-import { labelImage, type MarkerTone, markerImage } from './sprites.ts'
+import { clusterImage, labelImage, type MarkerTone, markerImage } from './sprites.ts'
 
 /** A finger is no needle: a click this near to a marker means it. Pixels. */
 const REACH_PIXELS = 10
 /** Devices turn stale without a message. */
 const CLOCK_MS = 5_000
+const ZOOM_INTO_CROWD = 2
 
 const label: NonNullable<SymbolLayerSpecification['layout']> = {
   'icon-image': ['get', 'label'],
@@ -35,7 +38,7 @@ const draw = (palette: Palette): Drawing => ({
       id: 'device-halo',
       type: 'circle',
       source: 'devices',
-      filter: ['get', 'selected'],
+      filter: ['==', ['get', 'selected'], true],
       paint: {
         'circle-radius': 21,
         'circle-color': palette.selected,
@@ -48,6 +51,7 @@ const draw = (palette: Palette): Drawing => ({
       id: 'device',
       type: 'symbol',
       source: 'devices',
+      filter: ['has', 'marker'],
       layout: {
         'icon-image': ['get', 'marker'],
         'icon-rotate': ['get', 'heading'],
@@ -55,6 +59,18 @@ const draw = (palette: Palette): Drawing => ({
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
         'icon-size': ['interpolate', ['linear'], ['zoom'], 4, 0.6, 11, 0.85, 15, 1],
+        'symbol-sort-key': ['get', 'rank'],
+      },
+    },
+    {
+      id: 'device-cluster',
+      type: 'symbol',
+      source: 'devices',
+      filter: ['has', 'cluster'],
+      layout: {
+        'icon-image': ['get', 'cluster'],
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
         'symbol-sort-key': ['get', 'rank'],
       },
     },
@@ -99,19 +115,23 @@ type Drawn = Omit<LabelWish, 'x' | 'y' | 'width'> & {
   readonly sos: boolean
 }
 
-function drawnDevices({ live, selection, motion }: Fleet): Drawn[] {
+/** Those that can be seen, of those that are wanted. One in distress and the selected one are always wanted. */
+function drawnDevices(map: MapLibreMap, { live, selection, motion }: Fleet): Drawn[] {
   const nowMs = live.now()
-  const { deviceId: selectedId, hoveredId } = selection.store.get()
+  const { deviceId: selectedId, hoveredId, shownIds } = selection.store.get()
   const inDistress = new Set([...live.sos.get().open.values()].map(alert => alert.deviceId))
+  const isInView = viewTest(map)
   const drawn: Drawn[] = []
   for (const device of live.devices.get().values()) {
     const { id } = device
     const position = motion.positionOf(id)
-    if (position === null) continue
+    if (position === null || !isInView(position)) continue
     const sos = inDistress.has(id)
+    const selected = id === selectedId
+    if (shownIds !== null && !shownIds.has(id) && !sos && !selected) continue
     const state = stateOf(device, nowMs)
-    const always = sos || id === selectedId || id === hoveredId
-    const priority = sos ? 3 : id === selectedId ? 2 : state === 'moving' ? 1 : 0
+    const always = sos || selected || id === hoveredId
+    const priority = sos ? 3 : selected ? 2 : state === 'moving' ? 1 : 0
     drawn.push({ id, device, position, state, sos, always, priority })
   }
   return drawn
@@ -131,12 +151,8 @@ function namedDevices(map: MapLibreMap, drawn: readonly Drawn[], shownBefore: Re
   return chooseLabels(wishes, { width, height }, shownBefore)
 }
 
-function featuresOf(
-  drawn: readonly Drawn[],
-  named: ReadonlySet<string>,
-  selectedId: string | null,
-): GeoJSON.FeatureCollection {
-  const features = drawn.map(({ id, device, position, state, sos, priority }): GeoJSON.Feature => {
+function featuresOf(drawn: readonly Drawn[], named: ReadonlySet<string>, selectedId: string | null): GeoJSON.Feature[] {
+  return drawn.map(({ id, device, position, state, sos, priority }): GeoJSON.Feature => {
     const selected = id === selectedId
     const label = named.has(id)
       ? { label: labelImage(sos ? 'sos' : selected ? 'selected' : 'device', device.name) }
@@ -147,7 +163,27 @@ function featuresOf(
       geometry: { type: 'Point', coordinates: [...position] },
     }
   })
-  return { type: 'FeatureCollection', features }
+}
+
+/** In a crowd neighbours are one bubble with their number; whoever is always named is never hidden in one. */
+function gathered(map: MapLibreMap, drawn: readonly Drawn[]): { single: Drawn[]; bubbles: GeoJSON.Feature[] } {
+  const zoom = Math.floor(map.getZoom())
+  const free = drawn.filter(({ always }) => !always)
+  const { single, clusters } = gatherClusters(free.map(({ position: [lng, lat] }) => toWorld(lng, lat, zoom)))
+  return {
+    single: [...single.map(i => free[i]!), ...drawn.filter(({ always }) => always)],
+    bubbles: clusters.map((cluster): GeoJSON.Feature => {
+      const count = cluster.members.length
+      const moving = cluster.members.reduce((sum, i) => sum + Number(free[i]!.state === 'moving'), 0)
+      const stopped = cluster.members.reduce((sum, i) => sum + Number(free[i]!.state === 'stopped'), 0)
+      const tone = 2 * moving >= count ? 'moving' : 2 * (moving + stopped) >= count ? 'stopped' : 'offline'
+      return {
+        type: 'Feature',
+        properties: { cluster: clusterImage(tone, countText(count)), rank: count },
+        geometry: { type: 'Point', coordinates: fromWorld(cluster, zoom) },
+      }
+    }),
+  }
 }
 
 /** The device nearest to a point of the screen, or null when none is within reach. */
@@ -172,10 +208,19 @@ export function DeviceLayer() {
     ({ map }: MapHandle) => {
       const { live, selection, motion } = console
       let named: ReadonlySet<string> = new Set()
-      const onClick = (event: MapMouseEvent): void => selection.select(deviceAt(map, event.point))
+      let crowded = false
+      const onClick = (event: MapMouseEvent): void => {
+        const id = deviceAt(map, event.point)
+        const bubble =
+          id === null ? map.queryRenderedFeatures(event.point, { layers: ['device-cluster'] })[0] : undefined
+        if (bubble === undefined) return selection.select(id)
+        const center = (bubble.geometry as GeoJSON.Point).coordinates as [number, number]
+        map.easeTo({ center, zoom: map.getZoom() + ZOOM_INTO_CROWD })
+      }
       const onMove = (event: MapMouseEvent): void => {
         const id = deviceAt(map, event.point)
-        map.getCanvas().style.cursor = id === null ? '' : 'pointer'
+        const bubble = id === null && map.queryRenderedFeatures(event.point, { layers: ['device-cluster'] }).length > 0
+        map.getCanvas().style.cursor = id === null && !bubble ? '' : 'pointer'
         selection.hover(id)
       }
       const onOut = (): void => selection.hover(null)
@@ -187,9 +232,12 @@ export function DeviceLayer() {
       const clock = setInterval(motion.invalidate, CLOCK_MS)
       const subscriptions = [
         motion.onFrame(() => {
-          const drawn = drawnDevices(console)
-          named = namedDevices(map, drawn, named)
-          return setSourceData(map, 'devices', featuresOf(drawn, named, selection.store.get().deviceId))
+          const drawn = drawnDevices(map, console)
+          crowded = isCrowded(drawn.length, crowded)
+          const { single, bubbles } = crowded ? gathered(map, drawn) : { single: drawn, bubbles: [] }
+          named = namedDevices(map, single, named)
+          const features = featuresOf(single, named, selection.store.get().deviceId).concat(bubbles)
+          return setSourceData(map, 'devices', { type: 'FeatureCollection', features })
         }),
         live.devices.subscribe(motion.invalidate),
         live.sos.subscribe(motion.invalidate),

@@ -11,6 +11,7 @@ const SCALE = 2
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif'
 
 export const markerImage = (shape: MarkerShape, tone: MarkerTone): string => ['marker', shape, tone].join(SEPARATOR)
+export const clusterImage = (tone: MarkerTone, text: string): string => ['cluster', tone, text].join(SEPARATOR)
 export const labelImage = (tone: LabelTone, text: string): string => ['label', tone, text].join(SEPARATOR)
 
 /** Draws the images that layers ask for by name: there is no sprite sheet and no glyph server to fetch from. */
@@ -24,6 +25,7 @@ export function drawSprites(map: MapLibreMap, theme: () => Theme): void {
 function drawSprite(id: string, palette: Palette): ImageData | null {
   const [kind, ...rest] = id.split(SEPARATOR)
   if (kind === 'marker') return drawMarker(rest[0] as MarkerShape, palette[rest[1] as MarkerTone], palette.markerEdge)
+  if (kind === 'cluster') return drawCluster(palette[rest[0] as MarkerTone], rest[1]!, palette)
   if (kind === 'label') return drawLabel(rest[0] as LabelTone, rest.slice(1).join(SEPARATOR), palette)
   return null
 }
@@ -72,6 +74,32 @@ function drawMarker(shape: MarkerShape, color: string, edge: string): ImageData 
     context.fillStyle = color
     context.fill()
   }
+  return imageOf(context)
+}
+
+/** The more, the larger; the number is what is read. */
+function drawCluster(color: string, text: string, palette: Palette): ImageData | null {
+  const radius = 13 + 2.5 * text.length
+  const size = 2 * radius + 8
+  const context = canvasOf(size, size)
+  if (context === null) return null
+  const c = size / 2
+  context.beginPath()
+  context.arc(c, c, radius, 0, 2 * Math.PI)
+  context.shadowColor = 'rgba(0, 0, 0, 0.35)'
+  context.shadowBlur = 3 * SCALE
+  context.fillStyle = palette.markerEdge
+  context.fill()
+  context.shadowColor = 'transparent'
+  context.beginPath()
+  context.arc(c, c, radius - 2, 0, 2 * Math.PI)
+  context.fillStyle = color
+  context.fill()
+  context.font = `700 12px ${FONT}`
+  context.textAlign = 'center'
+  context.textBaseline = 'middle'
+  context.fillStyle = palette.markerEdge
+  context.fillText(text, c, c + 0.5)
   return imageOf(context)
 }
 

@@ -2,7 +2,9 @@ import { useCallback } from 'react'
 import type { LocationUpdate } from '../../../../contract/index.ts'
 import { useFleet } from '../hooks/live-context.ts'
 import { TRAIL_GAP_MS } from '../live/devices.ts'
+import { CROWD } from './clusters.ts'
 import { GLIDING_DEVICES } from './fleet-motion.ts'
+import { viewTest } from './in-view.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing } from './map-context.ts'
 import type { Palette } from './palette.ts'
 
@@ -59,6 +61,8 @@ export function inStretches(fixes: readonly LocationUpdate[]): GeoJSON.Position[
   return stretches.filter(stretch => stretch.length > 1)
 }
 
+const isSelected = ({ properties }: GeoJSON.Feature): boolean => properties?.selected === true
+
 interface Props {
   /** What the history tells of the selected device, oldest first. */
   readonly recent: readonly LocationUpdate[]
@@ -79,9 +83,12 @@ export function TrailLayer({ recent }: Props) {
         drawnAtMs = nowMs
         const selectedId = selection.store.get().deviceId
         const features: GeoJSON.Feature[] = []
+        const isInView = large ? viewTest(map) : () => true
+        const { shownIds } = selection.store.get()
         for (const { id, trail } of live.devices.get().values()) {
           const tip = motion.positionOf(id)
           if (trail.length < 2 || tip === null) continue
+          if (id !== selectedId && (!isInView(tip) || shownIds?.has(id) === false)) continue
           // The newest point is where the marker is drawn now, so that the trail never runs ahead of it.
           const from = large && id !== selectedId ? -LARGE_FLEET_POINTS : 0
           const coordinates = [...trail.slice(from, -1).map(point => [...point.position]), [...tip]]
@@ -91,6 +98,8 @@ export function TrailLayer({ recent }: Props) {
             geometry: { type: 'LineString', coordinates },
           })
         }
+        // A crowd is drawn as bubbles, which leave no trails.
+        if (features.length > CROWD.begins) features.splice(0, features.length, ...features.filter(isSelected))
         if (features.length === 0 && drawnEmpty) return undefined
         drawnEmpty = features.length === 0
         return setSourceData(map, 'trails', { type: 'FeatureCollection', features })

@@ -3,14 +3,14 @@ import { useConsole } from '../hooks/live-context.ts'
 import { useNow } from '../hooks/use-now.ts'
 import { useCalmStore, useSelected, useStore } from '../hooks/use-store.ts'
 import { useUnits } from '../hooks/use-units.ts'
-import { batteryOf, type Device, type DeviceState, stateOf } from '../live/devices.ts'
+import { batteryOf, type Device, type DeviceState } from '../live/devices.ts'
 import { agoText } from '../live/time-text.ts'
+import { type Filter, type NameOrder, NO_ORDER, orderByName, rowsOf } from './device-rows.ts'
 import { deviceSpeedText, STATE_TEXT } from './device-text.ts'
 import { EmptyFleet } from './empty-fleet.tsx'
 import { Icon } from './icons.tsx'
 import { StateMark } from './state-mark.tsx'
-
-type Filter = 'all' | 'moving' | 'stopped' | 'offline' | 'sos'
+import { useVisibleRows } from './use-visible-rows.ts'
 
 const FILTERS: readonly (readonly [Filter, string])[] = [
   ['all', 'All'],
@@ -21,45 +21,43 @@ const FILTERS: readonly (readonly [Filter, string])[] = [
 ]
 const LOW_BATTERY = 20
 
-interface Row {
-  readonly device: Device
-  readonly state: DeviceState
-  readonly sos: boolean
-}
-
-const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
-
-function matchesFilter({ state, sos }: Row, filter: Filter): boolean {
-  if (filter === 'all') return true
-  if (filter === 'sos') return sos
-  if (filter === 'offline') return state === 'offline' || state === 'stale' || state === 'unknown'
-  return state === filter
-}
+/** Lists that are longer are drawn as far as they are seen. */
+const WHOLE_LIST = 150
+/** A longer list is worked through less often. */
+const PERIOD_MS = 500
+const LARGE_PERIOD_MS = 1_000
 
 export function DeviceList() {
   const { live, selection } = useConsole()
-  const devices = useCalmStore(live.devices, 500)
+  const large = useSelected(live.devices, devices => devices.size > WHOLE_LIST)
+  const devices = useCalmStore(live.devices, large ? LARGE_PERIOD_MS : PERIOD_MS)
   const sos = useStore(live.sos)
   const selectedId = useSelected(selection.store, state => state.deviceId)
   const nowMs = useNow(live.now)
   const [query, setQuery] = useState('')
   const [filter, setFilter] = useState<Filter>('all')
+  const [group, setGroup] = useState('')
   const searchField = useRef<HTMLInputElement>(null)
+  const list = useRef<HTMLDivElement>(null)
   const listId = useId()
+  const order = useRef<NameOrder>(NO_ORDER)
 
-  const rows = useMemo(() => {
+  order.current = orderByName(devices, order.current)
+  const { byName, groups } = order.current
+  const { shown, counts } = useMemo(() => {
     const inDistress = new Set([...sos.open.values()].map(({ deviceId }) => deviceId))
-    return [...devices.values()]
-      .map((device): Row => ({ device, state: stateOf(device, nowMs), sos: inDistress.has(device.id) }))
-      .sort((a, b) => Number(b.sos) - Number(a.sos) || byName.compare(a.device.name, b.device.name))
-  }, [devices, sos, nowMs])
-
-  const wanted = query.trim().toLowerCase()
-  const shown = rows.filter(
-    row => matchesFilter(row, filter) && `${row.device.name} ${row.device.id}`.toLowerCase().includes(wanted),
-  )
+    return rowsOf(devices, byName, inDistress, nowMs, { query, filter, group })
+  }, [devices, byName, sos, nowMs, query, filter, group])
+  const narrowed = query.trim() !== '' || filter !== 'all' || group !== ''
+  useEffect(() => {
+    selection.show(narrowed ? new Set(shown.map(({ device }) => device.id)) : null)
+  }, [selection, narrowed, shown])
+  useEffect(() => () => selection.show(null), [selection])
+  const slice = useVisibleRows(list, shown.length, shown.length > WHOLE_LIST)
   const [activeId, setActiveId] = useState<string | null>(null)
   const active = shown.findIndex(({ device }) => device.id === (activeId ?? selectedId))
+  const isDrawn = active >= slice.from && active < slice.to
+  const activeRow = isDrawn ? `${listId}-${shown[active]!.device.id}` : undefined
 
   useSlashKey(searchField)
 
@@ -67,7 +65,7 @@ export function DeviceList() {
     const row = shown[Math.max(0, Math.min(shown.length - 1, index))]
     if (row === undefined) return
     setActiveId(row.device.id)
-    document.getElementById(`${listId}-${row.device.id}`)?.scrollIntoView({ block: 'nearest' })
+    slice.scrollTo(shown.indexOf(row))
   }
 
   const choose = (device: Device): void => {
@@ -118,7 +116,7 @@ export function DeviceList() {
             role="combobox"
             aria-expanded="true"
             aria-controls={listId}
-            aria-activedescendant={active >= 0 ? `${listId}-${shown[active]!.device.id}` : undefined}
+            aria-activedescendant={activeRow}
             spellCheck={false}
             autoComplete="off"
             onChange={event => setQuery(event.target.value)}
@@ -135,7 +133,7 @@ export function DeviceList() {
         <fieldset className="filters">
           <legend className="hidden">Show devices that are</legend>
           {FILTERS.map(([name, text]) => {
-            const count = rows.filter(row => matchesFilter(row, name)).length
+            const count = counts[name]
             if (name === 'sos' && count === 0 && filter !== 'sos') return null
             return (
               <button
@@ -151,18 +149,31 @@ export function DeviceList() {
             )
           })}
         </fieldset>
+        {groups.length > 0 && (
+          <label className="groups">
+            <span className="hidden">Group</span>
+            <select value={group} onChange={event => setGroup(event.target.value)}>
+              <option value="">All groups</option>
+              {groups.map(name => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+        )}
       </div>
       {/* Focus stays in the field or on the list; which option is meant is told by aria-activedescendant. */}
       <div
         className="list"
         id={listId}
+        ref={list}
         role="listbox"
         aria-label="Devices"
         tabIndex={0}
-        aria-activedescendant={active >= 0 ? `${listId}-${shown[active]!.device.id}` : undefined}
+        aria-activedescendant={activeRow}
         onKeyDown={onKeyDown}
       >
-        {shown.map(({ device, state, sos }, i) => (
+        {slice.before > 0 && <div role="presentation" style={{ height: slice.before }} />}
+        {shown.slice(slice.from, slice.to).map(({ device, state, sos }, i) => (
           <DeviceRow
             key={device.id}
             id={`${listId}-${device.id}`}
@@ -171,10 +182,13 @@ export function DeviceList() {
             sos={sos}
             age={device.fix === null ? null : agoText(nowMs - device.fix.timestamp)}
             selected={device.id === selectedId}
-            active={i === active}
+            active={slice.from + i === active}
+            position={slice.from + i + 1}
+            size={shown.length}
             onChoose={choose}
           />
         ))}
+        {slice.after > 0 && <div role="presentation" style={{ height: slice.after }} />}
       </div>
       {shown.length === 0 && (
         <p className="panel__empty">
@@ -193,6 +207,9 @@ interface RowProps {
   readonly age: string | null
   readonly selected: boolean
   readonly active: boolean
+  /** In the list, from 1 on. */
+  readonly position: number
+  readonly size: number
   onChoose(device: Device): void
 }
 
@@ -202,10 +219,13 @@ const sameRow = (a: RowProps, b: RowProps): boolean =>
   a.sos === b.sos &&
   a.age === b.age &&
   a.selected === b.selected &&
-  a.active === b.active
+  a.active === b.active &&
+  a.position === b.position &&
+  a.size === b.size
 
 /** Rendered again only when what it shows has changed, not with every fix of another device. */
-const DeviceRow = memo(function DeviceRow({ id, device, state, sos, age, selected, active, onChoose }: RowProps) {
+const DeviceRow = memo(function DeviceRow(props: RowProps) {
+  const { id, device, state, sos, age, selected, active, position, size, onChoose } = props
   const battery = batteryOf(device)
   const { units } = useUnits()
   return (
@@ -216,6 +236,8 @@ const DeviceRow = memo(function DeviceRow({ id, device, state, sos, age, selecte
       role="option"
       tabIndex={-1}
       aria-selected={selected}
+      aria-posinset={position}
+      aria-setsize={size}
       data-active={active || undefined}
       onClick={() => onChoose(device)}
     >

@@ -19,7 +19,7 @@ export function TopBar({ theme, sound, notification, onToggleTheme, onLogout }: 
   const { units, toggle: toggleUnits } = useUnits()
   const themeLabel = theme === 'dark' ? 'Light colours' : 'Dark colours'
   const soundLabel = sound.on ? 'Switch the SOS sound off' : 'Switch the SOS sound on'
-  const unitsLabel = units === 'metric' ? 'Miles and feet' : 'Kilometres and metres'
+  const unitsLabel = `${speedUnit(units)}: ${units === 'metric' ? 'switch to miles and feet' : 'switch to kilometres and metres'}`
   const notificationLabel = notification.on
     ? 'Do not notify me of an SOS'
     : 'Notify me of an SOS, also behind other windows'

@@ -1,8 +1,8 @@
-import type { MapLayerMouseEvent, MapLayerTouchEvent, MapMouseEvent, MapTouchEvent } from 'maplibre-gl'
+import type { MapMouseEvent, MapTouchEvent } from 'maplibre-gl'
 import { useCallback, useEffect, useLayoutEffect, useRef } from 'react'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing, useMapHandle } from '../../map/map-context.ts'
 import type { Palette } from '../../map/palette.ts'
-import { distanceMeters, type Handle, shapesOfDraft } from './drawing-shapes.ts'
+import { distanceMeters, type Handle, handleAt, shapesOfDraft } from './drawing-shapes.ts'
 import {
   addPoint,
   type FenceDraft,
@@ -16,6 +16,8 @@ import type { ChangeDraft } from './use-draft.ts'
 
 /** A click so near to the first or the last point, in pixels, means that point. */
 const REACH_PIXELS = 10
+/** A finger is wider than a mouse pointer. */
+const TOUCH_REACH_PIXELS = 24
 const HANDLES = 'draft-handles'
 
 const draw = (palette: Palette): Drawing => ({
@@ -107,13 +109,19 @@ export function DraftLayer(props: Props) {
 /** @returns stops listening */
 function listen(
   { map, alive }: MapHandle,
-  latest: { readonly current: Props },
+  latest: { current: Props },
   pointer: { current: Position | null },
   show: () => void,
 ): () => void {
   let dragged: { readonly handle: Handle; readonly key: string } | null = null
   let drags = 0
   const canvas = map.getCanvas()
+
+  /** At once, too: the next click may come before the page has rendered. */
+  const change: ChangeDraft = (draft, key) => {
+    latest.current = { ...latest.current, draft }
+    latest.current.onChange(draft, key)
+  }
 
   const isNear = (point: { x: number; y: number }, position: Position | undefined): boolean => {
     if (position === undefined) return false
@@ -122,7 +130,7 @@ function listen(
   }
 
   const onClick = (event: MapMouseEvent): void => {
-    const { draft, drawing, onChange, onDrawn } = latest.current
+    const { draft, drawing, onDrawn } = latest.current
     if (!drawing) return
     const { shape, points } = draft
     const ends = isNear(event.point, points.at(-1)) || (shape === 'polygon' && isNear(event.point, points[0]))
@@ -130,19 +138,19 @@ function listen(
       if (points.length >= fewestPoints(shape)) onDrawn()
       return
     }
-    onChange(addPoint(draft, [event.lngLat.lng, event.lngLat.lat]))
+    change(addPoint(draft, [event.lngLat.lng, event.lngLat.lat]))
     if (shape === 'circle') onDrawn()
   }
 
   const onMove = (event: MapMouseEvent | MapTouchEvent): void => {
     const position: Position = [event.lngLat.lng, event.lngLat.lat]
     if (dragged !== null) {
-      const { draft, onChange } = latest.current
+      const { draft } = latest.current
       const next =
         dragged.handle.kind === 'radius'
           ? withWidth(draft, Math.max(1, Math.round(distanceMeters(draft.points[0]!, position))))
           : movePoint(draft, dragged.handle.index, position)
-      onChange(next, dragged.key)
+      change(next, dragged.key)
       return
     }
     if (!latest.current.drawing) return
@@ -150,19 +158,27 @@ function listen(
     show()
   }
 
-  const onGrab = (event: MapLayerMouseEvent | MapLayerTouchEvent): void => {
-    const { draft, drawing, onChange, onChoose } = latest.current
-    const grabbed = event.features?.at(-1)?.properties as Handle | undefined
-    if (drawing || grabbed === undefined) return
+  const handleUnder = ({ point }: MapMouseEvent | MapTouchEvent, reachPixels: number): Handle | null =>
+    handleAt(latest.current.draft, point, reachPixels, position => map.project([...position]))
+
+  const grab = (event: MapMouseEvent | MapTouchEvent, reachPixels: number): void => {
+    const { draft, drawing, onChoose } = latest.current
+    const grabbed = drawing ? null : handleUnder(event, reachPixels)
+    if (grabbed === null) return
     // The map stays where it is.
     event.preventDefault()
     drags += 1
     const key = `drag-${drags}`
     if (grabbed.kind === 'middle') {
-      onChange(insertPoint(draft, grabbed.index, [event.lngLat.lng, event.lngLat.lat]), key)
+      change(insertPoint(draft, grabbed.index, [event.lngLat.lng, event.lngLat.lat]), key)
       dragged = { handle: { kind: 'point', index: grabbed.index }, key }
     } else dragged = { handle: grabbed, key }
     if (grabbed.kind !== 'radius') onChoose(grabbed.index)
+  }
+
+  const onMouseDown = (event: MapMouseEvent): void => grab(event, REACH_PIXELS)
+  const onTouchStart = (event: MapTouchEvent): void => {
+    if (event.points.length === 1) grab(event, TOUCH_REACH_PIXELS)
   }
 
   const onRelease = (): void => {
@@ -175,26 +191,19 @@ function listen(
   const onDoubleClick = (event: MapMouseEvent): void => {
     if (latest.current.drawing) event.preventDefault()
   }
-  const onHover = (): void => {
-    if (!latest.current.drawing) canvas.style.cursor = 'grab'
-  }
-  const onLeave = (): void => {
-    canvas.style.cursor = ''
-  }
-  const onAnyMove = (): void => {
-    if (latest.current.drawing) canvas.style.cursor = 'crosshair'
+  const onHover = (event: MapMouseEvent): void => {
+    const { drawing } = latest.current
+    canvas.style.cursor = drawing ? 'crosshair' : dragged !== null || handleUnder(event, REACH_PIXELS) ? 'grab' : ''
   }
 
   map.on('click', onClick)
   map.on('dblclick', onDoubleClick)
   map.on('mousemove', onMove)
-  map.on('mousemove', onAnyMove)
+  map.on('mousemove', onHover)
   map.on('touchmove', onMove)
   map.on('mouseout', onOut)
-  map.on('mousedown', HANDLES, onGrab)
-  map.on('touchstart', HANDLES, onGrab)
-  map.on('mouseenter', HANDLES, onHover)
-  map.on('mouseleave', HANDLES, onLeave)
+  map.on('mousedown', onMouseDown)
+  map.on('touchstart', onTouchStart)
   addEventListener('mouseup', onRelease)
   addEventListener('touchend', onRelease)
   return () => {
@@ -205,12 +214,10 @@ function listen(
     map.off('click', onClick)
     map.off('dblclick', onDoubleClick)
     map.off('mousemove', onMove)
-    map.off('mousemove', onAnyMove)
+    map.off('mousemove', onHover)
     map.off('touchmove', onMove)
     map.off('mouseout', onOut)
-    map.off('mousedown', HANDLES, onGrab)
-    map.off('touchstart', HANDLES, onGrab)
-    map.off('mouseenter', HANDLES, onHover)
-    map.off('mouseleave', HANDLES, onLeave)
+    map.off('mousedown', onMouseDown)
+    map.off('touchstart', onTouchStart)
   }
 }

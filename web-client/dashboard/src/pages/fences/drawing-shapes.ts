@@ -59,6 +59,29 @@ function handlesOf(draft: FenceDraft, chosen: number | null, withMiddles: boolea
   return [...middles, ...handles]
 }
 
+/**
+ * What is grabbed at a place of the screen: the nearest handle in reach, a point before the middle of an edge.
+ * By geometry, not by what is drawn: it answers at once, however busy the map is.
+ * @param project from the map to the screen, in pixels
+ */
+export function handleAt(
+  draft: FenceDraft,
+  place: { readonly x: number; readonly y: number },
+  reachPixels: number,
+  project: (position: Position) => { readonly x: number; readonly y: number },
+): Handle | null {
+  if (draft.fixed !== null) return null
+  let nearest: { readonly handle: Handle; readonly pixels: number } | null = null
+  for (const { properties, geometry } of handlesOf(draft, null, true)) {
+    const handle = properties as Handle
+    const { x, y } = project((geometry as GeoJSON.Point).coordinates as unknown as Position)
+    // A middle is a third farther away than it is.
+    const pixels = Math.hypot(x - place.x, y - place.y) * (handle.kind === 'middle' ? 4 / 3 : 1)
+    if (pixels <= reachPixels && (nearest === null || pixels < nearest.pixels)) nearest = { handle, pixels }
+  }
+  return nearest?.handle ?? null
+}
+
 function middleOf(a: Position, b: Position): Position {
   return [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]
 }

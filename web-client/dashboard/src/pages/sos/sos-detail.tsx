@@ -61,9 +61,9 @@ export function SosDetail({ alertId, nowMs, nameOf, onBack, onAnswered }: Props)
           <Icon name="back" />
         </button>
         <div className="sos-detail__title">
-          <h3>
+          <h2>
             {open?.drill || alert?.drill ? 'SOS drill' : 'SOS'} {name}
-          </h3>
+          </h2>
           <p>
             {closed ? 'Closed' : waits ? 'Nobody has acknowledged yet' : `Acknowledged by ${open.acknowledged?.by}`}
             {!closed && alert != null && alert.dueAt !== null && alert.dueAt > nowMs && (
@@ -102,7 +102,7 @@ export function SosDetail({ alertId, nowMs, nameOf, onBack, onAnswered }: Props)
               }}
             />
           )}
-          <h4>Timeline</h4>
+          <h3>Timeline</h3>
           {fault !== null && <Failure error={fault} onRetry={reload} />}
           {detail === null && fault === null && <Loading />}
           {detail !== null && <SosTimeline entries={detail.timeline} />}
