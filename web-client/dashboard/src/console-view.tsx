@@ -50,17 +50,13 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
 
   return (
     <div className="console">
-      <a
-        className="skip"
-        href={href(path)}
-        onClick={event => {
-          event.preventDefault()
-          stage.current?.focus()
-        }}
-      >
-        Skip to the page
-      </a>
-      <TopBar theme={theme} sound={sound} onToggleTheme={onToggleTheme} onLogout={onLogout} />
+      <TopBar
+        theme={theme}
+        sound={sound}
+        onToggleTheme={onToggleTheme}
+        onLogout={onLogout}
+        onSkip={() => stage.current?.focus()}
+      />
       <SosBanner alerts={sos} />
       <ConnectionBanner />
       <div className="console__page">

@@ -10,16 +10,21 @@ interface Props {
   readonly sound: { readonly on: boolean; toggle(): void }
   onToggleTheme(): void
   onLogout(): void
+  /** Past the bar and the navigation, to the page. */
+  onSkip(): void
 }
 
-export function TopBar({ theme, sound, onToggleTheme, onLogout }: Props) {
+export function TopBar({ theme, sound, onToggleTheme, onLogout, onSkip }: Props) {
   const { session } = useConsole().live
   const { units, toggle: toggleUnits } = useUnits()
   const themeLabel = theme === 'dark' ? 'Light colours' : 'Dark colours'
   const soundLabel = sound.on ? 'Switch the SOS sound off' : 'Switch the SOS sound on'
-  const unitsLabel = units === 'metric' ? 'Miles and feet' : 'Kilometres and metres'
+  const unitsLabel = `${speedUnit(units)}: change to ${speedUnit(units === 'metric' ? 'imperial' : 'metric')}`
   return (
     <header className="top">
+      <button className="skip" type="button" onClick={onSkip}>
+        Skip to the page
+      </button>
       <h1 className="brand">
         <BrandMark />
         <span>Trackwire</span>
