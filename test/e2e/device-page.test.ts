@@ -60,6 +60,7 @@ test('the page of a device shows its way, plays it back, and tells why there was
 
   await page.goto(`${platform.httpUrl}/#token=${await platform.token(ADMIN)}`)
   await until('the truck', ({ devices }) => devices.some(({ position }) => position !== null))
+  await page.getByRole('option', { name: /truck-7/ }).waitFor()
   await page.keyboard.press('/')
   await page.keyboard.type('truck')
   await page.keyboard.press('Enter')
