@@ -53,23 +53,13 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
 
   return (
     <div className="console">
-      {/* biome-ignore lint/a11y/useValidAnchor: it skips to what it names; followed as a link it would name a page */}
-      <a
-        className="skip"
-        href="#page"
-        onClick={event => {
-          event.preventDefault()
-          stage.current?.focus()
-        }}
-      >
-        Skip to the page
-      </a>
       <TopBar
         theme={theme}
         sound={sound}
         notification={notification}
         onToggleTheme={onToggleTheme}
         onLogout={onLogout}
+        onSkip={() => stage.current?.focus()}
       />
       <SosBanner alerts={sos} listed={path !== '/sos'} />
       <ConnectionBanner />

@@ -19,9 +19,17 @@ export interface SelectionState {
   readonly fitRequests: number
 }
 
+/** The section of the world on the screen. */
+export interface MapSection {
+  readonly center: readonly [longitude: number, latitude: number]
+  readonly zoom: number
+}
+
 /** What the operator is looking at: shared by the lists and the map. */
 export interface Selection {
   readonly store: Store<SelectionState>
+  /** Where the map was left, for when it is come back to; null while it was not moved yet. */
+  section: MapSection | null
   select(deviceId: string | null): void
   hover(deviceId: string | null): void
   setFollow(follow: boolean): void
@@ -43,6 +51,7 @@ export function createSelection(): Selection {
   })
   return {
     store,
+    section: null,
     select: deviceId =>
       store.set(state => (state.deviceId === deviceId ? state : { ...state, deviceId, follow: false })),
     hover: hoveredId => store.set(state => (state.hoveredId === hoveredId ? state : { ...state, hoveredId })),

@@ -125,6 +125,16 @@ export function Camera({ padding, fitZoom = FIT_ZOOM }: Props) {
       fitted = true
       selection.setFollow(false)
     }
+    const onMoveEnd = (): void => {
+      const { lng, lat } = map.getCenter()
+      if (fitted) selection.section = { center: [lng, lat], zoom: map.getZoom() }
+    }
+    if (selection.section !== null) {
+      const { center, zoom } = selection.section
+      fitted = true
+      map.jumpTo({ center: [...center], zoom })
+    }
+    map.on('moveend', onMoveEnd)
     map.on('dragstart', onUserMove)
     const unsubscribe = [
       selection.store.subscribe(onSelection),
@@ -133,8 +143,10 @@ export function Camera({ padding, fitZoom = FIT_ZOOM }: Props) {
       live.fences.subscribe(fitFirst),
     ]
     fly()
+    follow()
     fitFirst()
     return () => {
+      map.off('moveend', onMoveEnd)
       map.off('dragstart', onUserMove)
       for (const stop of unsubscribe) stop()
       for (const timer of timers) clearTimeout(timer)

@@ -62,11 +62,11 @@ export default function MapPage() {
         />
       ) : (
         <>
-          <aside className="side side--left">
+          <aside className="side side--left" aria-label="Fleet">
             <DeviceList />
             <UnknownDeviceList />
           </aside>
-          <aside className="side side--right">
+          <aside className="side side--right" aria-label="Events">
             {card}
             <AlertList />
           </aside>

@@ -12,9 +12,11 @@ interface Props {
   readonly notification: SosNotification
   onToggleTheme(): void
   onLogout(): void
+  /** Past the bar and the navigation, to the page. */
+  onSkip(): void
 }
 
-export function TopBar({ theme, sound, notification, onToggleTheme, onLogout }: Props) {
+export function TopBar({ theme, sound, notification, onToggleTheme, onLogout, onSkip }: Props) {
   const { session } = useConsole().live
   const { units, toggle: toggleUnits } = useUnits()
   const themeLabel = theme === 'dark' ? 'Light colours' : 'Dark colours'
@@ -25,6 +27,9 @@ export function TopBar({ theme, sound, notification, onToggleTheme, onLogout }: 
     : 'Notify me of an SOS, also behind other windows'
   return (
     <header className="top">
+      <button className="skip" type="button" onClick={onSkip}>
+        Skip to the page
+      </button>
       <h1 className="brand">
         <BrandMark />
         <span>Trackwire</span>
