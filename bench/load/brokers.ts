@@ -83,7 +83,7 @@ async function startMosquitto(t: TestScope): Promise<RunningBroker> {
   await writeFile(file, `${settings.join('\n')}\n`)
   const child = spawn(MOSQUITTO, ['-c', file], { stdio: 'ignore' })
   endWith(t, child)
-  await untilListening(port)
+  for (const own of [port, webSocketPort]) await untilListening(own)
   return { name: 'mosquitto', pid: child.pid!, port, webSocketPort, password: async () => '' }
 }
 

@@ -21,7 +21,7 @@ interface Publisher {
 const CONNACK = 2
 const PUBACK = 4
 const SUBACK = 9
-const SETTLE_MS = 500
+const SETTLE_MS = 3_000
 const WARM_UP_MS = 1_500
 const TICK_MS = 2
 const DRAIN_WITHIN_MS = 8_000
