@@ -9,10 +9,9 @@ import {
   matchesFilter,
   type Principal,
   parseFriendTopic,
-  parseOwnTracksTopic,
   parseTopic,
 } from '../contract/index.ts'
-import type { Connection, Connections } from './connections.ts'
+import type { Connection } from './connections.ts'
 import type { OwnTracksSecret } from './owntracks.ts'
 import type { OutgoingMessage } from './publish.ts'
 
@@ -79,41 +78,4 @@ export function sealedForPhone(
   if (parseTopic(topic) !== null || payload.length === 0) return payload
   const data = secret.seal(JSON.parse(payload.toString()))
   return Buffer.from(JSON.stringify({ _type: 'encrypted', data }))
-}
-
-/**
- * Hands a command to the phones of a device that are connected now, on the command topic to which each of them subscribed with the
- * names of its own: QoS 1, so it waits in the session of a phone that keeps one. @returns how many phones
- */
-export function tellPhones(
-  connections: Connections,
-  device: { readonly org: string; readonly deviceId: string },
-  command: object,
-): number {
-  let told = 0
-  for (const connection of connections.all()) {
-    const topic = commandTopicOf(connection, device)
-    if (topic === null) continue
-    const payload = Buffer.from(JSON.stringify(command))
-    connection.client.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => {})
-    told += 1
-  }
-  return told
-}
-
-function commandTopicOf(
-  { client, principal, isCut }: Connection,
-  { org, deviceId }: { readonly org: string; readonly deviceId: string },
-): string | null {
-  if (isCut || principal.org !== org || principal.share !== undefined || org === 'owntracks') return null
-  const { subscriptions } = client as unknown as { readonly subscriptions: Readonly<Record<string, unknown>> }
-  const own = Object.keys(subscriptions).find(filter => {
-    if (/[+#]/.test(filter)) return false
-    const said = parseOwnTracksTopic(filter)
-    return said?.part === 'cmd' && (principal.role === 'device' || said.device === deviceId)
-  })
-  if (own === undefined) return null
-  if (principal.role === 'device') return principal.sub === deviceId ? own : null
-  // A driver's phone speaks for the devices that the driver may send for.
-  return decideTopic(principal, 'publish', buildTopic('location', { org, deviceId })).allowed ? own : null
 }

@@ -17,7 +17,7 @@ import { WriteQueue } from './write-queue.ts'
 /** Whether a connection that stands or is being set up under this client id has a will of its own. */
 type HasWill = (clientId: string) => boolean
 
-const SAVE_WITHIN_MS = 1_000
+const SAVE_WITHIN_MS = 100
 const NOBODY: StoredSubscription[] = []
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }

@@ -56,8 +56,9 @@ import { brokerMetrics } from './metrics.ts'
 import { createNotices } from './notices.ts'
 import type { LiveMessages, ObservedMessage } from './observe.ts'
 import type { OwnTracksSecret } from './owntracks.ts'
-import { messageForFriends, tellPhones } from './owntracks-friends.ts'
+import { messageForFriends } from './owntracks-friends.ts'
 import { BrokerPersistence } from './persistence.ts'
+import { commandTopicOf, PhoneLane } from './phone-lane.ts'
 import { plainPath } from './plain-path.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
@@ -102,8 +103,6 @@ export interface ListenOptions {
 
 export interface Broker extends LiveMessages {
   readonly publish: Publish
-  /** Hands a command of OwnTracks to the phones of a device that are connected. @returns how many */
-  tellPhones(device: { readonly org: string; readonly deviceId: string }, command: object): number
   /** Opens the listeners and returns the real addresses of those for TCP and TLS, in this order. */
   listen(options: ListenOptions): Promise<string[]>
   /** New TLS handshakes use this; connections that stand live on, but for those by certificates that the list names now. */
@@ -115,6 +114,8 @@ export interface Broker extends LiveMessages {
   readonly connections: ConnectionDesk
   /** Commands of the platform to devices that listen. */
   readonly commands: CommandLane
+  /** Commands to OwnTracks apps. */
+  readonly phones: PhoneLane
   /** Figures of the moment. */
   state(): BrokerState
   close(): Promise<void>
@@ -413,8 +414,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   /** After what Aedes has still to do for the connection: it must know it before anything is published to it. */
   function awaitsCommands(connection: Connection): void {
     setImmediate(() => {
-      if (!connections.has(connection) || !listens(connection)) return
+      if (!connections.has(connection)) return
       const { org, sub } = connection.principal
+      if (!listens(connection) && commandTopicOf(connection, { org, deviceId: sub }) === null) return
       options.handlers.commandsAwaited?.({ org, deviceId: sub })
     })
   }
@@ -521,7 +523,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   return {
     publish,
-    tellPhones: (device, command) => tellPhones(connections, device, command),
     observe: listener => bus.observe(packet => listener(packet as unknown as ObservedMessage)),
     retained: filter => persistence.retainedUnder(filter),
     async listen({ tcp, tls, webSocket }) {
@@ -552,6 +553,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return connections.size
     },
     commands: new CommandLane({ connections, publish, unqueued: persistence.unqueued }),
+    phones: new PhoneLane({
+      connections,
+      secret: options.ownTracks,
+      acknowledged: command => options.handlers.commandDelivered?.(command),
+    }),
     connections: new ConnectionDesk({ connections, end, startedAtMs: now() }),
     state: () => ({
       connections: connections.size,

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import type { CommandLink, CommandSender, Trackers } from '../bridge/index.ts'
+import { type CommandLink, type CommandSender, OWNTRACKS_COMMAND_TYPES, type Trackers } from '../bridge/index.ts'
 import type { Broker } from '../broker/index.ts'
-import type { Command } from '../contract/index.ts'
+import { type Command, encodeOwnTracksCommand, type OwnTracksCommandName, TrackwireError } from '../contract/index.ts'
 
 /** Devices that speak the contract's MQTT: any name, on their command topic. */
 export function mqttCommands(broker: () => Broker | undefined, logger: Logger): CommandSender {
@@ -33,4 +33,36 @@ export function mqttCommands(broker: () => Broker | undefined, logger: Logger): 
 /** Devices that speak a maker's protocol. */
 export function trackerCommands(trackers: () => Trackers | undefined): CommandSender {
   return { linkOf: device => trackers()?.linkOf(device) ?? null }
+}
+
+/** Phones with OwnTracks that are connected over MQTT. */
+export function ownTracksCommands(broker: () => Broker | undefined): CommandSender {
+  return {
+    linkOf(device): CommandLink | null {
+      const lane = broker()?.phones
+      const found = lane?.linkOf(device)
+      if (lane === undefined || found == null) return null
+      return {
+        id: found.id,
+        transport: 'owntracks',
+        types: OWNTRACKS_COMMAND_TYPES,
+        isFree: true,
+        rawStopsVehicle: () => false,
+        prepare: ({ org, deviceId, commandId, name, args }) => {
+          const message = encoded(name, args)
+          return message === null ? null : () => lane.send({ org, deviceId, commandId, message })
+        },
+      }
+    },
+  }
+}
+
+function encoded(name: string, args: Readonly<Record<string, unknown>>): object | null {
+  if (!OWNTRACKS_COMMAND_TYPES.some(type => type.name === name)) return null
+  try {
+    return encodeOwnTracksCommand(name as OwnTracksCommandName, args)
+  } catch (error) {
+    if (error instanceof TrackwireError) return null
+    throw error
+  }
 }

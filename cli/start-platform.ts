@@ -37,7 +37,7 @@ import {
 import { type Broker, openLimits, startBroker } from '../broker/index.ts'
 import { compileAll } from '../contract/index.ts'
 import { brokerHandlers } from './broker-handlers.ts'
-import { mqttCommands, trackerCommands } from './command-senders.ts'
+import { mqttCommands, ownTracksCommands, trackerCommands } from './command-senders.ts'
 import type { Config } from './config.ts'
 import { limitSettingsOf } from './limit-settings.ts'
 import { sharedWithOwnTracks } from './owntracks-secret.ts'
@@ -135,7 +135,11 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     db,
     logger,
     registry,
-    senders: [mqttCommands(() => made.broker, logger), trackerCommands(() => made.trackers)],
+    senders: [
+      mqttCommands(() => made.broker, logger),
+      ownTracksCommands(() => made.broker),
+      trackerCommands(() => made.trackers),
+    ],
     deviceExists: (org, deviceId) => ingest.deviceExists(org, deviceId),
   })
   made.commands = commands

@@ -274,30 +274,33 @@ test('waypoints and cards go to who keeps them, after rights, and are acknowledg
 test('a command reaches the phone of its device on the topic of its own names, sealed where the phone seals', async t => {
   const secret = { open: (data: string) => JSON.parse(data), seal: (message: unknown) => JSON.stringify(message) }
   const running = await startTestBroker(t, { ownTracks: secret })
-  const command = { _type: 'cmd', action: 'reportLocation' }
+  const { phones } = running.broker
+  const message = { _type: 'cmd', action: 'reportLocation' }
   const device = { org: 'demo', deviceId: 'phone-1' }
-  assert.equal(running.broker.tellPhones(device, command), 0)
+  const send = () => phones.send({ ...device, commandId: 'c-1', message })
+  assert.equal(phones.linkOf(device), null)
   const app = await phone(t, running, PHONE, { clientId: 'app' })
   const other = await phone(t, running, { role: 'device', sub: 'phone-2' }, { clientId: 'other' })
   for (const one of [app, other]) await one.subscribe('owntracks/ann/iphone/cmd', 'owntracks/+/+')
-  assert.equal(running.broker.tellPhones(device, command), 1)
+  assert.notEqual(phones.linkOf(device), null)
+  send()
   const plain = await app.next('publish')
   assert.deepEqual(
     [plain.topic, plain.qos, JSON.parse(plain.payload.toString())],
-    ['owntracks/ann/iphone/cmd', 1, command],
+    ['owntracks/ann/iphone/cmd', 1, message],
   )
   const sealed = JSON.stringify({ _type: 'encrypted', data: JSON.stringify(LOCATION) })
   const id = app.publish('owntracks/ann/iphone', sealed, 1)
   await app.find('puback', ({ messageId }) => messageId === id)
-  assert.equal(running.broker.tellPhones(device, command), 1)
+  send()
   await app.until('the second', () => app.of('publish').length > 1)
   const { _type, data } = JSON.parse(app.of('publish').at(-1)!.payload.toString())
-  assert.deepEqual([_type, JSON.parse(data)], ['encrypted', command])
+  assert.deepEqual([_type, JSON.parse(data)], ['encrypted', message])
   const driver = await phone(t, running, { role: 'driver', sub: 'ann', devices: ['van-1'] }, { clientId: 'driver' })
   await driver.subscribe('owntracks/ann/van-1/cmd', 'owntracks/ann/van-2/cmd')
-  assert.equal(running.broker.tellPhones({ org: 'demo', deviceId: 'van-1' }, command), 1)
-  assert.equal(running.broker.tellPhones({ org: 'demo', deviceId: 'van-2' }, command), 0)
-  assert.equal(running.broker.tellPhones({ org: 'other', deviceId: 'phone-1' }, command), 0)
+  assert.notEqual(phones.linkOf({ org: 'demo', deviceId: 'van-1' }), null)
+  assert.equal(phones.linkOf({ org: 'demo', deviceId: 'van-2' }), null)
+  assert.equal(phones.linkOf({ org: 'other', deviceId: 'phone-1' }), null)
   await other.ping()
   assert.deepEqual(other.of('publish'), [])
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { secretbox } from '@noble/ciphers/salsa.js'
 import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
@@ -84,6 +85,21 @@ test('phones: OwnTracks over MQTT 3.1 and HTTP, sealed or not, and OsmAnd by its
   )
   await client.publishAsync('owntracks/bob/iphone', JSON.stringify(at(TST)), { qos: 1, retain: true })
   assert.deepEqual(await timesOf(platform, 'phone-2'), [0])
+
+  const told = new Promise<string>(resolve => {
+    client.on('message', (topic, payload) => topic.endsWith('/cmd') && resolve(payload.toString()))
+  })
+  await client.subscribeAsync('owntracks/bob/iphone/cmd', { qos: 1 })
+  const commands = '/api/v1/devices/phone-2/commands'
+  const asked = await platform.request(commands, { ...ADMIN, body: { id: 'c-1', name: 'reportLocation', args: {} } })
+  assert.equal(asked.status, 201, await asked.clone().text())
+  assert.deepEqual(JSON.parse(await told), { _type: 'cmd', action: 'reportLocation' })
+  const state = async () => {
+    const answer = await platform.request(`${commands}/c-1`, ADMIN)
+    return ((await answer.json()) as { command: { state: string } }).command.state
+  }
+  for (let tries = 0; (await state()) !== 'delivered' && tries < 200; tries += 1) await delay(100)
+  assert.equal(await state(), 'delivered', 'told by its PUBACK')
 })
 
 test('an app with the generated settings: its place is a fence that alerts, its friends are shown with their cards, retained or not', async t => {
