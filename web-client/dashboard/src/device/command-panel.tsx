@@ -1,13 +1,15 @@
-import { type FormEvent, useCallback, useEffect, useState } from 'react'
+import { useCallback, useEffect } from 'react'
 import { useConsole } from '../hooks/live-context.ts'
 import { useAnswer } from '../hooks/use-answer.ts'
-import { fetchCommands, type GivenCommand, sendCommand } from '../live/device-answers.ts'
+import { answerCommand, fetchCommands, type GivenCommand } from '../live/device-answers.ts'
 import { mayAnswerSos } from '../live/session.ts'
 import { absoluteTime, clockTime } from '../live/time-text.ts'
+import { ConfirmButton } from '../pages/parts/confirm-button.tsx'
+import { useTask } from '../pages/parts/use-task.ts'
+import { CommandForm } from './command-form.tsx'
 
 /** How often it is asked how far the commands have come, while one is on its way. */
 const PERIOD_MS = 3_000
-const VALID_MS = 60 * 60_000
 const ENDED = new Set(['executed', 'failed', 'expired', 'cancelled'])
 
 /** Commands to the device and how far they have come. Nothing at all where the platform offers none. */
@@ -33,7 +35,7 @@ export function CommandPanel({ deviceId }: { readonly deviceId: string }) {
       ) : (
         <ol className="box__list">
           {commands.map(command => (
-            <CommandItem key={command.id} command={command} />
+            <CommandItem key={command.id} deviceId={deviceId} command={command} onAnswered={reload} />
           ))}
         </ol>
       )}
@@ -41,11 +43,14 @@ export function CommandPanel({ deviceId }: { readonly deviceId: string }) {
   )
 }
 
-function CommandItem({
-  command: { name, state, createdAt, expiresAt, error, result },
-}: {
+interface ItemProps {
+  readonly deviceId: string
   readonly command: GivenCommand
-}) {
+  onAnswered(): void
+}
+
+function CommandItem({ deviceId, command, onAnswered }: ItemProps) {
+  const { name, state, createdAt, createdBy, expiresAt, waitsFor, error, result } = command
   const outcome = error ?? result
   return (
     <li className="command">
@@ -54,62 +59,43 @@ function CommandItem({
         {state.replaceAll('-', ' ')}
       </span>
       <small className="muted">
-        {createdAt !== undefined && clockTime(createdAt)}
-        {!ENDED.has(state) && expiresAt !== undefined && `, until ${absoluteTime(expiresAt)}`}
+        {clockTime(createdAt)}, {createdBy}
+        {!ENDED.has(state) && `, until ${absoluteTime(expiresAt)}`}
+        {waitsFor !== undefined && <> · {waitsFor.message}</>}
         {outcome !== undefined && outcome !== null && (
           <> · {typeof outcome === 'string' ? outcome : JSON.stringify(outcome)}</>
         )}
       </small>
+      <CommandAnswers deviceId={deviceId} command={command} onAnswered={onAnswered} />
     </li>
   )
 }
 
-function CommandForm({ deviceId, onSent }: { readonly deviceId: string; onSent(): void }) {
+/** Who asked for a command takes it back; another person confirms it. */
+function CommandAnswers({ deviceId, command: { id, name, state, createdBy }, onAnswered }: ItemProps) {
   const { live } = useConsole()
-  const [fault, setFault] = useState<string | null>(null)
-  const [busy, setBusy] = useState(false)
-
-  const onSubmit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
-    event.preventDefault()
-    const form = event.currentTarget
-    const said = new FormData(form)
-    const args = readArguments(String(said.get('args') ?? ''))
-    if (args === null) return setFault('The arguments are no JSON object, like {"seconds": 30}.')
-    setBusy(true)
-    setFault(null)
-    try {
-      const name = String(said.get('name') ?? '').trim()
-      await sendCommand(live, deviceId, { name, args, expiresAt: Math.round(live.now()) + VALID_MS })
-      form.reset()
-      onSent()
-    } catch (error) {
-      setFault((error as Error).message)
-    } finally {
-      setBusy(false)
-    }
+  const task = useTask()
+  if (!mayAnswerSos(live.session) || (state !== 'queued' && state !== 'awaiting-confirmation')) return null
+  const answer = async (answer: 'confirm' | 'cancel'): Promise<void> => {
+    await answerCommand(live, { deviceId, id, answer })
+    onAnswered()
   }
-
   return (
-    <form className="command-form" onSubmit={onSubmit}>
-      <input name="name" aria-label="Command" placeholder="Command, like locate" required maxLength={64} />
-      <input name="args" aria-label="Arguments" placeholder='Arguments, like {"seconds": 30}' />
-      <button className="button button--small" type="submit" disabled={busy}>
-        Send
+    <span className="command__answers">
+      {state === 'awaiting-confirmation' && createdBy !== live.session.sub && (
+        <ConfirmButton label={`Confirm ${name}`} title={`Confirm ${name}?`} onConfirm={() => answer('confirm')}>
+          {createdBy} asks for it. With your consent it goes to {deviceId} as soon as that is safe.
+        </ConfirmButton>
+      )}
+      <button
+        className="button button--small"
+        type="button"
+        disabled={task.busy}
+        onClick={() => void task.run(() => answer('cancel'))}
+      >
+        Cancel {name}
       </button>
-      {fault !== null && <p role="alert">{fault}</p>}
-    </form>
+      {task.error !== null && <span role="alert">{task.error.message}</span>}
+    </span>
   )
-}
-
-/** Null: it is no JSON object. */
-function readArguments(text: string): Record<string, unknown> | null {
-  if (text.trim() === '') return {}
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null
-  } catch {
-    return null
-  }
 }

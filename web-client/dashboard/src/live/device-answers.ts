@@ -1,4 +1,4 @@
-import type { LocationUpdate } from '../../../../contract/index.ts'
+import type { CommandState, LocationUpdate } from '../../../../contract/index.ts'
 import type { AlertEvent } from './alerts.ts'
 import { ApiError } from './api.ts'
 import type { Live } from './live.ts'
@@ -49,9 +49,12 @@ export interface Explanations {
 export interface GivenCommand {
   readonly id: string
   readonly name: string
-  readonly state: string
-  readonly createdAt?: number
-  readonly expiresAt?: number
+  readonly state: CommandState
+  /** Why it was not sent yet. */
+  readonly waitsFor?: { readonly message: string }
+  readonly createdBy: string
+  readonly createdAt: number
+  readonly expiresAt: number
   readonly error?: unknown
   readonly result?: unknown
 }
@@ -106,6 +109,27 @@ export async function fetchCommands(live: Asker, deviceId: string): Promise<read
     if (error instanceof ApiError && (error.status === 404 || error.status === 403)) return null
     throw error
   }
+}
+
+export interface CommandType {
+  readonly name: string
+  readonly summary: string
+  /** It waits until another person has confirmed it. */
+  readonly secondPerson: boolean
+}
+
+/** What the device understands; empty where it takes any name. */
+export async function fetchCommandTypes(live: Asker, deviceId: string): Promise<readonly CommandType[]> {
+  const { items } = await live.request<{ items: readonly CommandType[] | null }>(path(deviceId, '/commands/types'))
+  return items ?? []
+}
+
+/** As the second person, or taken back before it was sent. */
+export async function answerCommand(
+  live: Asker,
+  { deviceId, id, answer }: { readonly deviceId: string; readonly id: string; readonly answer: 'confirm' | 'cancel' },
+): Promise<void> {
+  await live.request(path(deviceId, `/commands/${encodeURIComponent(id)}/${answer}`), { method: 'POST' })
 }
 
 export async function sendCommand(
