@@ -247,7 +247,7 @@ export function trackingSuite(databaseUrl?: string): void {
       [
         'a parameter that does not exist',
         '?form=1',
-        /form is not known here; known: from, to, simplify, limit, cursor/,
+        /form is not known here; known: from, to, format, simplify, limit, cursor/,
       ],
       ['__proto__ as a parameter', '?__proto__=1', /not known/],
     ]
