@@ -2,8 +2,9 @@ import { type ChannelName, parseTopic } from '../../contract/index.ts'
 
 /** What is queued for a session, as far as its room and its place are concerned. */
 export interface QueuedMessage {
-  readonly topic: string
-  readonly payload: Uint8Array
+  /** Left out of a message of QoS 2 that the client has received: its PUBREL is stored in place of it. */
+  readonly topic?: string
+  readonly payload?: Uint8Array
   readonly brokerId?: unknown
   readonly brokerCounter?: unknown
   readonly messageId?: unknown
@@ -122,11 +123,12 @@ export class SessionQueues {
     let bytes = 0
     for await (const message of this.#store.queued(clientId)) {
       const { topic, brokerId, brokerCounter, messageId, payload } = message
+      messages += 1
+      bytes += bytesOf(message)
+      if (topic === undefined || payload === undefined) continue
       // The payload itself is not kept: a full queue is many megabytes.
       const size = { length: payload.length } as Uint8Array
       byKind[kindOf(topic)].push({ topic, brokerId, brokerCounter, messageId, payload: size })
-      messages += 1
-      bytes += bytesOf(message)
     }
     const given: QueuedMessage[] = []
     for (const kind of KINDS) {
@@ -168,5 +170,5 @@ function kindOf(topic: string): MessageKind {
 }
 
 function bytesOf({ topic, payload }: QueuedMessage): number {
-  return topic.length + payload.length + STORED_BYTES
+  return (topic?.length ?? 0) + (payload?.length ?? 0) + STORED_BYTES
 }

@@ -269,17 +269,23 @@ test('redelivery on reconnect: what was acknowledged does not come again; a QoS 
   )
   await first.until('both PUBREL', () => first.of('pubrel').length === 2)
   first.send({ cmd: 'pubcomp', messageId: three! })
-  await first.ping()
+  for (const i of [3, 4]) {
+    await publish(gateway, location(`a${i}`), fix(), 1)
+    await first.until('a message after the handshake', () => first.of('publish').length === i + 1)
+    first.send({ cmd: 'puback', messageId: first.of('publish').at(-1)!.messageId! })
+    await first.ping()
+  }
   first.stream.destroy()
   await first.closed()
-  const again = await connected(t, running, DESK, { clean: false })
+  const restarted = await running.restart()
+  const again = await connected(t, restarted, DESK, { clean: false })
   const pubrel = await again.next('pubrel')
   assert.equal(pubrel.messageId, two)
   again.send({ cmd: 'pubcomp', messageId: two! })
   await again.ping()
   assert.equal(again.of('publish').length, 0)
   await leave(again)
-  const last = await connected(t, running, DESK, { clean: false })
+  const last = await connected(t, restarted, DESK, { clean: false })
   await last.ping()
   assert.deepEqual(
     last.packets.map(({ cmd }) => cmd),
