@@ -180,6 +180,8 @@ test('a platform that falls silent without a word turns the map grey within seco
   const { page, until } = dashboard
   await page.goto(`${platform.httpUrl}/#token=${await platform.token(ADMIN)}`)
   await until('a live connection', state => state.connection.phase === 'online')
+  // Its page is loaded when it is opened.
+  await page.locator('.map canvas').waitFor()
   process.kill(platform.pid, 'SIGSTOP')
   await until('that it is behind', state => state.behindMs > 5_000)
   await page.getByText('What is drawn is old').waitFor()

@@ -111,7 +111,7 @@ test('the page of a device shows its way, plays it back, and tells why there was
   await truck.publishAsync('demo/devices/truck-7/location', JSON.stringify(now), { qos: 1 })
   await raw.getByText('on the wire').first().waitFor()
 
-  await page.getByRole('button', { name: 'km/h: change to mph' }).press('Enter')
+  await page.getByRole('button', { name: 'km/h: switch to miles and feet' }).press('Enter')
   await page.getByRole('img', { name: 'Speed: 0 to 22 mph' }).waitFor()
   await assertAccessible(page, 'the page of a device')
   await page.setViewportSize({ width: 390, height: 844 })
