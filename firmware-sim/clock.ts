@@ -17,11 +17,13 @@ export interface SimClockOptions {
 /** `setTimeout` fires at once for delays above this (2³¹ - 1 ms). */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
-/** A clock that runs `speed` times as fast as the wall's. */
+/** A clock that runs `speed` times as fast as the wall's, from the moment when it is first asked: what is set up before takes no simulated time. */
 export function createSimClock({ speed = 1, startMs, wallNow = Date.now }: SimClockOptions = {}): SimClock {
-  const wallStartMs = wallNow()
-  const simStartMs = startMs ?? wallStartMs
-  const now = () => Math.round(simStartMs + (wallNow() - wallStartMs) * speed)
+  let wallStartMs: number | undefined
+  const now = () => {
+    wallStartMs ??= wallNow()
+    return Math.round((startMs ?? wallStartMs) + (wallNow() - wallStartMs) * speed)
+  }
   return {
     now,
     async sleepUntil(atMs, signal) {

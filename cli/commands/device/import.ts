@@ -63,7 +63,7 @@ export async function importDeviceList(
         running: async ask => {
           const path = `/api/v1/devices/import?dryRun=${dryRun}&partial=${partial}`
           const type = isCsv ? 'text/csv' : 'application/json'
-          return (await ask(path, { bytes, type })) as unknown as Outcome
+          return (await ask(path, { file, size: bytes.length, type })) as unknown as Outcome
         },
         stopped: async db => {
           const list = isCsv ? readDeviceCsv(bytes) : readDeviceArray(decodeJson(bytes, 'body'))
