@@ -16,8 +16,8 @@ if (files.length === 0) {
   process.exit(1)
 }
 
-// Three at a time: several start databases and brokers of their own, and as many wait for a clock most of the time.
-const args = ['--enable-source-maps', '--test', '--test-concurrency=3', '--test-reporter=spec', ...files]
+// Two at a time: several start databases, brokers and browsers of their own.
+const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files]
 const child = spawn(process.execPath, args, { stdio: 'inherit' })
 child.on('exit', code => {
   process.exitCode = code ?? 1

@@ -123,6 +123,11 @@ function listen(
     latest.current.onChange(draft, key)
   }
 
+  const drawn = (): void => {
+    latest.current = { ...latest.current, drawing: false }
+    latest.current.onDrawn()
+  }
+
   const isNear = (point: { x: number; y: number }, position: Position | undefined): boolean => {
     if (position === undefined) return false
     const { x, y } = map.project([...position])
@@ -130,16 +135,16 @@ function listen(
   }
 
   const onClick = (event: MapMouseEvent): void => {
-    const { draft, drawing, onDrawn } = latest.current
+    const { draft, drawing } = latest.current
     if (!drawing) return
     const { shape, points } = draft
     const ends = isNear(event.point, points.at(-1)) || (shape === 'polygon' && isNear(event.point, points[0]))
     if (ends) {
-      if (points.length >= fewestPoints(shape)) onDrawn()
+      if (points.length >= fewestPoints(shape)) drawn()
       return
     }
     change(addPoint(draft, [event.lngLat.lng, event.lngLat.lat]))
-    if (shape === 'circle') onDrawn()
+    if (shape === 'circle') drawn()
   }
 
   const onMove = (event: MapMouseEvent | MapTouchEvent): void => {
