@@ -1,10 +1,11 @@
 import { buildTopic, type DeviceStatus, decodePayload, type LocationUpdate, parseTopic } from '../contract/index.ts'
 import type { BackOffPlan } from './back-off.ts'
+import { createChange } from './change.ts'
 import { type SimClock, sleep } from './clock.ts'
 import type { DevicePlan } from './device-plan.ts'
 import { createFixBuffer } from './fix-buffer.ts'
 import { type Counters, type FleetEvent, zeroCounters } from './fleet-event.ts'
-import { followLinkPlan, followSosPlan, toUpdate } from './follow-plan.ts'
+import { followPlan } from './follow-plan.ts'
 import { type Session, startLink } from './link.ts'
 import type { Random } from './random.ts'
 import { createSosButton, type SosButton } from './sos-button.ts'
@@ -62,9 +63,6 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     errors: buildTopic('errors', { org, userId: subjectOf(plan.token) ?? deviceId }),
   }
   const stopping = new AbortController()
-  /** Aborted when the track ends: the planned trouble with the link ends with it. */
-  const travelling = new AbortController()
-  const underWay = AbortSignal.any([stopping.signal, travelling.signal])
   const buffer = createFixBuffer(options.bufferSize)
   const counters = zeroCounters()
   /** Live fixes sent and not yet acknowledged. */
@@ -73,15 +71,8 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
   let session: Session | undefined
   let connections = 0
   let newest: LocationUpdate | undefined
-  /** Called when something was acknowledged, stored or stopped: whoever waits looks again. */
-  let waiting: (() => void)[] = []
-
-  const progressed = () => {
-    const wake = waiting
-    waiting = []
-    for (const resolve of wake) resolve()
-  }
-  const progress = () => new Promise<void>(resolve => waiting.push(resolve))
+  /** Something was acknowledged, stored or stopped. */
+  const change = createChange()
   const isDrained = () => buffer.size === 0 && inFlight.size === 0 && batchInFlight === 0
 
   const sos: SosButton = createSosButton({
@@ -90,7 +81,7 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     now: () => clock.now(),
     position: () => newest?.location,
     onEvent,
-    onAcknowledged: progressed,
+    onAcknowledged: change.happened,
   })
 
   const link = startLink({
@@ -120,7 +111,7 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
       counters.connected = 0
       if (refused) counters.connectsRefused += 1
       onEvent({ type: 'disconnected', deviceId, reason, refused })
-      progressed()
+      change.happened()
     },
     onMessage: (_topic, payload) => readError(payload),
     onNotice: message => onEvent({ type: 'notice', deviceId, message }),
@@ -167,7 +158,7 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
       () => {
         inFlight.delete(fix)
         counters.acknowledged += 1
-        progressed()
+        change.happened()
       },
       () => {
         // Perhaps stored, perhaps not: it is sent again, and a repeated fix changes nothing (contract §4, rule 4).
@@ -194,33 +185,8 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
         batchInFlight = 0
         for (const fix of fixes) buffer.add(fix)
       }
-      progressed()
+      change.happened()
     }
-  }
-
-  async function followTrack() {
-    const startMs = clock.now()
-    const track = typeof plan.track === 'function' ? plan.track(startMs) : plan.track
-    let untimedMs = startMs
-    for await (const point of track) {
-      const atMs = point.timestampMs ?? untimedMs
-      untimedMs += plan.intervalSeconds * 1_000
-      await clock.sleepUntil(atMs, stopping.signal)
-      if (stopping.signal.aborted) break
-      offer(toUpdate(point, atMs, plan))
-      // Faster than real time the receiver can outrun the network: wait rather than lose what a real device would not.
-      while (session !== undefined && buffer.size > options.bufferSize / 2 && !stopping.signal.aborted) await progress()
-    }
-    travelling.abort()
-    if (!stopping.signal.aborted) onEvent({ type: 'track-ended', deviceId })
-    progressed()
-  }
-
-  async function cut(seconds: number, signal: AbortSignal) {
-    onEvent({ type: 'link-cut', deviceId, seconds })
-    link.cut()
-    await clock.sleepUntil(clock.now() + seconds * 1_000, signal)
-    link.restore()
   }
 
   function pressSos(message?: string): string {
@@ -234,28 +200,25 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     if (session !== undefined) sos.flush(session)
   }
 
-  const travel = followTrack()
-  const following = Promise.all([
-    travel,
-    followLinkPlan(plan.link, clock, underWay, cut),
-    followSosPlan(plan.sos, clock, stopping.signal, { press: pressSos, cancel: cancelSos }),
-  ])
-  // The failure is met by whoever awaits `finished` or `close`; without this it would end the process before that.
-  following.catch(() => undefined)
-
-  const finished = (async () => {
-    await travel
-    while (!isDrained()) await progress()
-  })()
-  finished.catch(() => undefined)
+  const following = followPlan(plan, {
+    clock,
+    stopping: stopping.signal,
+    link,
+    button: { press: pressSos, cancel: cancelSos },
+    onEvent,
+    change,
+    take: offer,
+    isFull: () => session !== undefined && buffer.size > options.bufferSize / 2,
+    isDrained,
+  })
 
   let closed: Promise<void> | undefined
   async function shutDown(drainMs: number) {
     stopping.abort()
     const deadline = AbortSignal.timeout(drainMs)
-    deadline.addEventListener('abort', progressed, { once: true })
+    deadline.addEventListener('abort', change.happened, { once: true })
     // A link that is down now may come back in time; one that never was there will not.
-    while (connections > 0 && !(isDrained() && sos.isQuiet()) && !deadline.aborted) await progress()
+    while (connections > 0 && !(isDrained() && sos.isQuiet()) && !deadline.aborted) await change.next()
     if (session !== undefined) {
       const patience = new AbortController()
       const farewell = publishStatus(session, 'offline').catch(() => undefined)
@@ -265,7 +228,7 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     await link.close()
     session = undefined
     counters.connected = 0
-    await following
+    await following.ended
   }
 
   return {
@@ -273,8 +236,8 @@ export function startDevice(plan: DevicePlan, options: DeviceOptions): Device {
     counters: () => ({ ...counters, buffered: buffer.size + batchInFlight, dropped: buffer.dropped }),
     pressSos,
     cancelSos,
-    cutLink: seconds => void cut(seconds, stopping.signal),
-    finished,
+    cutLink: following.cut,
+    finished: following.finished,
     close(drainMs = 3_000) {
       closed ??= shutDown(drainMs)
       return closed

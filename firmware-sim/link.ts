@@ -1,7 +1,8 @@
 import { Socket } from 'node:net'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
-import { type BackOffPlan, backOffMs } from './back-off.ts'
+import type { BackOffPlan } from './back-off.ts'
 import { sleep } from './clock.ts'
+import { type Attempt, keepConnecting } from './keep-connecting.ts'
 import type { Random } from './random.ts'
 
 /** One connection, from CONNACK to its end. */
@@ -43,30 +44,10 @@ const FAREWELL_MS = 2_000
 
 /** Keeps one MQTT 3.1.1 connection alive; never throws, tells everything by its callbacks. */
 export function startLink(options: LinkOptions): Link {
-  const closing = new AbortController()
   let client: MqttClient | undefined
-  let held = false
-  let wake = new AbortController()
-
-  async function run() {
-    let failures = 0
-    while (!closing.signal.aborted) {
-      if (held) {
-        await sleep(2 ** 30, wake.signal)
-        continue
-      }
-      const { wasUp, reason, refused } = await connectOnce()
-      if (closing.signal.aborted) break
-      options.onDown(reason, refused)
-      if (held) continue
-      failures = wasUp ? 0 : failures + 1
-      await sleep(backOffMs(options.backOff, failures, options.random), wake.signal)
-      wake = new AbortController()
-    }
-  }
 
   /** Resolves when the connection has ended, or could not be made. */
-  function connectOnce(): Promise<{ wasUp: boolean; reason: string; refused: boolean }> {
+  function connectOnce(): Promise<Attempt> {
     return new Promise(resolve => {
       let wasUp = false
       let refused = false
@@ -119,35 +100,27 @@ export function startLink(options: LinkOptions): Link {
     })
   }
 
-  const running = run()
+  const drop = () => void client?.stream.destroy()
+  const { backOff, random, onDown } = options
+  const { cut, restore, stop, ended } = keepConnecting({ backOff, random, onDown, connectOnce, drop })
   let closed: Promise<void> | undefined
   return {
-    cut() {
-      held = true
-      client?.stream.destroy()
-      wake.abort()
-      wake = new AbortController()
-    },
-    restore() {
-      held = false
-      wake.abort()
-      wake = new AbortController()
-    },
+    cut,
+    restore,
     close() {
       closed ??= (async () => {
-        closing.abort()
-        wake.abort()
+        stop()
         const last = client
         // A client that never got through has nobody to say farewell to.
         if (last?.connected) last.end(false)
         else last?.end(true)
         const patience = new AbortController()
-        await Promise.race([running, sleep(FAREWELL_MS, patience.signal)])
+        await Promise.race([ended, sleep(FAREWELL_MS, patience.signal)])
         patience.abort()
         // A broker that no longer answers does not hold us up.
         last?.end(true)
         last?.stream?.destroy()
-        await running
+        await ended
       })()
       return closed
     },

@@ -1,10 +1,11 @@
 import type { LocationUpdate } from '../../contract/index.ts'
+import { createChange } from '../change.ts'
 import { sleep } from '../clock.ts'
 import type { Device, DeviceOptions } from '../device.ts'
 import type { DevicePlan } from '../device-plan.ts'
 import { createFixBuffer } from '../fix-buffer.ts'
 import { zeroCounters } from '../fleet-event.ts'
-import { followLinkPlan, followSosPlan, toUpdate } from '../follow-plan.ts'
+import { followPlan } from '../follow-plan.ts'
 import { createGt06Wire } from './gt06-wire.ts'
 import { createTeltonikaWire } from './teltonika-wire.ts'
 import { startTrackerLink, type TrackerSession } from './tracker-link.ts'
@@ -31,7 +32,6 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
   if (scheme !== 'tcp:' || port === '') throw new TypeError(`${options.url} is no address such as tcp://127.0.0.1:5023`)
   const wire = TRACKER_PROTOCOLS[protocol]()
   const stopping = new AbortController()
-  const travelling = new AbortController()
   const buffer = createFixBuffer(options.bufferSize)
   const counters = zeroCounters()
   let session: TrackerSession | undefined
@@ -41,14 +41,7 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
   let backlog = 0
   let newest: LocationUpdate | undefined
   let pressedAt: number | undefined
-  let waiting: (() => void)[] = []
-
-  const progressed = () => {
-    const wake = waiting
-    waiting = []
-    for (const resolve of wake) resolve()
-  }
-  const progress = () => new Promise<void>(resolve => waiting.push(resolve))
+  const change = createChange()
   const isDrained = () => buffer.size === 0 && inFlight === 0
 
   const link = startTrackerLink({
@@ -72,7 +65,7 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
       counters.connected = 0
       if (refused) counters.connectsRefused += 1
       onEvent({ type: 'disconnected', deviceId, reason, refused })
-      progressed()
+      change.happened()
     },
     onCommand: text => onEvent({ type: 'notice', deviceId, message: `command: ${text}` }),
   })
@@ -84,11 +77,11 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
         if (pressedAt !== undefined && newest !== undefined) await sendSos(own, pressedAt, newest)
         else if (buffer.size > 0) await sendFixes(own)
         else await idle(own)
-        progressed()
+        change.happened()
       }
     } catch {
       // The link tells that it is down; what was not acknowledged is in the buffer again.
-      progressed()
+      change.happened()
     }
   }
 
@@ -121,7 +114,7 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
   async function idle(own: TrackerSession) {
     const over = new AbortController()
     const silence = sleep(options.keepAliveSeconds * 1_000, over.signal).then(() => !over.signal.aborted)
-    const isSilent = await Promise.race([silence, progress().then(() => false)])
+    const isSilent = await Promise.race([silence, change.next().then(() => false)])
     over.abort()
     if (!isSilent || session !== own) return
     const { bytes, answered } = wire.heartbeat(newest)
@@ -129,31 +122,11 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
     else own.send(bytes)
   }
 
-  async function followTrack() {
-    const startMs = clock.now()
-    const track = typeof plan.track === 'function' ? plan.track(startMs) : plan.track
-    let untimedMs = startMs
-    for await (const point of track) {
-      const atMs = point.timestampMs ?? untimedMs
-      untimedMs += plan.intervalSeconds * 1_000
-      await clock.sleepUntil(atMs, stopping.signal)
-      if (stopping.signal.aborted) break
-      newest = toUpdate(point, atMs, plan)
-      counters.taken += 1
-      buffer.add(newest)
-      progressed()
-      while (session !== undefined && buffer.size > options.bufferSize / 2 && !stopping.signal.aborted) await progress()
-    }
-    travelling.abort()
-    if (!stopping.signal.aborted) onEvent({ type: 'track-ended', deviceId })
-    progressed()
-  }
-
-  async function cut(seconds: number, signal: AbortSignal) {
-    onEvent({ type: 'link-cut', deviceId, seconds })
-    link.cut()
-    await clock.sleepUntil(clock.now() + seconds * 1_000, signal)
-    link.restore()
+  function take(fix: LocationUpdate) {
+    newest = fix
+    counters.taken += 1
+    buffer.add(fix)
+    change.happened()
   }
 
   /** Its id is the platform's own: such a tracker has none to give. */
@@ -163,38 +136,36 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
     if (pressedAt !== undefined) return sosId
     pressedAt = at
     onEvent({ type: 'sos-triggered', deviceId, sosId })
-    progressed()
+    change.happened()
     return sosId
   }
 
   /** Such a device has no way to take it back. */
   function cancelSos() {}
 
-  const travel = followTrack()
-  const following = Promise.all([
-    travel,
-    followLinkPlan(plan.link, clock, AbortSignal.any([stopping.signal, travelling.signal]), cut),
-    followSosPlan(plan.sos, clock, stopping.signal, { press: pressSos, cancel: cancelSos }),
-  ])
-  following.catch(() => undefined)
-
-  const finished = (async () => {
-    await travel
-    while (!isDrained()) await progress()
-  })()
-  finished.catch(() => undefined)
+  const following = followPlan(plan, {
+    clock,
+    stopping: stopping.signal,
+    link,
+    button: { press: pressSos, cancel: cancelSos },
+    onEvent,
+    change,
+    take,
+    isFull: () => session !== undefined && buffer.size > options.bufferSize / 2,
+    isDrained,
+  })
 
   let closed: Promise<void> | undefined
   async function shutDown(drainMs: number) {
     stopping.abort()
     const deadline = AbortSignal.timeout(drainMs)
-    deadline.addEventListener('abort', progressed, { once: true })
-    while (connections > 0 && !(isDrained() && pressedAt === undefined) && !deadline.aborted) await progress()
+    deadline.addEventListener('abort', change.happened, { once: true })
+    while (connections > 0 && !(isDrained() && pressedAt === undefined) && !deadline.aborted) await change.next()
     await link.close()
     session = undefined
     counters.connected = 0
-    progressed()
-    await following
+    change.happened()
+    await following.ended
   }
 
   return {
@@ -202,8 +173,8 @@ export function startTrackerDevice(plan: DevicePlan, protocol: TrackerProtocol, 
     counters: () => ({ ...counters, buffered: buffer.size + inFlight, dropped: buffer.dropped }),
     pressSos,
     cancelSos,
-    cutLink: seconds => void cut(seconds, stopping.signal),
-    finished,
+    cutLink: following.cut,
+    finished: following.finished,
     close(drainMs = 3_000) {
       closed ??= shutDown(drainMs)
       return closed

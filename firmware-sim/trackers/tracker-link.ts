@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
-import { type BackOffPlan, backOffMs } from '../back-off.ts'
-import { sleep } from '../clock.ts'
+import type { BackOffPlan } from '../back-off.ts'
+import { type Attempt, keepConnecting } from '../keep-connecting.ts'
+import type { Link } from '../link.ts'
 import type { Random } from '../random.ts'
 import type { TrackerWire } from './tracker-wire.ts'
 
@@ -24,47 +25,16 @@ export interface TrackerLinkOptions {
   readonly onCommand: (text: string) => void
 }
 
-export interface TrackerLink {
-  /** Cuts the connection as a dead zone would, and stays away until {@link TrackerLink.restore}. */
-  cut(): void
-  restore(): void
-  close(): Promise<void>
-}
-
 /** Without an answer for so long a device takes the connection for dead. */
 const ANSWER_WITHIN_MS = 15_000
 
 /** Keeps one connection of a maker's protocol alive: login, answers, commands. Never throws. */
-export function startTrackerLink(options: TrackerLinkOptions): TrackerLink {
+export function startTrackerLink(options: TrackerLinkOptions): Link {
   const { wire, imei } = options
-  const closing = new AbortController()
   let socket: Socket | undefined
-  let held = false
-  let wake = new AbortController()
-
-  const look = () => {
-    wake.abort()
-    wake = new AbortController()
-  }
-
-  async function run() {
-    let failures = 0
-    while (!closing.signal.aborted) {
-      if (held) {
-        await sleep(2 ** 30, wake.signal)
-        continue
-      }
-      const { wasUp, reason, refused } = await connectOnce()
-      if (closing.signal.aborted) break
-      options.onDown(reason, refused)
-      if (held) continue
-      failures = wasUp ? 0 : failures + 1
-      await sleep(backOffMs(options.backOff, failures, options.random), wake.signal)
-    }
-  }
 
   /** Resolves when the connection has ended, or could not be made. */
-  function connectOnce(): Promise<{ wasUp: boolean; reason: string; refused: boolean }> {
+  function connectOnce(): Promise<Attempt> {
     return new Promise(resolve => {
       const current = connect(options.port, options.host)
       socket = current
@@ -136,22 +106,16 @@ export function startTrackerLink(options: TrackerLinkOptions): TrackerLink {
     })
   }
 
-  const running = run()
+  const drop = () => void socket?.destroy()
+  const { backOff, random, onDown } = options
+  const { cut, restore, stop, ended } = keepConnecting({ backOff, random, onDown, connectOnce, drop })
   return {
-    cut() {
-      held = true
-      socket?.destroy()
-      look()
-    },
-    restore() {
-      held = false
-      look()
-    },
+    cut,
+    restore,
     async close() {
-      closing.abort()
-      look()
-      socket?.destroy()
-      await running
+      stop()
+      drop()
+      await ended
     },
   }
 }
