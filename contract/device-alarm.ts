@@ -36,20 +36,24 @@ export const ALARMS = [
 ] as const
 export type Alarm = (typeof ALARMS)[number]
 
-/** Alarms that are alerts under the same name: `{org}/notifications/device/{alarm}/{deviceId}`. */
-export const ALARM_EVENT_KINDS = [
+/** Alerts that only a device itself can raise; no rule of ours knows of them. */
+export const RAISED_KINDS = [
   'power-cut',
-  'low-battery',
   'low-power',
-  'overspeed',
-  'tow',
-  'idle',
   'tampering',
   'vibration',
   'accident',
   'fall-down',
   'jamming',
   'gps-antenna-cut',
+] as const satisfies readonly Alarm[]
+/** Alarms that are alerts under the same name: `{org}/notifications/device/{alarm}/{deviceId}`. */
+export const ALARM_EVENT_KINDS = [
+  'low-battery',
+  'overspeed',
+  'tow',
+  'idle',
+  ...RAISED_KINDS,
 ] as const satisfies readonly Alarm[]
 export type AlarmEventKind = (typeof ALARM_EVENT_KINDS)[number]
 export const AlarmEventKind = Type.Unsafe<AlarmEventKind>(Type.Union(ALARM_EVENT_KINDS.map(kind => Type.Literal(kind))))

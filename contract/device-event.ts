@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { RAISED_KINDS } from './device-alarm.ts'
 import { Id, TimestampMs } from './ids.ts'
 import { Location } from './location-update.ts'
 
@@ -16,14 +17,7 @@ export const DEVICE_EVENT_KINDS = [
   'far',
   'off-route',
   'identity-clash',
-  'power-cut',
-  'low-power',
-  'tampering',
-  'vibration',
-  'accident',
-  'fall-down',
-  'jamming',
-  'gps-antenna-cut',
+  ...RAISED_KINDS,
 ] as const
 export const DeviceEventKind = Type.Union(DEVICE_EVENT_KINDS.map(kind => Type.Literal(kind)))
 export type DeviceEventKind = (typeof DEVICE_EVENT_KINDS)[number]

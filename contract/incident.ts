@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { RAISED_KINDS } from './device-alarm.ts'
 import { DEVICE_EVENT_KINDS } from './device-event.ts'
 import { Id, TimestampMs } from './ids.ts'
 import { Location } from './location-update.ts'
@@ -13,14 +14,7 @@ export const INCIDENT_KINDS = [
   'off-route',
   'near',
   'identity-clash',
-  'power-cut',
-  'low-power',
-  'tampering',
-  'vibration',
-  'accident',
-  'fall-down',
-  'jamming',
-  'gps-antenna-cut',
+  ...RAISED_KINDS,
   'geofence',
   'overstay',
   'storm',
