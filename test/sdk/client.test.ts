@@ -52,6 +52,49 @@ test('one platform, the whole client', async t => {
     await desk.http.deleteFence('square')
   })
 
+  await t.test('a client that was disconnected begins again: it sends, and follows what is added', async t => {
+    const van = clientOf(t, platform, { role: 'device', sub: 'van-9' })
+    const watcher = clientOf(t, platform, { role: 'dispatcher', sub: 'watcher' })
+    const heard: number[] = []
+    for (const [round, channel] of (['location', 'last'] as const).entries()) {
+      await van.connect()
+      await watcher.connect()
+      const timestamp = Date.now() - 10_000 + round * 1_000
+      const stop = watcher.on(channel, ({ payload }) => heard.push(payload!.timestamp), { deviceId: 'van-9' })
+      await (await van.sendLocation({ timestamp, location: { lat: 1, lng: 1 } })).delivered
+      await eventually('the fix', () => heard.includes(timestamp))
+      // One that is not wanted any more is given up a second later: the client is gone by then.
+      stop()
+      watcher.disconnect()
+      van.disconnect()
+    }
+  })
+
+  await t.test('more than the platform follows at once is asked for by channel, and heard', async t => {
+    const watcher = clientOf(t, platform, { role: 'dispatcher', sub: 'many' })
+    const heard = new Set<string>()
+    for (let i = 0; i < 30; i++) {
+      for (const channel of ['location', 'last', 'status', 'sos'] as const)
+        watcher.on(channel, ({ topic }) => heard.add(topic), { deviceId: `bus-${i}` })
+    }
+    await watcher.connect()
+    const bus = clientOf(t, platform, { role: 'device', sub: 'bus-29' })
+    await bus.connect()
+    await (await bus.sendLocation({ timestamp: Date.now() - 1_000, location: { lat: 2, lng: 2 } })).delivered
+    await eventually('its fix', () => heard.has('demo/devices/bus-29/location'))
+    await eventually('its status', () => heard.has('demo/devices/bus-29/status'))
+  })
+
+  await t.test('a command, said twice, is one', async () => {
+    const command = { id: 'c-1', name: 'locate' }
+    const [first, second] = [
+      await desk.http.sendCommand('van-1', command),
+      await desk.http.sendCommand('van-1', command),
+    ]
+    assert.equal(first.id, 'c-1')
+    assert.equal(second.createdAt, first.createdAt)
+  })
+
   await t.test('an SOS and what becomes of it, as the device and as the desk see it', async t => {
     const phone = clientOf(t, platform, { role: 'device', sub: 'phone-1' })
     await phone.connect()

@@ -16,3 +16,29 @@ export function backOffMs(attempt: number, outageMs: number, random: number): nu
   const ceiling = Math.min(limit, FIRST_MS * 2 ** Math.min(attempt, 20))
   return Math.round(ceiling * (0.5 + random / 2))
 }
+
+/** A wait that may be cut short. */
+export class Pause {
+  #end: (() => void) | null = null
+
+  get isOn(): boolean {
+    return this.#end !== null
+  }
+
+  /** Resolves after so long, or when it is ended. */
+  last(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const end = (): void => {
+        clearTimeout(timer)
+        this.#end = null
+        resolve()
+      }
+      const timer = setTimeout(end, ms)
+      this.#end = end
+    })
+  }
+
+  end(): void {
+    this.#end?.()
+  }
+}

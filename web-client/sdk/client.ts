@@ -2,7 +2,7 @@ import type { ErrorNotice, LocationUpdate } from '../../contract/index.ts'
 import { type Channel, filterOf, type Message, type ParamsOf } from './channels.ts'
 import { type DeviceView, followDevice } from './device-view.ts'
 import { RealtimeError } from './errors.ts'
-import { Feed } from './feed.ts'
+import { Feed, MAX_FILTERS } from './feed.ts'
 import { HttpApi } from './http.ts'
 import type { ConnectionState, RealtimeOptions, Runtime } from './options.ts'
 import type { OutboxProgress } from './outbox.ts'
@@ -161,7 +161,7 @@ export class RealtimeClient {
   /** Own errors are always heard. */
   #filters(): string[] {
     const { org, sub } = this.#tokens.current ?? { org: '+', sub: '+' }
-    return [filterOf('errors', org, { userId: sub }), ...this.#subscriptions.filters(org)]
+    return [filterOf('errors', org, { userId: sub }), ...this.#subscriptions.filters(org, MAX_FILTERS - 1)]
   }
 
   #hear(message: Message): void {

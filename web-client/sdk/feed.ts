@@ -1,5 +1,5 @@
 import type { ErrorNotice } from '../../contract/index.ts'
-import { backOffMs } from './back-off.ts'
+import { backOffMs, Pause } from './back-off.ts'
 import { type Channel, isChannel, isRetained, type Message, paramsOf } from './channels.ts'
 import { isTokenFault, RealtimeError } from './errors.ts'
 import { readStream, SILENCE_LIMIT_MS, type StreamEvent } from './event-stream.ts'
@@ -35,8 +35,8 @@ export interface FeedEvents {
 
 /** A stream that stood for so long was no accident: the next back-off begins anew. */
 const STABLE_MS = 1_000
-/** More than the platform takes in one request. */
-const MAX_FILTERS = 100
+/** As many as the platform takes in one request. */
+export const MAX_FILTERS = 100
 const ADDED_WITHIN_MS = 10
 const REMOVED_WITHIN_MS = 1_000
 /** Not an error: the stream is opened anew, with other filters or another token. */
@@ -62,7 +62,7 @@ export class Feed {
   readonly #retained = new Map<string, Message>()
   #running: AbortController | null = null
   #stream: AbortController | null = null
-  #wake: (() => void) | null = null
+  readonly #pause = new Pause()
   #changeTimer: ReturnType<typeof setTimeout> | undefined
   #changeDueMs = Number.POSITIVE_INFINITY
   #heardAtMs = Date.now()
@@ -95,7 +95,8 @@ export class Feed {
     this.#running?.abort(REOPEN)
     this.#running = null
     clearTimeout(this.#changeTimer)
-    this.#wake?.()
+    this.#changeDueMs = Number.POSITIVE_INFINITY
+    this.#pause.end()
     this.#enter('idle')
   }
 
@@ -118,12 +119,12 @@ export class Feed {
   /** Goes on with another connection, where this one left off. */
   reopen(): void {
     this.#stream?.abort(REOPEN)
-    this.#wake?.()
+    this.#pause.end()
   }
 
   /** Somebody is looking, or the network is back: no waiting, no dead connection. */
   retryNow(): void {
-    if (this.#wake !== null) this.#wake()
+    if (this.#pause.isOn) this.#pause.end()
     else if (Date.now() - this.#heardAtMs > SILENCE_LIMIT_MS) this.reopen()
   }
 
@@ -179,7 +180,7 @@ export class Feed {
         if (this.state.get().phase === 'online') lostAtMs = Date.now()
         const waitMs = backOffMs(attempt++, Date.now() - lostAtMs, Math.random())
         this.#enter('offline', { error, retryAtMs: Date.now() + waitMs })
-        await this.#wait(waitMs)
+        await this.#pause.last(waitMs)
         if (!stopped.aborted) this.#enter('offline', { error })
       }
     }
@@ -235,18 +236,6 @@ export class Feed {
       else this.#retained.set(message.topic, message)
     }
     this.#events.onMessage(message)
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const end = (): void => {
-        clearTimeout(timer)
-        this.#wake = null
-        resolve()
-      }
-      const timer = setTimeout(end, ms)
-      this.#wake = end
-    })
   }
 
   #enter(phase: FeedState['phase'], { error = null, retryAtMs = null }: Partial<FeedState> = {}): void {

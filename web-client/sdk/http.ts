@@ -38,6 +38,8 @@ export interface SosAlert {
 }
 
 export interface CommandRequest {
+  /** Of the caller's choice: said again, it is the same command. Made by the platform when left out. */
+  readonly id?: string
   readonly name: string
   readonly args?: Readonly<Record<string, unknown>>
   /** Milliseconds; what has not reached the device by then is dropped. */
@@ -135,9 +137,9 @@ export class HttpApi {
   /** Asks a device to do something; the answer is what the platform says of the command it queued. */
   sendCommand(
     deviceId: string,
-    { name, args = {}, expiresAt }: CommandRequest,
+    { id, name, args = {}, expiresAt }: CommandRequest,
   ): Promise<Readonly<Record<string, unknown>>> {
-    const body = { name, args, ...(expiresAt !== undefined && { expiresAt }) }
+    const body = { ...(id !== undefined && { id }), name, args, ...(expiresAt !== undefined && { expiresAt }) }
     return this.request('POST', `/devices/${encodeURIComponent(deviceId)}/commands`, body)
   }
 

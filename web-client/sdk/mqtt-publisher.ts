@@ -99,7 +99,7 @@ export class MqttPublisher {
   close(): void {
     if (this.#ended !== null) return
     this.#send(DISCONNECT_PACKET)
-    this.#end('not_connected', 'the client was disconnected', false)
+    this.#end('not_connected', 'the client was disconnected')
   }
 
   /** The network says that it is gone. */
@@ -147,7 +147,7 @@ export class MqttPublisher {
     }
   }
 
-  #end(code: string, message: string, isTold = true): void {
+  #end(code: string, message: string): void {
     if (this.#ended !== null) return
     const error = new RealtimeError(code, message)
     this.#ended = error
@@ -157,6 +157,6 @@ export class MqttPublisher {
     for (const { reject } of this.#unacknowledged.values()) reject(error)
     this.#unacknowledged.clear()
     if (this.#opened !== null) this.#opened.reject(error)
-    else if (isTold) this.#options.onLost(error)
+    else this.#options.onLost(error)
   }
 }

@@ -1,4 +1,4 @@
-import { backOffMs } from './back-off.ts'
+import { backOffMs, Pause } from './back-off.ts'
 import { topicOf } from './channels.ts'
 import { isTokenFault, RealtimeError } from './errors.ts'
 import { MqttPublisher, type OpenSocket } from './mqtt-publisher.ts'
@@ -21,7 +21,7 @@ export class Sender {
   #publisher: MqttPublisher | null = null
   #isWanted = false
   #isRunning = false
-  #wake: (() => void) | null = null
+  readonly #pause = new Pause()
 
   constructor(url: string, tokens: TokenSource, openSocket: OpenSocket) {
     this.#url = url
@@ -39,12 +39,12 @@ export class Sender {
     this.#isWanted = false
     this.#publisher?.close()
     this.#publisher = null
-    this.#wake?.()
+    this.#pause.end()
     this.phase.set('off')
   }
 
   retryNow(): void {
-    this.#wake?.()
+    this.#pause.end()
   }
 
   /** The network, or what listens to it, says that the connection is dead. */
@@ -103,7 +103,7 @@ export class Sender {
         if (lostAtMs - startedAtMs >= STABLE_MS) attempt = 0
       }
       this.phase.set('offline')
-      await this.#wait(backOffMs(attempt++, Date.now() - lostAtMs, Math.random()))
+      await this.#pause.last(backOffMs(attempt++, Date.now() - lostAtMs, Math.random()))
     }
     this.#isRunning = false
     if (this.#isWanted) this.phase.set('offline')
@@ -127,18 +127,6 @@ export class Sender {
     this.#publisher = publisher
     this.phase.set('online')
     await end
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const end = (): void => {
-        clearTimeout(timer)
-        this.#wake = null
-        resolve()
-      }
-      const timer = setTimeout(end, ms)
-      this.#wake = end
-    })
   }
 }
 

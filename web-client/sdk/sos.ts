@@ -106,7 +106,9 @@ export class SosCalls {
     const follower = new SosFollower()
     const end = this.#follow(follower, deviceId, role)
     follower.state.subscribe(() => {
-      if (follower.isClosed) end()
+      if (!follower.isClosed) return
+      end()
+      this.#followers.delete(id)
     })
     this.#followers.set(id, follower)
     const { delivered } = await this.#send(deviceId, {
@@ -131,7 +133,6 @@ export class SosCalls {
     })
     await delivered
     this.#followers.get(id)?.cancelled()
-    this.#followers.delete(id)
   }
 
   #send(deviceId: string, request: SosRequest): Promise<Queued> {

@@ -69,13 +69,23 @@ export class Subscriptions {
     this.#onChange()
   }
 
-  /** What to ask the platform for: of a channel all of it, or the parts that are wanted. */
-  filters(org: string): string[] {
-    return [...this.#channels].flatMap(([channel, all]) => {
+  /**
+   * What to ask the platform for: of a channel all of it, or the parts that are wanted.
+   * @param most where these are more, all is asked for of the channels of which the most parts are wanted
+   */
+  filters(org: string, most: number): string[] {
+    const channels = [...this.#channels].map(([channel, all]) => {
       const open = filterOf(channel, org, {})
       const found = new Set([...all].map(({ wanted }) => filterOf(channel, org, wanted)))
-      return found.has(open) || found.size > MAX_IDS ? [open] : [...found]
+      return { open, parts: found.has(open) || found.size > MAX_IDS ? [open] : [...found] }
     })
+    let count = channels.reduce((sum, { parts }) => sum + parts.length, 0)
+    for (const channel of channels.toSorted((a, b) => b.parts.length - a.parts.length)) {
+      if (count <= most) break
+      count -= channel.parts.length - 1
+      channel.parts = [channel.open]
+    }
+    return channels.flatMap(({ parts }) => parts)
   }
 
   dispatch(message: Message): void {
