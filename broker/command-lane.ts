@@ -19,8 +19,6 @@ interface Listening extends Client {
   readonly connackSent: boolean
 }
 
-const COMMAND_LEVEL = '/commands/'
-
 /**
  * The commands of the platform on their way to devices over MQTT. The platform keeps what waits and sends it when the device listens,
  * so that nothing that was cancelled, expired or held back meanwhile comes out of a stored session.
@@ -73,9 +71,8 @@ export function commandOf(topic: string): CommandAddress | null {
   return { org: org!, deviceId: deviceId!, commandId: commandId! }
 }
 
-/** Whether a message is a command whose time is over, as one that waited in a session may be. */
-export function isExpiredCommand({ topic, payload }: { topic: string; payload: unknown }, nowMs: number): boolean {
-  if (!topic.includes(COMMAND_LEVEL) || commandOf(topic) === null) return false
+/** Whether the time of a command is over, as of one that waited in a session may be. */
+export function isExpiredCommand({ payload }: { readonly payload: unknown }, nowMs: number): boolean {
   try {
     const { expiresAt } = JSON.parse(String(payload)) as { expiresAt?: unknown }
     return typeof expiresAt === 'number' && expiresAt <= nowMs

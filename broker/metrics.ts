@@ -45,7 +45,7 @@ export function brokerMetrics(registry: Registry, connections: Connections) {
     }),
     slowConsumers: new Counter({
       name: 'trackwire_mqtt_slow_consumer_total',
-      help: 'Messages dropped (QoS 0) and connections closed because the consumer did not read',
+      help: 'Messages dropped (QoS 0, and positions that a newer one replaced) and connections closed because the consumer did not keep up',
       labelNames: ['lane'],
       registers: [registry],
     }),

@@ -89,7 +89,7 @@ export interface BrokerOptions {
   readonly sessionLifetimeMs?: number
   /** How long a socket may take to send CONNECT. */
   readonly connectTimeoutMs?: number
-  /** How long a subscriber may leave its socket full before it is disconnected. */
+  /** How long a subscriber may take nothing, neither bytes nor (of QoS 1 and 2) messages, while something waits, before it is disconnected. */
   readonly drainTimeoutMs?: number
   /** Four of these after a start, the wills of an earlier process are published; after five, devices that have not come back are offline. */
   readonly heartbeatMs?: number
@@ -189,6 +189,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
   })
 
+  const drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS
   const bus = new Bus()
   const aedes = new TrackwireAedes({
     // Stored messages are ordered by broker id, then counter: ids that grow with time keep their order over restarts.
@@ -197,7 +198,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     persistence,
     heartbeatInterval: heartbeatMs,
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    drainTimeout: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,
+    drainTimeout: drainTimeoutMs,
     queueLimit: CONNECT_QUEUE,
     maxClientsIdLength: MAX_CLIENT_ID_31,
     preConnect: (client, packet, done) => {
@@ -237,9 +238,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     authorizePublish: (client, packet, done) => publishPath(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
-    authorizeForward: authorizeForward({ connections, shares: options.shares, ownTracks: options.ownTracks, now }),
+    authorizeForward: authorizeForward({
+      connections,
+      topics,
+      shares: options.shares,
+      ownTracks: options.ownTracks,
+      now,
+    }),
   })
-  const drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS
   const delivery = {
     forward: forwardThrough({ bus, topics, shares: options.shares, ownTracks: options.ownTracks, now }),
     stored: (client: Client, packet: object) => persistence.outgoingUpdate(client, packet),

@@ -33,8 +33,8 @@ export function forwardThrough(options: {
   return (connection, packet) => {
     if (alreadyHanded(connection, bus.emission)) return null
     if (!mayReceive(connection, packet.topic)) return null
-    if (isExpiredCommand(packet, now())) return null
     const channel = topics.of(packet.topic)?.channel
+    if (channel === 'command' && isExpiredCommand(packet, now())) return null
     const { share } = connection.principal
     if (share === undefined) return { payload: sealedForPhone(connection, packet, ownTracks), channel }
     const copy = { ...packet }
@@ -45,16 +45,17 @@ export function forwardThrough(options: {
 /** The same for what Aedes sends of a session's queue. */
 export function authorizeForward(options: {
   connections: Connections
+  topics: ParsedTopics
   shares: ShareGate | undefined
   ownTracks: OwnTracksSecret | undefined
   now: () => number
 }): AuthorizeForward {
-  const { connections, shares, ownTracks, now } = options
+  const { connections, topics, shares, ownTracks, now } = options
   return (client: Client, packet: AedesPublishPacket) => {
     const connection = connections.of(client)
     if (connection === undefined || !(client as unknown as { connackSent: boolean }).connackSent) return null
     if (!mayReceive(connection, packet.topic)) return null
-    if (isExpiredCommand(packet, now())) return null
+    if (topics.of(packet.topic)?.channel === 'command' && isExpiredCommand(packet, now())) return null
     const { share } = connection.principal
     if (share !== undefined && !narrow(share, packet, shares, now())) return null
     packet.payload = sealedForPhone(connection, packet, ownTracks)

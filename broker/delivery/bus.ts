@@ -22,7 +22,7 @@ const ignore = () => {}
  *
  * mqemitter waits for every subscriber before it frees one of its concurrency slots: a single stalled client fills them,
  * unrelated topics get nothing, and draining its queue recursively ends the process. This bus hands a packet to all who
- * match and is done; what a slow consumer may hold is decided per connection (slow-consumers.ts), never here.
+ * match and is done; what a slow consumer may hold is decided per connection (outgoing.ts), never here.
  */
 export class Bus<Packet extends BusPacket = BusPacket> {
   readonly #trie = new Qlobber<Entry<Packet>>({

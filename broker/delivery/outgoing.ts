@@ -70,10 +70,6 @@ export class Outgoing {
     this.#options = options
   }
 
-  get isHeld(): boolean {
-    return this.#isHeld
-  }
-
   /** What waits beside the socket's own buffer. */
   get waitingBytes(): number {
     return this.#partsBytes + this.#orderedBytes + this.#newestBytes

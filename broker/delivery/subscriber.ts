@@ -122,7 +122,7 @@ export class Subscriber {
       const isShared = emission !== undefined && payload === packet.payload
       const bytes = isShared ? emission.encoded(retain) : encodePublish({ topic, payload, retain })
       this.outgoing.send(bytes, isPosition(channel) ? topic : undefined)
-    } else this.#sendAcknowledged({ topic, payload, retain }, packet, qos, channel)
+    } else this.#sendAcknowledged({ topic, payload, retain }, packet, qos, channel, emission !== undefined)
   }
 
   #sendAcknowledged(
@@ -130,6 +130,7 @@ export class Subscriber {
     packet: DeliveredPacket,
     qos: 1 | 2,
     channel: ChannelName | undefined,
+    isLive: boolean,
   ): void {
     const { outgoing } = this
     const { topic, payload } = message
@@ -138,7 +139,8 @@ export class Subscriber {
     const bytes = topic.length + payload.length + 8
     const dup = packet.dup === true
     const encode = (packetId: number) => encodeAcknowledged(message, qos, packetId, dup)
-    if (this.#state.clean || message.retain) {
+    // What is shown of the retained messages is queued in no session; a bridge is told the flag of live ones, too.
+    if (this.#state.clean || (!isLive && message.retain)) {
       return outgoing.sendAcknowledged(
         { topic, bytes, packetId: packet.messageId, onAcknowledged, encode },
         isPosition(channel),

@@ -293,6 +293,31 @@ test('redelivery on reconnect: what was acknowledged does not come again; a QoS 
   )
 })
 
+test('a bridge with a stored session is sent a live retained message once, not again when it comes back', async t => {
+  const running = await startTestBroker(t)
+  // Not among the types of mqtt-packet.
+  const bridge = { clean: false, bridgeMode: true } as Parameters<typeof connected>[3]
+  const first = await connected(t, running, DESK, bridge)
+  await subscribe(first, { topic: status('a'), qos: 1 })
+  const gateway = await connected(t, running, GATEWAY)
+  await publish(gateway, status('a'), ONLINE, 1, { retain: true })
+  const { messageId, retain } = await first.next('publish')
+  assert.equal(retain, true, 'as it was published')
+  first.send({ cmd: 'puback', messageId: messageId! })
+  await first.ping()
+  await leave(first)
+  const again = await connected(t, running, DESK, bridge)
+  // What is published now comes after what is queued.
+  await publish(gateway, status('a'), '{"state":"offline"}', 1)
+  const isLater = (payload: string | Buffer) => payload.toString().includes('offline')
+  await again.find('publish', ({ payload }) => isLater(payload))
+  assert.deepEqual(
+    again.of('publish').map(({ payload }) => isLater(payload)),
+    [true],
+    'nothing before it',
+  )
+})
+
 test('a QoS 2 PUBLISH that is sent again before PUBREL is delivered once [MQTT-4.3.3-2]', async t => {
   const running = await startTestBroker(t)
   const desk = await connected(t, running, DESK)
