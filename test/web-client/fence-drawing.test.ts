@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readFence } from '../../geofence-engine/index.ts'
+import { metersBetween } from '../../web-client/dashboard/src/live/devices.ts'
 import { faultAt, faultsOf } from '../../web-client/dashboard/src/pages/fences/draft-faults.ts'
-import { distanceMeters, handleAt, shapesOfDraft } from '../../web-client/dashboard/src/pages/fences/drawing-shapes.ts'
+import { handleAt, shapesOfDraft } from '../../web-client/dashboard/src/pages/fences/drawing-shapes.ts'
 import {
   addPoint,
   draftOf,
@@ -108,7 +109,7 @@ test('the map gets an outline, a line to the pointer and what can be grabbed', (
   const circle = shapesOfDraft(drawn('circle'), null, null)
   const [, edge] = circle.handles.features
   const at = (edge!.geometry as unknown as { coordinates: Position }).coordinates
-  assert.ok(Math.abs(distanceMeters(CORNERS[3]!, at) - 200) < 0.5)
+  assert.ok(Math.abs(metersBetween(CORNERS[3]!, at) - 200) < 0.5)
   assert.equal(circle.area.features.length, 1)
   assert.equal(shapesOfDraft(newDraft('polygon'), null, null).area.features.length, 0)
 })

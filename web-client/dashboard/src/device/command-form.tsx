@@ -2,14 +2,14 @@ import { type FormEvent, useCallback, useId, useState } from 'react'
 import { useConsole } from '../hooks/live-context.ts'
 import { useAnswer } from '../hooks/use-answer.ts'
 import { fetchCommandTypes, sendCommand } from '../live/device-answers.ts'
+import { useTask } from '../pages/parts/use-task.ts'
 
 const VALID_MS = 60 * 60_000
 
 /** Gives the device a command: one that it is known to understand, or any other. */
 export function CommandForm({ deviceId, onSent }: { readonly deviceId: string; onSent(): void }) {
   const { live } = useConsole()
-  const [fault, setFault] = useState<string | null>(null)
-  const [busy, setBusy] = useState(false)
+  const task = useTask()
   const [name, setName] = useState('')
   const names = useId()
   const ask = useCallback(() => fetchCommandTypes(live, deviceId), [live, deviceId])
@@ -21,19 +21,13 @@ export function CommandForm({ deviceId, onSent }: { readonly deviceId: string; o
     const form = event.currentTarget
     const said = new FormData(form)
     const args = readArguments(String(said.get('args') ?? ''))
-    if (args === null) return setFault('The arguments are no JSON object, like {"seconds": 30}.')
-    setBusy(true)
-    setFault(null)
-    try {
+    await task.run(async () => {
+      if (args === null) throw new Error('The arguments are no JSON object, like {"seconds": 30}.')
       await sendCommand(live, deviceId, { name: name.trim(), args, expiresAt: Math.round(live.now()) + VALID_MS })
       form.reset()
       setName('')
       onSent()
-    } catch (error) {
-      setFault((error as Error).message)
-    } finally {
-      setBusy(false)
-    }
+    })
   }
 
   return (
@@ -55,7 +49,7 @@ export function CommandForm({ deviceId, onSent }: { readonly deviceId: string; o
         ))}
       </datalist>
       <input name="args" aria-label="Arguments" placeholder='Arguments, like {"seconds": 30}' />
-      <button className="button button--small" type="submit" disabled={busy}>
+      <button className="button button--small" type="submit" disabled={task.busy}>
         Send
       </button>
       {known !== undefined && (
@@ -63,7 +57,7 @@ export function CommandForm({ deviceId, onSent }: { readonly deviceId: string; o
           {known.summary}.{known.secondPerson && ' Another person has to confirm it.'}
         </p>
       )}
-      {fault !== null && <p role="alert">{fault}</p>}
+      {task.error !== null && <p role="alert">{task.error.message}</p>}
     </form>
   )
 }

@@ -32,7 +32,8 @@ export function RawPanel({ deviceId }: { readonly deviceId: string }) {
 function RawList({ deviceId }: { readonly deviceId: string }) {
   const { live } = useConsole()
   const [messages, setMessages] = useState<readonly Numbered[]>([])
-  const [state, setState] = useState<{ readonly text: string }>({ text: 'Connecting…' })
+  const [text, setText] = useState('Connecting…')
+  const [fault, setFault] = useState<string | null>(null)
   useEffect(() => {
     let number = 0
     return live.rawMessages(deviceId, {
@@ -41,11 +42,14 @@ function RawList({ deviceId }: { readonly deviceId: string }) {
         const numbered = { ...message, number }
         setMessages(list => [numbered, ...list].slice(0, KEPT))
       },
-      onState: fault => setState({ text: fault ?? 'Listening. Nothing has been sent yet.' }),
+      onState: fault => {
+        setFault(fault)
+        setText(fault ?? 'Listening. Nothing has been sent yet.')
+      },
     })
   }, [live, deviceId])
-  if (messages.length === 0) return <p className="panel__empty">{state.text}</p>
-  return (
+  if (messages.length === 0) return <p className="panel__empty">{text}</p>
+  const list = (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached with the keyboard
     <ol className="raw" tabIndex={0} aria-label="Messages, newest first">
       {messages.map(({ number, topic, payload, bytes, qos, retained, receivedAtMs }) => (
@@ -60,5 +64,15 @@ function RawList({ deviceId }: { readonly deviceId: string }) {
         </li>
       ))}
     </ol>
+  )
+  return (
+    <>
+      {fault !== null && (
+        <p className="panel__empty" role="alert">
+          {fault}
+        </p>
+      )}
+      {list}
+    </>
   )
 }

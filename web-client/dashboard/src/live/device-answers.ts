@@ -1,14 +1,10 @@
 import type { CommandState, LocationUpdate } from '../../../../contract/index.ts'
 import type { AlertEvent } from './alerts.ts'
 import { ApiError } from './api.ts'
+import type { Page } from './http-answers.ts'
 import type { Live } from './live.ts'
 
 type Asker = Pick<Live, 'request'>
-
-interface List<Item> {
-  readonly items: readonly Item[]
-  readonly next: string | null
-}
 
 interface TripEnd {
   readonly timestamp: number
@@ -71,7 +67,7 @@ export async function fetchTrips(
   toMs: number,
 ): Promise<readonly Trip[]> {
   const query = `from=${Math.round(fromMs)}&to=${Math.round(toMs)}&limit=${TRIPS_SHOWN}`
-  return (await live.request<List<Trip>>(path(deviceId, `/trips?${query}`))).items
+  return (await live.request<Page<Trip>>(path(deviceId, `/trips?${query}`))).items
 }
 
 export async function fetchAlertsOf(
@@ -81,7 +77,7 @@ export async function fetchAlertsOf(
   toMs: number,
 ): Promise<readonly AlertEvent[]> {
   const query = `deviceId=${encodeURIComponent(deviceId)}&from=${Math.round(fromMs)}&to=${Math.round(toMs)}&limit=${ALERTS_SHOWN}`
-  return (await live.request<List<AlertEvent>>(`/alerts?${query}`)).items
+  return (await live.request<Page<AlertEvent>>(`/alerts?${query}`)).items
 }
 
 /** What was decided from `fromMs` on, in sentences, in the time zone of this browser. */
@@ -104,7 +100,7 @@ export async function fetchExplanations(
 /** Null where the platform offers no commands, or not to this person. */
 export async function fetchCommands(live: Asker, deviceId: string): Promise<readonly GivenCommand[] | null> {
   try {
-    return (await live.request<List<GivenCommand>>(path(deviceId, '/commands?limit=20'))).items
+    return (await live.request<Page<GivenCommand>>(path(deviceId, '/commands?limit=20'))).items
   } catch (error) {
     if (error instanceof ApiError && (error.status === 404 || error.status === 403)) return null
     throw error

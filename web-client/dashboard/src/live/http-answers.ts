@@ -3,7 +3,8 @@ import type { AlertEvent } from './alerts.ts'
 import type { Api } from './api.ts'
 import { isFix } from './messages.ts'
 
-interface Page<Item> {
+/** A page of a list, as the platform answers. */
+export interface Page<Item> {
   readonly items: readonly Item[]
   readonly next: string | null
 }

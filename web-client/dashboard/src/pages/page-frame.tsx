@@ -7,13 +7,13 @@ interface Props {
   readonly children: ReactNode
 }
 
-/** A page that is read and scrolled, unlike the map. Its heading takes the focus when it is gone to. */
+/** A page that is read and scrolled, unlike the map. */
 export function PageFrame({ title, actions, children }: Props) {
   return (
     <div className="page">
       <div className="page__body">
         <header className="page__head">
-          <h2 tabIndex={-1}>{title}</h2>
+          <h2>{title}</h2>
           {actions !== undefined && <div className="page__actions">{actions}</div>}
         </header>
         {children}

@@ -1,10 +1,28 @@
+import type { ReactNode } from 'react'
 import { useFleet } from '../hooks/live-context.ts'
 import { useMapHandle } from '../map/map-context.ts'
 import { Icon } from './icons.tsx'
 
 export function MapControls() {
-  const { map } = useMapHandle()
   const { selection } = useFleet()
+  return (
+    <MapToolbar>
+      <button
+        className="icon-button"
+        type="button"
+        aria-label="Show all devices"
+        title="Show all devices"
+        onClick={selection.fitFleet}
+      >
+        <Icon name="fit" />
+      </button>
+    </MapToolbar>
+  )
+}
+
+/** Nearer and farther; what else a map offers stands below. */
+export function MapToolbar({ children }: { readonly children?: ReactNode }) {
+  const { map } = useMapHandle()
   return (
     <div className="map-controls" role="toolbar" aria-label="Map" aria-orientation="vertical">
       <button className="icon-button" type="button" aria-label="Zoom in" title="Zoom in" onClick={() => map.zoomIn()}>
@@ -19,15 +37,7 @@ export function MapControls() {
       >
         <Icon name="minus" />
       </button>
-      <button
-        className="icon-button"
-        type="button"
-        aria-label="Show all devices"
-        title="Show all devices"
-        onClick={selection.fitFleet}
-      >
-        <Icon name="fit" />
-      </button>
+      {children}
     </div>
   )
 }

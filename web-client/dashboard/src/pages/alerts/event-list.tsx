@@ -11,27 +11,9 @@ import { ListState } from '../parts/list-state.tsx'
 import { TimeField } from '../parts/time-field.tsx'
 import { queryOf, useList } from '../parts/use-list.ts'
 import { href } from '../path.ts'
+import { choicesOf, EVENT_TEXTS } from './kind-texts.ts'
 
-/** As in the contract; its validators would come along with the list of the schema. */
-const EVENTS = [
-  ['', 'Any'],
-  ['enter', 'Enters a fence'],
-  ['exit', 'Leaves a fence'],
-  ['dwell', 'Stays in a fence'],
-  ['correction', 'Correction'],
-  ['online', 'Online'],
-  ['offline', 'Offline'],
-  ['overspeed', 'Too fast'],
-  ['idle', 'Idles'],
-  ['moving', 'Moves'],
-  ['stationary', 'Stands'],
-  ['tow', 'Towed'],
-  ['low-battery', 'Low battery'],
-  ['near', 'Near another'],
-  ['far', 'Far again'],
-  ['off-route', 'Left its route'],
-  ['identity-clash', 'In two places'],
-] as const
+const EVENTS = choicesOf(EVENT_TEXTS)
 
 /** Everything that fences and rules announced, newest first. */
 export function EventList() {
@@ -40,7 +22,7 @@ export function EventList() {
   const retracted = useSelected(live.alerts, state => state.retracted)
   const [deviceId, setDeviceId] = useState<string>()
   const [fenceId, setFenceId] = useState('')
-  const [event, setEvent] = useState<(typeof EVENTS)[number][0]>('')
+  const [event, setEvent] = useState<keyof typeof EVENT_TEXTS | ''>('')
   const [from, setFrom] = useState<number>()
   const [to, setTo] = useState<number>()
   const [standing, setStanding] = useState(false)
@@ -49,7 +31,7 @@ export function EventList() {
   return (
     <>
       <form className="box box__body" onSubmit={event => event.preventDefault()} aria-label="Filters">
-        <div className="filters">
+        <div className="filter-form">
           <TextField label="Device" value={deviceId} list="alert-devices" onChange={setDeviceId} />
           <DeviceSuggestions id="alert-devices" />
           <SelectField

@@ -2,7 +2,6 @@ import { useEffect, useState } from 'react'
 import type { Incident } from '../../../../../contract/index.ts'
 import { useConsole } from '../../hooks/live-context.ts'
 import { useNow } from '../../hooks/use-now.ts'
-import { useSelected } from '../../hooks/use-store.ts'
 import { mayAnswerSos } from '../../live/session.ts'
 import { absoluteTime, durationText } from '../../live/time-text.ts'
 import { DeviceSuggestions } from '../parts/device-suggestions.tsx'
@@ -11,6 +10,7 @@ import { Failure, ListState } from '../parts/list-state.tsx'
 import { queryOf, useList } from '../parts/use-list.ts'
 import { useTask } from '../parts/use-task.ts'
 import { href } from '../path.ts'
+import { choicesOf, INCIDENT_TEXTS } from './kind-texts.ts'
 
 const STATES = [
   ['open', 'Open'],
@@ -18,20 +18,7 @@ const STATES = [
   ['closed', 'Closed'],
   ['all', 'All'],
 ] as const
-const KINDS: readonly (readonly [Incident['kind'] | '', string])[] = [
-  ['', 'Any'],
-  ['geofence', 'In a fence'],
-  ['overstay', 'Stays too long'],
-  ['overspeed', 'Too fast'],
-  ['offline', 'Offline'],
-  ['idle', 'Idles'],
-  ['tow', 'Towed'],
-  ['low-battery', 'Low battery'],
-  ['off-route', 'Left its route'],
-  ['near', 'Near another'],
-  ['identity-clash', 'In two places'],
-  ['storm', 'Storm'],
-]
+const KINDS = choicesOf(INCIDENT_TEXTS)
 /** New alerts make the list new, but a flood of them not more often than this. */
 const CALM_MS = 2_000
 
@@ -48,12 +35,21 @@ export function IncidentList() {
   const mayAnswer = mayAnswerSos(live.session)
   const { reload, items } = list
 
-  const newest = useSelected(live.alerts, ({ list }) => list[0]?.id)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: whatever was announced may have begun or ended one
   useEffect(() => {
-    const timer = setTimeout(reload, CALM_MS)
-    return () => clearTimeout(timer)
-  }, [newest, reload])
+    // Whatever was announced may have begun or ended one.
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const later = (): void => {
+      timer ??= setTimeout(() => {
+        timer = undefined
+        reload()
+      }, CALM_MS)
+    }
+    const unsubscribe = live.alerts.subscribe(later)
+    return () => {
+      unsubscribe()
+      clearTimeout(timer)
+    }
+  }, [live.alerts, reload])
 
   const shownIds = items?.map(({ incidentId }) => incidentId) ?? []
   const chosen = shownIds.filter(id => marked.has(id))
@@ -78,7 +74,7 @@ export function IncidentList() {
   return (
     <>
       <form className="box box__body" onSubmit={event => event.preventDefault()} aria-label="Filters">
-        <div className="filters">
+        <div className="filter-form">
           <SelectField label="State" value={state} options={STATES} onChange={setState} />
           <SelectField label="Kind" value={kind} options={KINDS} onChange={setKind} />
           <TextField label="Device" value={deviceId} list="incident-devices" onChange={setDeviceId} />

@@ -28,7 +28,7 @@ export default function AuditPage() {
   return (
     <PageFrame title="Audit log">
       <form className="box box__body" onSubmit={event => event.preventDefault()} aria-label="Filters">
-        <div className="filters">
+        <div className="filter-form">
           <TextField label="Who" value={actor} onChange={setActor} />
           <TextField label="What" value={action} placeholder="e.g. fence or user.create" onChange={setAction} />
           <TextField label="To what" value={target} placeholder="an id" onChange={setTarget} />

@@ -1,8 +1,9 @@
 import type { MapMouseEvent, MapTouchEvent } from 'maplibre-gl'
 import { useCallback, useEffect, useLayoutEffect, useRef } from 'react'
+import { metersBetween } from '../../live/devices.ts'
 import { type Drawing, EMPTY, type MapHandle, setSourceData, useDrawing, useMapHandle } from '../../map/map-context.ts'
 import type { Palette } from '../../map/palette.ts'
-import { distanceMeters, type Handle, handleAt, shapesOfDraft } from './drawing-shapes.ts'
+import { type Handle, handleAt, shapesOfDraft } from './drawing-shapes.ts'
 import {
   addPoint,
   type FenceDraft,
@@ -153,7 +154,7 @@ function listen(
       const { draft } = latest.current
       const next =
         dragged.handle.kind === 'radius'
-          ? withWidth(draft, Math.max(1, Math.round(distanceMeters(draft.points[0]!, position))))
+          ? withWidth(draft, Math.max(1, Math.round(metersBetween(draft.points[0]!, position))))
           : movePoint(draft, dragged.handle.index, position)
       change(next, dragged.key)
       return

@@ -5,13 +5,6 @@ import { type FenceDraft, featureOf, fewestPoints, type Position, widthMeters } 
 const EARTH_METERS = 6_371_008.8
 const RADIANS = Math.PI / 180
 
-/** Great-circle distance in metres: for handles that are dragged. */
-export function distanceMeters([lng1, lat1]: Position, [lng2, lat2]: Position): number {
-  const half = (degrees: number): number => Math.sin((degrees * RADIANS) / 2) ** 2
-  const h = half(lat2 - lat1) + Math.cos(lat1 * RADIANS) * Math.cos(lat2 * RADIANS) * half(lng2 - lng1)
-  return 2 * EARTH_METERS * Math.asin(Math.sqrt(Math.min(1, h)))
-}
-
 /** What can be grabbed on the map: a point of the draft, the middle of an edge, the edge of a circle. */
 export type Handle =
   | { readonly kind: 'point'; readonly index: number }

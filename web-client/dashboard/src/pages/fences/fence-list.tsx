@@ -52,7 +52,7 @@ export function FenceList({ fences, onOpen, onNew, onImport }: Props) {
           </div>
         </fieldset>
         {fences.length === 0 ? (
-          <p className="empty">There is no fence yet. Draw one, or import a GeoJSON or KML file.</p>
+          <p className="list-empty">There is no fence yet. Draw one, or import a GeoJSON or KML file.</p>
         ) : (
           <>
             <TextField
@@ -76,7 +76,7 @@ export function FenceList({ fences, onOpen, onNew, onImport }: Props) {
                 </li>
               ))}
             </ul>
-            {shown.length === 0 && <p className="empty">No fence is called that.</p>}
+            {shown.length === 0 && <p className="list-empty">No fence is called that.</p>}
           </>
         )}
       </div>

@@ -1,11 +1,11 @@
 import { useState } from 'react'
 import type { GeofenceEvent } from '../../../../../contract/index.ts'
 import { useConsole } from '../../hooks/live-context.ts'
+import { metersBetween } from '../../live/devices.ts'
 import { absoluteTime } from '../../live/time-text.ts'
 import { alertText } from '../../panels/alert-text.ts'
 import { Failure } from '../parts/list-state.tsx'
 import { useTask } from '../parts/use-task.ts'
-import { distanceMeters } from './drawing-shapes.ts'
 import { type FenceDraft, featureOf, type Position } from './fence-draft.ts'
 
 const WEEK_MS = 7 * 86_400_000
@@ -127,6 +127,6 @@ function devicesOf({ properties, points, fixed }: FenceDraft, devices: readonly 
   const [first] = points
   if (first === undefined || fixed !== null) return devices.map(({ id }) => id)
   const away = ({ fix }: Located): number =>
-    fix === null ? Number.POSITIVE_INFINITY : distanceMeters(first, [fix.location.lng, fix.location.lat] as Position)
+    fix === null ? Number.POSITIVE_INFINITY : metersBetween(first, [fix.location.lng, fix.location.lat] as Position)
   return [...devices].sort((a, b) => away(a) - away(b)).map(({ id }) => id)
 }

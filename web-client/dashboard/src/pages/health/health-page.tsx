@@ -49,7 +49,7 @@ export default function HealthPage() {
               const newest = curve.at(-1) ?? null
               const known = curve.filter(value => value !== null)
               return (
-                <figure key={measure.title} className="box chart">
+                <figure key={measure.title} className="box health-chart">
                   <figcaption>
                     <span>{measure.title}</span>
                     <strong>

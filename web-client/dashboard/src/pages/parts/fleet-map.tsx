@@ -6,10 +6,9 @@ import { BasemapLayer } from '../../map/basemap-layer.tsx'
 import { DeviceLayer } from '../../map/device-layer.tsx'
 import { FenceLayer } from '../../map/fence-layer.tsx'
 import { GraticuleLayer } from '../../map/graticule-layer.tsx'
-import { useMapHandle } from '../../map/map-context.ts'
 import { MapView } from '../../map/map-view.tsx'
 import { TileLayer } from '../../map/tile-layer.tsx'
-import { Icon } from '../../panels/icons.tsx'
+import { MapToolbar } from '../../panels/map-controls.tsx'
 
 /** The live map as the background of another task: fences and devices, and what the page draws over them. */
 export function FleetMap({ label, children }: { readonly label: string; readonly children?: ReactNode }) {
@@ -25,28 +24,8 @@ export function FleetMap({ label, children }: { readonly label: string; readonly
       <GraticuleLayer />
       <FenceLayer />
       <DeviceLayer />
-      <MapZoom />
+      <MapToolbar />
       {children}
     </MapView>
-  )
-}
-
-function MapZoom() {
-  const { map } = useMapHandle()
-  return (
-    <div className="map-controls" role="toolbar" aria-label="Map" aria-orientation="vertical">
-      <button className="icon-button" type="button" aria-label="Zoom in" title="Zoom in" onClick={() => map.zoomIn()}>
-        <Icon name="plus" />
-      </button>
-      <button
-        className="icon-button"
-        type="button"
-        aria-label="Zoom out"
-        title="Zoom out"
-        onClick={() => map.zoomOut()}
-      >
-        <Icon name="minus" />
-      </button>
-    </div>
   )
 }

@@ -18,7 +18,7 @@ export function ListState({ list, empty }: Props) {
   const { items, error, loading, more, reload } = list
   if (error !== null) return <Failure error={error} onRetry={reload} />
   if (loading && items === null) return <Loading />
-  if (items?.length === 0) return <div className="empty">{empty}</div>
+  if (items?.length === 0) return <div className="list-empty">{empty}</div>
   if (more === null) return null
   return (
     <div className="list-more">

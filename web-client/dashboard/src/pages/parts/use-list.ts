@@ -1,10 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { useConsole } from '../../hooks/live-context.ts'
-
-interface Page<Item> {
-  readonly items: readonly Item[]
-  readonly next: string | null
-}
+import type { Page } from '../../live/http-answers.ts'
 
 export interface PagedList<Item> {
   /** Null until the first page has come. */

@@ -92,7 +92,7 @@ export default function ProvisioningPage() {
           </table>
         )}
         {shown.length === 0 && (list.items?.length ?? 0) > 0 && (
-          <p className="empty">No device fits, of those that are loaded.</p>
+          <p className="list-empty">No device fits, of those that are loaded.</p>
         )}
         <ListState list={list} empty="No device is registered. Register one, or import a list." />
       </div>

@@ -18,7 +18,7 @@ export function SosList({ open, closed, chosen, nowMs, nameOf, onChoose }: Props
   return (
     <div className="workbench__body">
       {open.length === 0 ? (
-        <p className="empty">No SOS is open.</p>
+        <p className="list-empty">No SOS is open.</p>
       ) : (
         <ul className="rows" aria-label="Open alerts">
           {open.map(alert => (

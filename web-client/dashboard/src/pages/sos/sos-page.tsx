@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useConsole } from '../../hooks/live-context.ts'
 import { useNow } from '../../hooks/use-now.ts'
 import { useCalmStore, useStore } from '../../hooks/use-store.ts'
@@ -28,8 +28,12 @@ export default function SosPage() {
 
   const closedCount = state.closed.size
   const reloadClosed = closed.reload
-  // biome-ignore lint/correctness/useExhaustiveDependencies: one that is closed moves into the other list
-  useEffect(reloadClosed, [closedCount, reloadClosed])
+  const countOfList = useRef(closedCount)
+  useEffect(() => {
+    // One that is closed moves into the other list.
+    if (countOfList.current !== closedCount) reloadClosed()
+    countOfList.current = closedCount
+  }, [closedCount, reloadClosed])
 
   const choose = (alertId: string | null): void => {
     setChosen(alertId)
@@ -46,7 +50,7 @@ export default function SosPage() {
       </section>
       <div className="sos-page__detail">
         {shown === null ? (
-          <p className="empty">Nobody calls for help. A new SOS appears here at once.</p>
+          <p className="list-empty">Nobody calls for help. A new SOS appears here at once.</p>
         ) : (
           <SosDetail
             alertId={shown}
