@@ -1,11 +1,18 @@
 import type { Logger } from 'pino'
-import { type CommandLink, type CommandSender, OWNTRACKS_COMMAND_TYPES, type Trackers } from '../bridge/index.ts'
+import {
+  type CommandLink,
+  type CommandSender,
+  OWNTRACKS_COMMAND_TYPES,
+  PROTOCOLS,
+  type Trackers,
+} from '../bridge/index.ts'
 import type { Broker } from '../broker/index.ts'
 import { type Command, encodeOwnTracksCommand, type OwnTracksCommandName, TrackwireError } from '../contract/index.ts'
 
 /** Devices that speak the contract's MQTT: any name, on their command topic. */
 export function mqttCommands(broker: () => Broker | undefined, logger: Logger): CommandSender {
   return {
+    typesOf: () => null,
     linkOf(device): CommandLink | null {
       const lane = broker()?.commands
       const found = lane?.linkOf(device)
@@ -32,12 +39,16 @@ export function mqttCommands(broker: () => Broker | undefined, logger: Logger): 
 
 /** Devices that speak a maker's protocol. */
 export function trackerCommands(trackers: () => Trackers | undefined): CommandSender {
-  return { linkOf: device => trackers()?.linkOf(device) ?? null }
+  return {
+    linkOf: device => trackers()?.linkOf(device) ?? null,
+    typesOf: transport => PROTOCOLS.get(transport)?.commands?.types ?? null,
+  }
 }
 
 /** Phones with OwnTracks that are connected over MQTT. */
 export function ownTracksCommands(broker: () => Broker | undefined): CommandSender {
   return {
+    typesOf: transport => (transport === 'owntracks' ? OWNTRACKS_COMMAND_TYPES : null),
     linkOf(device): CommandLink | null {
       const lane = broker()?.phones
       const found = lane?.linkOf(device)

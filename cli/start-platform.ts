@@ -235,7 +235,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     listeners.push({ name: 'OsmAnd over HTTP', address: await made.osmand.listen({ host, port: config.osmandPort }) })
   }
   if (config.trackers.length > 0) {
-    const sink = trackerSink({ db, ingest, commands, broker: () => broker, logger, unknownOrg: config.platformOrg })
+    const sink = trackerSink({ db, ingest, commands, publish: broker.publish, logger, unknownOrg: config.platformOrg })
     const { trackers: wanted } = config
     made.trackers = await startTrackers({
       host,

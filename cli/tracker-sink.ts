@@ -12,7 +12,7 @@ import {
   type TrackerSink,
   telemetryOf,
 } from '../bridge/index.ts'
-import type { Broker } from '../broker/index.ts'
+import type { Publish } from '../broker/index.ts'
 import { buildTopic, type DeviceStatus, isId } from '../contract/index.ts'
 
 const CLASH_AGAIN_MS = 600_000
@@ -23,19 +23,19 @@ export function trackerSink(options: {
   db: Database
   ingest: Ingest
   commands: CommandDesk
-  broker: () => Broker
+  publish: Publish
   logger: Logger
   /** In whose inbox trackers wait that nobody registered. */
   unknownOrg: string
   now?: () => number
 }): TrackerSink {
-  const { db, ingest, commands, broker, logger, unknownOrg, now = Date.now } = options
+  const { db, ingest, commands, publish, logger, unknownOrg, now = Date.now } = options
 
   function say(device: { org: string; deviceId: string }, status: DeviceStatus): void {
     const payload = JSON.stringify({ since: now(), ...status })
-    void broker()
-      .publish({ topic: buildTopic('status', device), payload, qos: 1, retain: true })
-      .catch(error => logger.debug({ err: error }, 'a status was not published'))
+    void publish({ topic: buildTopic('status', device), payload, qos: 1, retain: true }).catch(error =>
+      logger.debug({ err: error }, 'a status was not published'),
+    )
   }
 
   const told = new Map<string, number>()

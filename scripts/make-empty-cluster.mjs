@@ -1,4 +1,4 @@
-// The database that a first start copies: initdb in WebAssembly takes seconds, so the build does it, once for each version of PGlite.
+// The database that a first start copies: initdb in WebAssembly takes seconds, so the build does it, again only for another version of PGlite.
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'

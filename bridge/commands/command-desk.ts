@@ -26,7 +26,7 @@ import { type ChangeContext, type CommandChange, changeCommand } from './change-
 import { CommandDispatch } from './command-dispatch.ts'
 import { commandMetrics } from './command-metrics.ts'
 import { checkRequest, checkResult, DEFAULT_TTL_MS } from './command-request.ts'
-import type { CommandLink, CommandSender } from './command-sender.ts'
+import type { CommandLink, CommandSender, CommandType } from './command-sender.ts'
 import { commandView } from './command-view.ts'
 import { needsSecondPerson } from './interlock.ts'
 
@@ -94,6 +94,11 @@ export class CommandDesk {
   /** What connects the device now. */
   linkOf(device: DeviceKey): CommandLink | null {
     return this.#dispatch.linkOf(device)
+  }
+
+  /** What devices of a transport understand; null: any name. */
+  typesOf(transport: string): readonly CommandType[] | null {
+    return this.#dispatch.typesOf(transport)
   }
 
   /**

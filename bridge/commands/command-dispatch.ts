@@ -12,7 +12,7 @@ import {
 import type { DeviceKey } from '../store/device-states.ts'
 import { findDevice } from '../store/queries/devices.ts'
 import { type ChangeContext, changeCommand } from './change-command.ts'
-import type { CommandLink, CommandSender } from './command-sender.ts'
+import type { CommandLink, CommandSender, CommandType } from './command-sender.ts'
 import { holdOf, isInterlocked, isReleasable, RELEASES } from './interlock.ts'
 
 /** What is due by the clock, and held commands, are looked at so often. */
@@ -70,6 +70,15 @@ export class CommandDispatch {
     for (const sender of this.#options.senders) {
       const link = sender.linkOf(device)
       if (link !== null) return link
+    }
+    return null
+  }
+
+  /** What devices of a transport understand; null: any name. */
+  typesOf(transport: string): readonly CommandType[] | null {
+    for (const sender of this.#options.senders) {
+      const types = sender.typesOf(transport)
+      if (types !== null) return types
     }
     return null
   }

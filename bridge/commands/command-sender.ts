@@ -24,6 +24,8 @@ export interface CommandType {
 export interface CommandSender {
   /** What connects the device right now; null when nothing of this transport does. */
   linkOf(device: DeviceKey): CommandLink | null
+  /** What devices of one of its transports understand, also of one that is away; null: any name, or no transport of its. */
+  typesOf(transport: string): readonly CommandType[] | null
 }
 
 /** The connection of one device, as far as commands go. */

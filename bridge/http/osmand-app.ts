@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { guardRoutes } from './access.ts'
 import type { HttpAppOptions } from './app.ts'
-import { limitRequests } from './limit-requests.ts'
+import { limitRefused, limitRequests } from './limit-requests.ts'
 import { sendProblem } from './problem.ts'
 import { recordRequests } from './request-log.ts'
 import { osmandRoutes } from './routes/osmand.ts'
@@ -37,7 +37,7 @@ export async function createOsmandApp(options: OsmandAppOptions): Promise<Fastif
   recordRequests(app, options.registry)
   setSecurityHeaders(app, { secure: false })
   refuseWhenClosing(app)
-  guardRoutes(app, options.tokens, options.rights)
+  guardRoutes(app, options.tokens, options.rights, limitRefused(options.limits))
   limitRequests(app, options.limits)
   for (const url of ['/', '/osmand']) await osmandRoutes(app, { ...options, url })
   await app.ready()

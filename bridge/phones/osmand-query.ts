@@ -1,5 +1,5 @@
-import { checkStorable, TrackwireError } from '../../contract/index.ts'
-import { ALARMS, type Alarm, knotsToMetersPerSecond } from '../trackers/report.ts'
+import { ALARMS, type Alarm, checkStorable, TrackwireError } from '../../contract/index.ts'
+import { knotsToMetersPerSecond } from '../trackers/report.ts'
 import type { AttributeValue } from '../trackers/vocabulary.ts'
 import { type PhoneReport, readFlag, readIdentity, readKnown, readPosition } from './phone-report.ts'
 import { readPhoneTime } from './phone-times.ts'

@@ -1,7 +1,7 @@
 import type { Alarm } from '../../contract/index.ts'
 import type { Attributes } from './vocabulary.ts'
 
-export { ALARMS, type Alarm } from '../../contract/index.ts'
+export type { Alarm } from '../../contract/index.ts'
 
 /** Where a device says it is. Degrees WGS 84, metres, metres per second, degrees clockwise from true north. */
 export interface Position {

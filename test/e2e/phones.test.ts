@@ -13,6 +13,12 @@ const ADMIN = { role: 'admin', sub: 'admin' } as const
 const SECRET = 's3kr1t of the fleet'
 const TST = Math.floor(Date.now() / 1_000) - 100
 
+interface Types {
+  readonly connected: boolean
+  readonly transport: string | null
+  readonly items: readonly { readonly name: string }[] | null
+}
+
 const at = (tst: number) => ({ _type: 'location', lat: 41.15, lon: -8.61, tst, vel: 36 })
 
 /** As the app seals it: the secret filled up with zeros, the nonce before the box. */
@@ -100,6 +106,15 @@ test('phones: OwnTracks over MQTT 3.1 and HTTP, sealed or not, and OsmAnd by its
   }
   for (let tries = 0; (await state()) !== 'delivered' && tries < 200; tries += 1) await delay(100)
   assert.equal(await state(), 'delivered', 'told by its PUBACK')
+  await client.endAsync()
+  const types = async () => (await platform.request(`${commands}/types`, ADMIN)).json() as Promise<Types>
+  for (let tries = 0; (await types()).connected && tries < 200; tries += 1) await delay(100)
+  const { connected, transport, items } = await types()
+  assert.deepEqual([connected, transport], [false, 'owntracks'])
+  assert.ok(
+    items?.some(({ name }) => name === 'reportLocation'),
+    'also of a phone that is away',
+  )
 })
 
 test('an app with the generated settings: its place is a fence that alerts, its friends are shown with their cards, retained or not', async t => {

@@ -90,7 +90,8 @@ type Refuse = (line: number, code: string, message: string) => void
 async function storeBatch(call: ImportCall, batch: Batch, tally: Tally, refuse: Refuse): Promise<void> {
   const { org, deviceId, ingest, now } = call
   const fixes = batch.map(({ fix }) => fix)
-  const results = await ingest.fixes({ org, deviceId, fixes, receivedAt: now(), registers: false })
+  // Whoever cried for help then is not in distress now.
+  const results = await ingest.fixes({ org, deviceId, fixes, receivedAt: now(), registers: false, sosTold: true })
   for (const [i, result] of results.entries()) {
     if (result.status === 'stored') {
       tally.imported += 1

@@ -12,6 +12,7 @@ import type { Database, Transaction } from '../../store/database.ts'
 import { findDevice, listDevicesToClaim } from '../../store/queries/devices.ts'
 import { ADMINS, PUBLIC, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
+import { originOfUrl } from '../origin-of-url.ts'
 import { problems, publicProblems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -290,11 +291,6 @@ export function claimRoutes(app: Api, options: ClaimRouteOptions): void {
 /** What follows the `#` is sent to no server, and so is in no log. */
 function codeView(request: FastifyRequest, { id, deviceId, code, expiresAt }: ShownCode): Type.Static<typeof Code> {
   return { id, deviceId, code, url: `${originOfUrl(request)}/claim#${code}`, expiresAt }
-}
-
-/** As the client reached the platform: the name it knows it by. */
-function originOfUrl(request: FastifyRequest): string {
-  return `${request.protocol}://${request.host}`
 }
 
 function credentialsOf(

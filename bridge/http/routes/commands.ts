@@ -1,18 +1,17 @@
 import Type from 'typebox'
-import { COMMAND_STATES, CommandRequest, type CommandState, Id, type Principal } from '../../../contract/index.ts'
+import { COMMAND_STATES, CommandRequest, type CommandState, Id } from '../../../contract/index.ts'
 import { type CommandDesk, unknownCommand } from '../../commands/command-desk.ts'
 import { commandView } from '../../commands/command-view.ts'
 import { isInterlocked, needsSecondPerson } from '../../commands/interlock.ts'
 import { findCommand, lastTransport, listCommandEvents, listCommands } from '../../store/commands.ts'
 import type { Database } from '../../store/database.ts'
-import { findDevice } from '../../store/queries/devices.ts'
-import { PROTOCOLS } from '../../trackers/registry.ts'
 import { type Access, DISPATCHERS, mayPublish, mayRead, originOf, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
-import { mustSeeDevice, unknownDevice } from '../visibility.ts'
+import { mustSeeDevice } from '../visibility.ts'
+import { seenDevice } from './history.ts'
 
 const READERS: Access = ['driver', 'dispatcher', 'admin', 'service']
 
@@ -122,7 +121,7 @@ export function commandRoutes(app: Api, { db, commands }: { db: Database; comman
     async request => {
       const principal = principalOf(request)
       const { deviceId } = request.params
-      await mustBeThere(principal, deviceId)
+      await seenDevice(db, principal, deviceId)
       const { limit = DEFAULT_LIMIT, cursor, state } = request.query
       const [before] = readCursor<[number]>(cursor, ['number']) ?? []
       const { org } = principal
@@ -151,11 +150,11 @@ export function commandRoutes(app: Api, { db, commands }: { db: Database; comman
     async request => {
       const principal = principalOf(request)
       const { deviceId } = request.params
-      await mustBeThere(principal, deviceId)
+      await seenDevice(db, principal, deviceId)
       const device = { org: principal.org, deviceId }
       const link = commands.linkOf(device)
       const transport = link?.transport ?? (await lastTransport(db, device))
-      const types = link === null ? PROTOCOLS.get(transport ?? '')?.commands?.types : link.types
+      const types = link === null ? commands.typesOf(transport ?? '') : link.types
       const items = types?.map(({ name, summary, args }) => ({
         name,
         summary,
@@ -190,7 +189,7 @@ export function commandRoutes(app: Api, { db, commands }: { db: Database; comman
     async request => {
       const principal = principalOf(request)
       const { deviceId, commandId } = request.params
-      await mustBeThere(principal, deviceId)
+      await seenDevice(db, principal, deviceId)
       const key = { org: principal.org, deviceId, commandId }
       const row = await findCommand(db, key)
       if (row === undefined || !mayRead(principal, 'command', { deviceId, commandId })) throw unknownCommand(key)
@@ -240,10 +239,5 @@ export function commandRoutes(app: Api, { db, commands }: { db: Database; comman
         return commands[action]({ org: principal.org, deviceId, commandId, by: principal.sub, act })
       },
     )
-  }
-
-  async function mustBeThere(principal: Principal, deviceId: string): Promise<void> {
-    mustSeeDevice(principal, deviceId)
-    if ((await findDevice(db, principal.org, deviceId)) === undefined) throw unknownDevice(deviceId)
   }
 }

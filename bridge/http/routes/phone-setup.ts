@@ -17,6 +17,7 @@ import type { Database } from '../../store/database.ts'
 import { findDevice } from '../../store/queries/devices.ts'
 import { ADMINS, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
+import { originOfUrl } from '../origin-of-url.ts'
 import { problems } from '../problem.ts'
 import type { Api } from '../schema-checks.ts'
 import { unknownDevice } from '../visibility.ts'
@@ -133,7 +134,7 @@ function withQr<Setup extends AppSetup>(setup: Setup): Setup & { qrSvg: string |
 export function phoneAddressOf(
   request: FastifyRequest,
   { mqttPort, mqttsPort, osmandByIdAlone = false }: PhoneSetupOptions,
-  origin = `${request.protocol}://${request.host}`,
+  origin = originOfUrl(request),
 ): PhoneAddress {
   const securePort = mqttsPort?.() ?? null
   const port = securePort ?? mqttPort?.() ?? null

@@ -29,6 +29,7 @@ import {
 import { listShareViews, type ShareViewRow } from '../../store/share-views.ts'
 import { type Access, principalOf } from '../access.ts'
 import { actOf } from '../act.ts'
+import { originOfUrl } from '../origin-of-url.ts'
 import { problems } from '../problem.ts'
 import { DEFAULT_LIMIT, listOf, pageOf, pageQuery, readCursor } from '../query.ts'
 import type { Api } from '../schema-checks.ts'
@@ -191,7 +192,7 @@ export function shareLinkRoutes(
         .send({
           ...linkView({ ...link, views: 0, revokedAt: null, makerHolds: true }, nowMs),
           // In the fragment: no server, proxy or log on the way ever sees it (RFC 3986 §3.5).
-          url: `${request.protocol}://${request.host}/share#${code}`,
+          url: `${originOfUrl(request)}/share#${code}`,
           code,
         })
     },

@@ -1,4 +1,4 @@
-import { answered } from '../command-answers.ts'
+import { answered, byNumber } from '../command-answers.ts'
 import { IMMOBILISE, LOCATE, MOBILISE, REBOOT, raw } from '../command-types.ts'
 import type { Decoded } from '../protocol.ts'
 import type { DeviceAnswer, ProtocolCommands, TrackerCommand } from '../protocol-commands.ts'
@@ -40,7 +40,7 @@ function readAnswer(
   if (kind === undefined || result === undefined) return null
   const ofKind = waiting.filter(command => textOf(command)?.startsWith(`AT+GT${kind}=`))
   // A raw command has a number of its writer's own.
-  const command = ofKind.find(each => each.number === Number.parseInt(number ?? '', 16)) ?? ofKind[0]
+  const command = byNumber(ofKind, Number.parseInt(number ?? '', 16))
   return command === undefined ? null : answered(command, result.text)
 }
 

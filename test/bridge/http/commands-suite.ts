@@ -45,6 +45,10 @@ class Radio implements CommandSender {
     }
   }
 
+  typesOf(transport: string): readonly CommandType[] | null {
+    return transport === 'radio' ? TYPES : null
+  }
+
   sentTo(deviceId: string): string[] {
     return this.sent.flatMap(command => (command.deviceId === deviceId ? [command.commandId] : []))
   }
