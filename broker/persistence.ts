@@ -4,12 +4,12 @@ import AsyncLevelPersistence, {
   type StoredSubscription,
 } from 'aedes-persistence-level/asyncPersistence.js'
 import type { ClassicLevel } from 'classic-level'
-import { matchesFilter } from '../contract/index.ts'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import type { Outgoing } from './delivery/outgoing.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
 import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
 import { friendsUnder } from './owntracks-friends.ts'
+import { RetainedMessages } from './retained-messages.ts'
 import type { SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -17,7 +17,6 @@ import { WriteQueue } from './write-queue.ts'
 /** Whether a connection that stands or is being set up under this client id has a will of its own. */
 type HasWill = (clientId: string) => boolean
 
-const SAVE_WITHIN_MS = 100
 const NOBODY: StoredSubscription[] = []
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
@@ -58,10 +57,7 @@ export interface BrokerPersistenceOptions {
 export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #db: ClassicLevel<string, unknown>
   readonly #writes: WriteQueue
-  readonly #retained = new Map<string, StoredPacket>()
-  /** By topic, retained messages that are not written yet. */
-  readonly #unsaved = new Map<string, StoredPacket>()
-  #saving: NodeJS.Timeout | undefined
+  readonly #retained = new RetainedMessages(packet => super.storeRetained(packet))
   readonly #subscriptions = new SubscriptionIndex()
   readonly #granted = new WeakSet<object>()
   /** Reads that a write follows: the store closes after the write. */
@@ -102,7 +98,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   override async setup(broker: unknown): Promise<void> {
     await this.#db.open()
     for await (const packet of super.createRetainedStream('#') as AsyncIterable<StoredPacket>) {
-      this.#retained.set(packet.topic, packet)
+      this.#retained.set(packet)
     }
     const owners = await this.#storedOwners()
     const clients = await this.#storedClients()
@@ -181,35 +177,13 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async storeRetained(packet: StoredPacket): Promise<void> {
-    this.#setRetained(packet)
-    this.#unsaved.delete(packet.topic)
+    this.#retained.set(packet)
     await super.storeRetained(packet)
   }
 
-  /**
-   * Retained from now on; written a moment later, and of those that a topic had meanwhile only the last. For what is said so often
-   * that it is soon said again, and of which nobody was promised that it is kept.
-   */
+  /** For what is said so often that it is soon said again, and of which nobody was promised that it is kept. */
   retainSoon(packet: StoredPacket): void {
-    // Its payload is a part of what was read from the socket, all of which it would keep in memory.
-    const own = { ...packet, payload: Buffer.from(packet.payload) }
-    this.#setRetained(own)
-    this.#unsaved.set(packet.topic, own)
-    this.#saving ??= setTimeout(() => void this.#saveRetained(), SAVE_WITHIN_MS)
-  }
-
-  #setRetained(packet: StoredPacket): void {
-    if (packet.payload.length === 0) this.#retained.delete(packet.topic)
-    else this.#retained.set(packet.topic, packet)
-  }
-
-  async #saveRetained(): Promise<void> {
-    clearTimeout(this.#saving)
-    this.#saving = undefined
-    const packets = [...this.#unsaved.values()]
-    this.#unsaved.clear()
-    // A store that is closing says so to whoever waits for it; here nobody does.
-    await Promise.allSettled(packets.map(packet => super.storeRetained(packet)))
+    this.#retained.setSoon(packet)
   }
 
   override createRetainedStreamCombi(filters: string[]): Readable {
@@ -224,17 +198,13 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   *#shownUnder(filters: readonly string[]): Generator<StoredPacket> {
     for (const filter of filters) {
       yield* this.retainedUnder(filter)
-      yield* friendsUnder(filter, this.#retained.values())
+      yield* friendsUnder(filter, this.#retained.all())
     }
   }
 
   /** The retained messages that a filter matches. */
   retainedUnder(filter: string): StoredPacket[] {
-    if (!/[+#]/.test(filter)) {
-      const packet = this.#retained.get(filter)
-      return packet === undefined ? [] : [packet]
-    }
-    return [...this.#retained.values()].filter(packet => matchesFilter(filter, packet.topic))
+    return this.#retained.under(filter)
   }
 
   get retainedCount(): number {
@@ -298,7 +268,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   override async destroy(): Promise<void> {
-    await this.#saveRetained()
+    await this.#retained.flush()
     await Promise.allSettled(this.#underWay)
     await super.destroy()
   }
