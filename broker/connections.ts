@@ -1,6 +1,7 @@
 import type { Client } from 'aedes'
 import type { Principal } from '../contract/index.ts'
 import type { DeviceCertificate } from './auth/client-certificate.ts'
+import type { PublishRights } from './auth/publish-rights.ts'
 import type { Reader } from './auth/reader.ts'
 import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
@@ -26,6 +27,9 @@ export interface Connection extends Origin {
   principal: Principal
   /** Decides what it may receive, by `principal`. */
   reader: Reader
+  readonly publishRights: PublishRights
+  /** All of its principal, itself among them: {@link Connections} says. Asked for every message. */
+  siblings: ReadonlySet<Connection>
   /** Its principal may not be here any more: nothing comes of what it still sends, and it gets nothing but the reason. */
   isCut: boolean
   /** Settles when the renewals of its token that came so far are done. */
@@ -52,6 +56,9 @@ export interface Connection extends Origin {
   willSpoke: boolean
 }
 
+/** Of a connection that is not among the {@link Connections} yet. */
+export const NO_SIBLINGS: ReadonlySet<Connection> = new Set()
+
 /**
  * All admitted connections. Aedes' own table is keyed by client id and loses the newer of two connections when the older
  * one closes late; this one is keyed by the connection itself.
@@ -61,8 +68,6 @@ export class Connections {
   readonly #byClient = new WeakMap<Client, Connection>()
   readonly #live = new Set<Connection>()
   readonly #byPrincipal = new Map<string, Set<Connection>>()
-  /** The same by connection: asked for every message, and an organisation and a subject need not be put together each time. */
-  readonly #siblings = new WeakMap<Connection, Set<Connection>>()
 
   add(connection: Connection): void {
     this.#byClient.set(connection.client, connection)
@@ -71,7 +76,7 @@ export class Connections {
     const set = this.#byPrincipal.get(key) ?? new Set()
     set.add(connection)
     this.#byPrincipal.set(key, set)
-    this.#siblings.set(connection, set)
+    connection.siblings = set
   }
 
   /** Whether it is admitted and has not ended. */
@@ -89,11 +94,6 @@ export class Connections {
 
   of(client: Client): Connection | undefined {
     return this.#byClient.get(client)
-  }
-
-  /** Whether its principal has more than this connection. */
-  hasSiblings(connection: Connection): boolean {
-    return (this.#siblings.get(connection)?.size ?? 0) > 1
   }
 
   /** Whether this principal has another live connection. */

@@ -86,7 +86,7 @@ export class IdentityClashes {
   /** A connection published something. Costs one look-up where the device has no other. */
   published(connection: Connection): void {
     const { principal } = connection
-    if (principal.role !== 'device' || !this.#connections.hasSiblings(connection)) return
+    if (principal.role !== 'device' || connection.siblings.size < 2) return
     const suspicion = this.#of(connection)
     const before = suspicion.speaker
     if (before === connection) return

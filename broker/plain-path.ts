@@ -1,5 +1,6 @@
-import type { AedesOptions, Client, PublishPacket } from 'aedes'
-import type { Outgoing } from './delivery/outgoing.ts'
+import type { Client, PublishPacket } from 'aedes'
+import type { Publishing } from './auth/authorize-publish.ts'
+import type { Subscriber } from './delivery/subscriber.ts'
 import type { PlainPackets, PlainPublish } from './guard/plain-packets.ts'
 import type { TrackwireAedes } from './trackwire-aedes.ts'
 
@@ -19,11 +20,12 @@ interface Reading {
  */
 export function plainPath(options: {
   client: Client
-  outgoing: Outgoing
+  subscriber: Subscriber
   aedes: TrackwireAedes
-  authorizePublish: NonNullable<AedesOptions['authorizePublish']>
+  publishing: Publishing
 }): PlainPackets {
-  const { client, outgoing, aedes, authorizePublish } = options
+  const { client, subscriber, aedes, publishing } = options
+  const { outgoing } = subscriber
   const reading = client as unknown as Reading
 
   const isAlive = () => {
@@ -41,7 +43,7 @@ export function plainPath(options: {
         else if (isCounted) reading._nextBatch()
       }
       const publish = () => aedes.publish(packet as unknown as PublishPacket, client, done)
-      authorizePublish(client, packet as unknown as PublishPacket, error => {
+      publishing.of(subscriber.connection!, packet as unknown as PublishPacket, error => {
         if (error) return done(error)
         if (packet.qos === 1) outgoing.answer(puback(packet.messageId!), publish)
         else publish()

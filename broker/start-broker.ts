@@ -24,6 +24,7 @@ import type { CertificateDesk } from './auth/client-certificate.ts'
 import { endConnections } from './auth/end-connection.ts'
 import { currentPrincipal, LiveRights } from './auth/live-rights.ts'
 import { Newcomers } from './auth/newly-readable.ts'
+import { PublishRights } from './auth/publish-rights.ts'
 import { ParsedTopics, Reader } from './auth/reader.ts'
 import { renewTokens } from './auth/renew-token.ts'
 import { namesOnLists } from './auth/revocation-list.ts'
@@ -33,7 +34,7 @@ import { TokenExpiry } from './auth/token-expiry.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { CommandLane, commandOf, listens } from './command-lane.ts'
 import { ConnectionDesk } from './connection-desk.ts'
-import { type Connection, Connections, type Origin } from './connections.ts'
+import { type Connection, Connections, NO_SIBLINGS, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { GrantedQos } from './delivery/granted-qos.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
@@ -236,7 +237,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       }
       done(null, true)
     },
-    authorizePublish: (client, packet, done) => publishPath(client, packet, done),
+    authorizePublish: (client, packet, done) => publishing.byAedes(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
     authorizeForward: authorizeForward({
       connections,
@@ -304,7 +305,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     tell,
     logger,
   })
-  const publishPath = authorizePublish({
+  const publishing = authorizePublish({
     connections,
     clashes,
     limits: publishLimits,
@@ -380,6 +381,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       issued,
       principal,
       reader: new Reader(principal, topics),
+      publishRights: new PublishRights(),
+      siblings: NO_SIBLINGS,
       isCut: false,
       renewing: undefined,
       ownClientId,
@@ -514,8 +517,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         `connection closed: ${message}`,
       )
     }
-    const { outgoing } = subscriber
-    const plain = plainPath({ client, outgoing, aedes, authorizePublish: publishPath })
+    const plain = plainPath({ client, subscriber, aedes, publishing })
     guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, refused, plain)
   }
   const onHandshakeFailed = (error: Error, address: string | undefined) => {

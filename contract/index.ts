@@ -67,6 +67,7 @@ export {
   MAX_BATCH,
 } from './location-update.ts'
 export {
+  isOwnTracks,
   isOwnTracksFilter,
   type OwnTracksContent,
   OwnTracksFix,

@@ -116,9 +116,14 @@ function filled(name: 'metadata' | 'attributes', members: object): object {
   return Object.keys(present).length === 0 ? {} : { [name]: present }
 }
 
+/** Whether a topic may be one of the apps'. */
+export function isOwnTracks(topic: string): boolean {
+  return topic.startsWith('owntracks/')
+}
+
 /** The levels of `owntracks/{user}/{device}` and, below it, of `/event`, `/waypoint`, `/cmd`, …; null for another topic. */
 export function parseOwnTracksTopic(topic: string): { user: string; device: string; part: string | null } | null {
-  if (!topic.startsWith('owntracks/')) return null
+  if (!isOwnTracks(topic)) return null
   const [first, user, device, part = null, ...rest] = topic.split('/')
   if (first !== 'owntracks' || !user || !device || rest.length > 0) return null
   return { user, device, part }

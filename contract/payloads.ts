@@ -64,14 +64,17 @@ function constantsOf(faults: readonly Fault[], path: string): string {
  */
 export function decodeJson(bytes: Uint8Array, what: 'payload' | 'body'): unknown {
   let value: unknown
+  let text = ''
   try {
-    value = JSON.parse(STRICT_UTF8.decode(bytes))
+    text = STRICT_UTF8.decode(bytes)
+    value = JSON.parse(text)
   } catch (cause) {
     throw new TrackwireError('payload_not_json', `the ${what} is not JSON in UTF-8: ${(cause as Error).message}`, {
       cause,
     })
   }
-  checkStorable(value, '', 0)
+  // NUL and lone surrogates get into JSON of well-formed UTF-8 by their escapes alone: RFC 8259 §7.
+  checkInner(value, '', 0, text.includes('\\u'))
   return value
 }
 
@@ -88,7 +91,14 @@ export function checkPayloadSize(bytes: number): void {
 
 /** Refuses what JSON allows but cannot be kept as it is: NUL, lone surrogates, endless nesting, numbers beyond a double. */
 export function checkStorable(value: unknown, path: string, depth: number): void {
-  if (typeof value === 'string') checkText(value, path)
+  checkInner(value, path, depth, true)
+}
+
+function checkInner(value: unknown, path: string, depth: number, hasEscapes: boolean): void {
+  if (typeof value === 'string') {
+    if (hasEscapes) checkText(value, path)
+    return
+  }
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw new TrackwireError('payload_invalid', `${path || '/'} is a number larger than a double holds`, {
       details: { path },
@@ -99,21 +109,23 @@ export function checkStorable(value: unknown, path: string, depth: number): void
     throw new TrackwireError('payload_invalid', `${path} is nested more than ${MAX_DEPTH} deep`, { details: { path } })
   }
   if (Array.isArray(value)) {
-    for (const [i, inner] of value.entries()) if (needsCheck(inner)) checkStorable(inner, `${path}/${i}`, depth + 1)
+    for (const [i, inner] of value.entries()) {
+      if (needsCheck(inner, hasEscapes)) checkInner(inner, `${path}/${i}`, depth + 1, hasEscapes)
+    }
     return
   }
   // Of what JSON.parse makes all keys are its own, and no list of them is made here.
   for (const key in value) {
     const inner: unknown = (value as Record<string, unknown>)[key]
-    checkText(key, path)
-    if (needsCheck(inner)) checkStorable(inner, `${path}/${key}`, depth + 1)
+    if (hasEscapes) checkText(key, path)
+    if (needsCheck(inner, hasEscapes)) checkInner(inner, `${path}/${key}`, depth + 1, hasEscapes)
   }
 }
 
-/** Almost everything in a geometry is a finite number: no path is made for those. */
-function needsCheck(value: unknown): boolean {
+/** Almost everything is a finite number or a harmless text: no path is made for those. */
+function needsCheck(value: unknown, hasEscapes: boolean): boolean {
   if (typeof value === 'number') return !Number.isFinite(value)
-  return typeof value === 'string' || (typeof value === 'object' && value !== null)
+  return typeof value === 'string' ? hasEscapes : typeof value === 'object' && value !== null
 }
 
 function checkText(text: string, path: string): void {

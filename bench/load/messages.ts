@@ -24,7 +24,7 @@ function payloadOf(kind: Kind): string {
   return JSON.stringify({ ...fix, attributes: { note: 'n'.repeat(spare) } })
 }
 
-/** A burst of one device's messages as bytes; each time it is taken, the fixes in it are later than before. */
+/** A burst of one device's messages as bytes; each time it is taken, the times in it are later than before. */
 export class Burst {
   readonly #bytes: Buffer
   readonly #timesAt: number[] = []
@@ -34,16 +34,14 @@ export class Burst {
       publish(qos << 1, topicOf(kind, device), qos === 0 ? null : i + 1, payloadOf(kind)),
     )
     this.#bytes = framed(over, Buffer.concat(messages))
-    if (kind === 'status') return
-    for (let at = this.#bytes.indexOf('"timestamp":'); at !== -1; at = this.#bytes.indexOf('"timestamp":', at + 1)) {
-      this.#timesAt.push(at + '"timestamp":'.length + String(STARTED_AT).length - 1)
+    const time = kind === 'status' ? '"since":' : '"timestamp":'
+    for (let at = this.#bytes.indexOf(time); at !== -1; at = this.#bytes.indexOf(time, at + 1)) {
+      this.#timesAt.push(at + time.length + String(STARTED_AT).length - 1)
     }
     for (const [i, at] of this.#timesAt.entries()) for (let step = 0; step < i; step += 1) countUp(this.#bytes, at)
   }
 
   take(): Buffer {
-    // Nothing in it changes: the same memory may be written again while it is being sent.
-    if (this.#timesAt.length === 0) return this.#bytes
     for (const at of this.#timesAt) for (let i = 0; i < this.#timesAt.length; i += 1) countUp(this.#bytes, at)
     return Buffer.from(this.#bytes)
   }

@@ -7,10 +7,12 @@ import {
   type ChannelName,
   checkFix,
   checkPayloadSize,
+  type Decision,
   type DeviceStatus,
   decideTopic,
   decodePayload,
   ERRORS,
+  isOwnTracks,
   type ParsedTopic,
   TrackwireError,
 } from '../../contract/index.ts'
@@ -23,10 +25,17 @@ import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { type OwnTracksSecret, type PhoneContent, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
+import { type Judge, Passage, type Verdict } from './passage.ts'
 import type { ParsedTopics } from './reader.ts'
 import { type Sender, senderOf } from './sender.ts'
 
-type AuthorizePublish = NonNullable<AedesOptions['authorizePublish']>
+type Done = (error?: Error | null) => void
+
+/** Both ways in: Aedes' hook, which wills come by too, and that of a connection whose packets do not pass through Aedes. */
+export interface Publishing {
+  readonly byAedes: NonNullable<AedesOptions['authorizePublish']>
+  of(connection: Connection, packet: PublishPacket, done: Done): void
+}
 
 export interface PublishPath {
   readonly connections: Connections
@@ -48,9 +57,6 @@ const FORBIDDEN_PER_MINUTE = 100
 /** QoS 0 fixes are forwarded before they are stored; beyond this many waiting, their senders wait too. */
 const MAX_UNSTORED = 10_000
 
-/** `forward` = route it to subscribers; `swallow` = acknowledge it, and no more. */
-type Verdict = 'forward' | 'swallow'
-
 /**
  * What happens to a PUBLISH before it is acknowledged: rights, schema, the durable step. Aedes sends PUBACK before it
  * stores or routes, so this hook is the only place to wait for a commit; its callback comes after it.
@@ -58,7 +64,7 @@ type Verdict = 'forward' | 'swallow'
  * A message that can never be accepted is acknowledged, told and dropped, so that a device does not resend it for ever.
  * One that could not be stored is not acknowledged: the connection ends and the device sends it again.
  */
-export function authorizePublish(path: PublishPath): AuthorizePublish {
+export function authorizePublish(path: PublishPath): Publishing {
   let unstored = 0
 
   /** Steps of every message, in order. */
@@ -70,8 +76,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
   ): Verdict | Promise<Verdict> {
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
     path.metrics.received(parsed.channel)
-    const { topic, qos, retain } = packet
-    const decision = decideTopic(sender.principal, 'publish', topic, parsed, { qos, retain })
+    const decision = decide(sender, packet, parsed)
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
     checkPayloadSize(skippedOf(packet))
     const payload = decodePayload(parsed.channel, asBytes(packet.payload))
@@ -225,61 +230,89 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     return stored(sender, path.handlers.phone(saying), packet)
   }
 
-  /** A message of OwnTracks becomes one of the contract; what cannot be read of it is refused in its turn. */
-  function translated(packet: PublishPacket, { principal, connection }: Sender) {
+  /** A message of OwnTracks becomes one of the contract first; what cannot be read of it is refused in its turn. */
+  function passOwnTracks(connection: Connection, packet: PublishPacket, done: Done): void {
+    let said: 'contract' | 'ignored' | PhoneContent | { readonly fault: unknown }
     try {
-      const translation = translateOwnTracks(packet, principal, path.ownTracks)
-      if (connection !== null && translation.wasSealed) connection.sealsOwnTracks = true
-      return { translation: translation.as }
+      const translation = translateOwnTracks(packet, connection.principal, path.ownTracks)
+      if (translation.wasSealed) connection.sealsOwnTracks = true
+      said = translation.as
     } catch (fault) {
-      return { fault }
+      said = { fault }
     }
+    if (said === 'contract') return pass(messages, connection, packet, done)
+    const judgePhone = (sender: Sender, { receivedAt }: Passage) => {
+      if (said === 'ignored') return 'swallow'
+      const phone = said as PhoneContent | { readonly fault: unknown }
+      if ('fault' in phone) throw phone.fault
+      return phoneSays(sender, packet, phone, receivedAt)
+    }
+    pass({ judge: judgePhone, refuse }, connection, packet, done)
   }
 
-  return (client, packet, done) => {
-    const sender = senderOf(client, packet, path.connections)
-    if (sender === null) {
-      // The will of an earlier process that nobody can answer for: an error here would keep all other wills from going out.
-      swallow(packet)
-      return done(null)
-    }
+  const messages: Judge = {
+    judge: (sender, { packet, parsed, receivedAt }) => judge(sender, packet, parsed, receivedAt),
+    refuse,
+  }
+
+  function pass(judge: Judge, connection: Connection, packet: PublishPacket, done: Done): void {
+    const passage = new Passage(judge, connection, packet, path.topics.of(packet.topic), path.now(), done)
+    path.limits.admit(passage)
+  }
+
+  function of(connection: Connection, packet: PublishPacket, done: Done): void {
     // Not answered: its connection is about to end, and what it sent is not acknowledged.
-    if (sender.connection?.isCut && !sender.isWill) return
-    const inTurn = packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take() : undefined
-    const answer = (error: Error | null) => (inTurn ? inTurn.answer(() => done(error)) : done(error))
+    if (connection.isCut) return
+    if (isOwnTracks(packet.topic)) passOwnTracks(connection, packet, done)
+    else pass(messages, connection, packet, done)
+  }
+
+  /** Draws from no bucket, and is acknowledged to nobody. */
+  function will(sender: Sender, packet: PublishPacket, done: Done): void {
     const finish = (verdict: Verdict) => {
       if (verdict === 'swallow') swallow(packet)
-      answer(null)
+      done(null)
     }
     const fail = (error: unknown) => {
       const fatal = refuse(sender, packet, error)
-      if (fatal !== null) answer(fatal)
-      else finish('swallow')
+      if (fatal === null) finish('swallow')
+      else done(fatal)
     }
-    const { translation, fault } = translated(packet, sender)
-    const parsed = path.topics.of(packet.topic)
-    const receivedAt = path.now()
-    const handle = () => {
-      try {
-        if (fault !== undefined) throw fault
-        if (translation === 'ignored') return finish('swallow')
-        // What was put off meanwhile has the rights that its sender has now.
-        const isSame = sender.connection === null || sender.connection.principal === sender.principal
-        const current = isSame ? sender : (senderOf(client, packet, path.connections) ?? sender)
-        const verdict =
-          typeof translation === 'object'
-            ? phoneSays(current, packet, translation, receivedAt)
-            : judge(current, packet, parsed, receivedAt)
-        if (typeof verdict === 'string') finish(verdict)
-        else verdict.then(finish, fail)
-      } catch (error) {
-        fail(error)
-      }
+    try {
+      const { as } = translateOwnTracks(packet, sender.principal, path.ownTracks)
+      if (as === 'ignored') return finish('swallow')
+      const receivedAt = path.now()
+      const verdict =
+        as === 'contract'
+          ? judge(sender, packet, path.topics.of(packet.topic), receivedAt)
+          : phoneSays(sender, packet, as, receivedAt)
+      if (typeof verdict === 'string') finish(verdict)
+      else verdict.then(finish, fail)
+    } catch (error) {
+      fail(error)
     }
-    const { connection, isWill } = sender
-    if (connection === null || isWill) return handle()
-    path.limits.admit({ connection, packet, parsed, turn: inTurn, handle, drop: () => finish('swallow') })
   }
+
+  return {
+    of,
+    byAedes(client, packet, done) {
+      const sender = senderOf(client, packet, path.connections)
+      if (sender === null) {
+        // The will of an earlier process that nobody can answer for: an error here would keep all other wills from going out.
+        swallow(packet)
+        return done(null)
+      }
+      if (sender.connection === null || sender.isWill) will(sender, packet, done)
+      else of(sender.connection, packet, done)
+    },
+  }
+}
+
+/** What a connection has published is decided once for a topic, while its rights are the same. */
+function decide({ principal, connection, isWill }: Sender, packet: PublishPacket, parsed: ParsedTopic): Decision {
+  if (connection !== null && !isWill) return connection.publishRights.decide(principal, packet, parsed)
+  const { topic, qos, retain } = packet
+  return decideTopic(principal, 'publish', topic, parsed, { qos, retain })
 }
 
 function asBytes(payload: string | Buffer): Uint8Array {

@@ -41,20 +41,20 @@ export interface Manner {
 export class Emission {
   readonly packet: DeliveredPacket
   /** As it goes to a subscriber; only bridges are told whether it was retained. */
-  readonly #encoded: [Buffer | undefined, Buffer | undefined] = [undefined, undefined]
+  #plain: Buffer | undefined
+  #retained: Buffer | undefined
 
   constructor(packet: DeliveredPacket) {
     this.packet = packet
   }
 
   encoded(retain: boolean): Buffer {
-    const i = retain ? 1 : 0
-    let bytes = this.#encoded[i]
-    if (bytes === undefined) {
-      const { topic, payload } = this.packet
-      bytes = encodePublish({ topic, payload, retain })
-      this.#encoded[i] = bytes
-    }
+    let bytes = retain ? this.#retained : this.#plain
+    if (bytes !== undefined) return bytes
+    const { topic, payload } = this.packet
+    bytes = encodePublish({ topic, payload, retain })
+    if (retain) this.#retained = bytes
+    else this.#plain = bytes
     return bytes
   }
 }
