@@ -41,6 +41,7 @@ import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { Subscriber } from './delivery/subscriber.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
+import { readDirectly } from './guard/direct-reading.ts'
 import type { Fault } from './guard/faults.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
@@ -519,6 +520,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     }
     const plain = plainPath({ client, subscriber, aedes, publishing })
     guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, refused, plain)
+    readDirectly(stream, client)
   }
   const onHandshakeFailed = (error: Error, address: string | undefined) => {
     metrics.connectRefused.inc({ reason: 'tls_handshake' })

@@ -6,10 +6,11 @@ import { Aedes, type Client } from 'aedes'
 import { Bus, type Listener } from '../../broker/delivery/bus.ts'
 import { directSubscriptionOf } from '../../broker/delivery/direct-subscription.ts'
 import { Subscriber } from '../../broker/delivery/subscriber.ts'
+import { readDirectly } from '../../broker/guard/direct-reading.ts'
 import { openRaw } from '../support/raw-mqtt.ts'
 
 /*
- * What the broker takes hold of inside Aedes. Where one of these is gone or means something else after an upgrade, the broker would
+ * What the broker takes hold of inside Aedes, and of Node's sockets. Where one of these is gone or means something else after an upgrade, the broker would
  * still run, but slowly or wrongly: better that this fails.
  */
 class RecordingBus extends Bus {
@@ -21,7 +22,7 @@ class RecordingBus extends Bus {
   }
 }
 
-test('Aedes has what is hooked, and its subscriptions are recognised', async t => {
+test('Aedes and Node have what is hooked, and its subscriptions are recognised', async t => {
   const bus = new RecordingBus()
   const aedes = await Aedes.createBroker({ mq: bus as never })
   const made = new Map<string, Client>()
@@ -47,6 +48,7 @@ test('Aedes has what is hooked, and its subscriptions are recognised', async t =
       assert.equal(typeof (client as unknown as Record<string, unknown>)[key], 'boolean', key)
     }
     for (const key of ['_keepaliveTimer', 'duplicates', 'subscriptions', '_parser']) assert.ok(key in client, key)
+    assert.equal(readDirectly(socket, client), true, 'sockets of Node are read directly')
     made.set('client', client)
   })
   server.listen(0, '127.0.0.1')

@@ -1,0 +1,49 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Client } from 'aedes'
+
+interface Reading {
+  readonly connected: boolean
+  readonly closed: boolean
+  readonly _paused: boolean | undefined
+  readonly _parsingBatch: number
+  readonly _parser: { parse(chunk: Uint8Array): number }
+}
+interface Handle {
+  useUserBuffer?(buffer: Buffer): void
+}
+
+const READ_BYTES = 65_536
+/** All connections are read into it, one after the other: what came is copied out before the next one is read. */
+const READ_INTO = Buffer.allocUnsafeSlow(READ_BYTES)
+
+/**
+ * Reads a TCP socket into memory that all of them share, as Node's option `onread` does, which a server's sockets cannot be given.
+ * Node by itself allocates 64 KiB for every read, and has the bytes go through a stream, an event and another turn to get to where
+ * they are parsed. Where they cannot be parsed at once they still go that way.
+ * @returns whether it does: other streams, and a Node that names its parts otherwise, are read as ever
+ */
+export function readDirectly(conn: Duplex, client: Client): boolean {
+  if (!(conn instanceof Socket) || conn.constructor !== Socket) return false
+  const [buffer, callback, generate] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map(name => symbolOf(conn, name))
+  const handle = (conn as unknown as { _handle: Handle | null })._handle
+  if (buffer === undefined || callback === undefined || generate === undefined) return false
+  if (handle?.useUserBuffer === undefined) return false
+  const reading = client as unknown as Reading
+  const take = (bytes: number, from: Buffer): boolean => {
+    const chunk = Buffer.from(from.subarray(0, bytes))
+    const { connected, closed, _paused, _parsingBatch } = reading
+    if (!connected || closed || _paused === true || _parsingBatch > 0 || conn.readableLength > 0)
+      return conn.push(chunk)
+    reading._parser.parse(chunk)
+    return true
+  }
+  Object.assign(conn, { [buffer]: READ_INTO, [callback]: take, [generate]: null })
+  // biome-ignore lint/correctness/useHookAtTopLevel: Node's handle, no hook of React
+  handle.useUserBuffer(READ_INTO)
+  return true
+}
+
+function symbolOf(socket: Socket, name: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(socket).find(({ description }) => description === name)
+}
