@@ -21,7 +21,7 @@ const BUNDLED = /^(typebox|jose|fastify|mqtt|prom-client|pg|ws|fast-xml-parser)(
 /** Asked for by bundled packages: found there when they are installed, or shared with a package that is not bundled. */
 const OUTSIDE = /^(pino|pg-native|pg-cloudflare|bufferutil|utf-8-validate|mqtt-packet)(\/|$)/
 
-const isOurs = module => module.startsWith(root) && !module.includes('node_modules')
+const isOurs = module => module.startsWith(root) && !module.startsWith(`${root}node_modules`)
 const place = module =>
   relative(root, module)
     .split(sep)
