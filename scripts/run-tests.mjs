@@ -18,7 +18,9 @@ if (files.length === 0) {
 
 const isLong = process.env.TRACKWIRE_TEST_LONG === '1'
 if (!isLong) {
-  console.log('the shorter run: parts of the real data, WebAssembly unoptimised; TRACKWIRE_TEST_LONG=1 runs everything')
+  console.log(
+    'the shorter run: part of the real data, fewer random cases, WebAssembly unoptimised; all with TRACKWIRE_TEST_LONG=1',
+  )
 }
 // Dozens of platforms start and stop: compiling their embedded databases with all optimisation would cost more than it gives.
 const quickStart = isLong ? [] : ['--liftoff-only', '--wasm-lazy-compilation']
