@@ -16,9 +16,18 @@ if (files.length === 0) {
   process.exit(1)
 }
 
+const isLong = process.env.TRACKWIRE_TEST_LONG === '1'
+if (!isLong) {
+  console.log(
+    'the shorter run: part of the real data, fewer random cases, WebAssembly unoptimised; all with TRACKWIRE_TEST_LONG=1',
+  )
+}
+// Dozens of platforms start and stop: compiling their embedded databases with all optimisation would cost more than it gives.
+const quickStart = isLong ? [] : ['--liftoff-only', '--wasm-lazy-compilation']
+
 // Two at a time: several start databases, brokers and browsers of their own.
-const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files]
-const child = spawn(process.execPath, args, { stdio: 'inherit' })
+const runner = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-reporter=spec']
+const child = spawn(process.execPath, [...quickStart, ...runner, ...files], { stdio: 'inherit' })
 child.on('exit', code => {
   process.exitCode = code ?? 1
 })

@@ -23,5 +23,7 @@ if ((${#missing[@]} > 0)); then
   fi
 fi
 
+# "npm ci" builds, so what was built before goes first, and the tests do not build once more as "npm test" does.
+npm run --silent clean
 npm ci --no-audit --no-fund
-npm test
+npm run test:built

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { withPostgresUrl } from '../support/databases.ts'
 import { startTestPlatform } from '../support/platform.ts'
 import { temporaryFolder } from '../support/scope.ts'
 import { trackwire } from '../support/trackwire-command.ts'
@@ -219,9 +220,11 @@ test('doctor says what is well and how to mend what is not', async t => {
 })
 
 test('migrate brings an empty database up to date, and says so when there is nothing to do', async t => {
-  const folder = await temporaryFolder(t)
-  assert.match((await trackwire(t, ['migrate'], {}, folder)).stdout, /^applied: /)
-  assert.match((await trackwire(t, ['migrate'], {}, folder)).stdout, /^nothing to do/)
+  const url = await withPostgresUrl(t)
+  if (url === undefined) return
+  const environment = { DATABASE_URL: url }
+  assert.match((await trackwire(t, ['migrate'], environment)).stdout, /^applied: /)
+  assert.match((await trackwire(t, ['migrate'], environment)).stdout, /^nothing to do/)
 })
 
 test('backup copies a stopped platform, which starts from the copy as it was; a running one is refused', async t => {

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import mqtt, { type IClientOptions } from 'mqtt'
+import { NODE_ARGUMENTS } from '../support/node-arguments.ts'
 import { startTestPlatform, TRACKWIRE } from '../support/platform.ts'
 import { temporaryFolder } from '../support/scope.ts'
 import type { Who } from '../support/who.ts'
@@ -111,7 +112,7 @@ test('a TLS pair that cannot be used ends the start with the name of the file at
     [pair.cert, garbage, /^trackwire: TRACKWIRE_TLS_KEY: the file holds no private key/],
     [pair.cert, other.key, /^trackwire: TRACKWIRE_TLS_KEY is not the key of TRACKWIRE_TLS_CERT/],
   ] as const) {
-    const child = spawn(process.execPath, [TRACKWIRE, 'serve'], {
+    const child = spawn(process.execPath, [...NODE_ARGUMENTS, TRACKWIRE, 'serve'], {
       cwd: folder,
       env: {
         PATH: process.env.PATH,

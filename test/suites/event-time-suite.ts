@@ -7,11 +7,12 @@ import { buildTopic, type FenceFeature, type GeofenceEvent, type LocationUpdate 
 import type { Decision } from '../../geofence-engine/index.ts'
 import { onDatabase } from '../support/database-suite.ts'
 import { FENCE, fixAt, INSIDE, OUTSIDE, Recorder, START, shortGeofence, withIngest } from '../support/ingest.ts'
+import { isLong } from '../support/long.ts'
 import type { TestScope } from '../support/scope.ts'
 import { confirmedEvents, consume, standingEvents, standingIds } from '../support/standing.ts'
 
 /** Tracks of a run of the property test; `TRACKWIRE_TEST_RUNS` asks for more. */
-const RUNS = Number(process.env.TRACKWIRE_TEST_RUNS ?? 12)
+const RUNS = Number(process.env.TRACKWIRE_TEST_RUNS ?? (isLong ? 30 : 6))
 /** A clock that stands still after every fix: nothing is due but by fixes. */
 const NOW = START + 500_000
 const now = (): number => NOW

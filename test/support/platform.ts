@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { createTokens, openSigningKeys } from '../../bridge/index.ts'
+import { NODE_ARGUMENTS } from './node-arguments.ts'
 import { type TestScope, temporaryFolder } from './scope.ts'
 import type { Who } from './who.ts'
 
@@ -44,7 +45,8 @@ const START_WITHIN_MS = 180_000
 
 export async function startTestPlatform(t: TestScope, options: PlatformOptions = {}): Promise<RunningPlatform> {
   const dataDirectory = options.dataDirectory ?? (await temporaryFolder(t))
-  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), TRACKWIRE, options.command ?? 'serve'], {
+  const nodeArguments = options.nodeArguments ?? NODE_ARGUMENTS
+  const child = spawn(process.execPath, [...nodeArguments, TRACKWIRE, options.command ?? 'serve'], {
     cwd: dataDirectory,
     env: {
       PATH: process.env.PATH,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { NODE_ARGUMENTS } from './node-arguments.ts'
 import { TRACKWIRE } from './platform.ts'
 import { type TestScope, temporaryFolder } from './scope.ts'
 
@@ -20,7 +21,7 @@ export async function trackwire(
   return new Promise(resolve => {
     const child = execFile(
       process.execPath,
-      [TRACKWIRE, ...args],
+      [...NODE_ARGUMENTS, TRACKWIRE, ...args],
       { cwd, env: { PATH: process.env.PATH ?? '', ...environment } },
       (error, stdout, stderr) => {
         resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr })

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { ERRORS } from '../../../contract/index.ts'
+import { isLong } from '../../support/long.ts'
 import { ADMIN, type Caller, DISPATCHER, GATEWAY, type HttpPlatform, startHttpPlatform } from './http-platform.ts'
 
-const RUNS = Number(process.env.TRACKWIRE_FUZZ_RUNS ?? 40)
+const RUNS = Number(process.env.TRACKWIRE_FUZZ_RUNS ?? (isLong ? 100 : 20))
 
 /** Values that look like what the API takes, so that they get past the first check. */
 const KEYS = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { after, describe, type TestContext, test } from 'node:test'
 import type { Broker } from '../../../broker/index.ts'
 import type { Principal } from '../../../contract/index.ts'
 import { TrackwireError } from '../../../contract/index.ts'
@@ -261,25 +261,27 @@ test('HEAD has the headers alone', async t => {
   await reader.until('the end', () => reader.isEnded)
 })
 
-for (const [what, query, status, code] of [
-  ['no filter', '', 400, 'request_invalid'],
-  ['an empty filter', '?topics=', 400, 'request_invalid'],
-  ['a filter that is none', '?topics=demo/a%23', 400, 'topic_invalid'],
-  ['one filter of two that is none', `?topics=demo/devices/%23,demo/%23/x`, 400, 'topic_invalid'],
-  ['a filter of another organisation', '?topics=rival/%23', 403, 'subscribe_forbidden'],
-  ['everything', '?topics=%23', 403, 'subscribe_forbidden'],
-  ['101 filters', `?topics=${'demo/fences/a,'.repeat(101)}b`, 400, 'request_invalid'],
-  ['a parameter that is not known', '?topics=demo/devices/%23&qos=1', 400, 'request_invalid'],
-  ['the id twice', '?topics=demo/devices/%23&lastEventId=a&lastEventId=b', 400, 'request_invalid'],
-] as const) {
-  test(`${what} is refused`, async t => {
-    const platform = await startHttpPlatform()
-    t.after(() => platform.close())
-    const answer = await platform.call('GET', `/api/v1/stream${query}`, { caller: DESK })
-    assert.equal(answer.status, status)
-    assert.equal(answer.body.code, code)
-  })
-}
+describe('refused from the start', () => {
+  const platform = startHttpPlatform()
+  after(async () => (await platform).close())
+  for (const [what, query, status, code] of [
+    ['no filter', '', 400, 'request_invalid'],
+    ['an empty filter', '?topics=', 400, 'request_invalid'],
+    ['a filter that is none', '?topics=demo/a%23', 400, 'topic_invalid'],
+    ['one filter of two that is none', `?topics=demo/devices/%23,demo/%23/x`, 400, 'topic_invalid'],
+    ['a filter of another organisation', '?topics=rival/%23', 403, 'subscribe_forbidden'],
+    ['everything', '?topics=%23', 403, 'subscribe_forbidden'],
+    ['101 filters', `?topics=${'demo/fences/a,'.repeat(101)}b`, 400, 'request_invalid'],
+    ['a parameter that is not known', '?topics=demo/devices/%23&qos=1', 400, 'request_invalid'],
+    ['the id twice', '?topics=demo/devices/%23&lastEventId=a&lastEventId=b', 400, 'request_invalid'],
+  ] as const) {
+    test(`${what} is refused`, async () => {
+      const answer = await (await platform).call('GET', `/api/v1/stream${query}`, { caller: DESK })
+      assert.equal(answer.status, status)
+      assert.equal(answer.body.code, code)
+    })
+  }
+})
 
 test('who follows more than before comes back with what is new in `fresh`: its present, nothing from before, the rest exactly', async t => {
   const { broker, open, url, platform } = await startStreaming(t)

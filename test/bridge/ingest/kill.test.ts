@@ -6,13 +6,16 @@ import { fileURLToPath } from 'node:url'
 import { migrate, openDatabase } from '../../../bridge/index.ts'
 import { silent, withPostgresUrl } from '../../support/databases.ts'
 import { INSIDE, OUTSIDE, withIngest } from '../../support/ingest.ts'
+import { NODE_ARGUMENTS } from '../../support/node-arguments.ts'
 import { type TestScope, temporaryFolder } from '../../support/scope.ts'
 
 const CHILD = fileURLToPath(new URL('../../support/ingest-child.js', import.meta.url))
 const KILL_AFTER_ACKNOWLEDGED = 60
 
 async function killAndResume(t: TestScope, dataDirectory: string, url: string): Promise<void> {
-  const child = spawn(process.execPath, [CHILD, dataDirectory, url], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...NODE_ARGUMENTS, CHILD, dataDirectory, url], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   t.after(async () => void child.kill('SIGKILL'))
   const acknowledged: number[] = []
   const announced: string[] = []

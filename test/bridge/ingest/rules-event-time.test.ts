@@ -5,6 +5,7 @@ import type { Database } from '../../../bridge/index.ts'
 import type { DeviceEvent, FenceFeature, LocationUpdate, RuleSettings } from '../../../contract/index.ts'
 import { withPglite } from '../../support/databases.ts'
 import { fixAt, START, withIngest } from '../../support/ingest.ts'
+import { isLong } from '../../support/long.ts'
 import { openScope, type TestScope } from '../../support/scope.ts'
 import { consume, standingEvents, standingIds } from '../../support/standing.ts'
 
@@ -185,7 +186,7 @@ test('any order, repetition and batching gives the standing events of the track 
       compared += wanted.length
     }),
     {
-      numRuns: Number(process.env.TRACKWIRE_TEST_RUNS ?? 12),
+      numRuns: Number(process.env.TRACKWIRE_TEST_RUNS ?? (isLong ? 30 : 6)),
       interruptAfterTimeLimit: 90_000,
       endOnFailure: process.env.TRACKWIRE_TEST_SHRINK === undefined,
     },

@@ -1,17 +1,25 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { createShareLinks } from '../../../bridge/index.ts'
+import { after, before, type TestContext, test } from 'node:test'
+import { createShareLinks, type Database } from '../../../bridge/index.ts'
 import { insertShareLink } from '../../../bridge/store/share-links.ts'
 import { principalOf, type ShareScope, type TrackwireError } from '../../../contract/index.ts'
 import { silent, withPglite } from '../../support/databases.ts'
+import { openScope } from '../../support/scope.ts'
 
 const T0 = 1_700_000_000_000
 const scope: ShareScope = { link: 'l1', view: 'v1', devices: ['truck-7'], from: T0, until: T0 + 60_000 }
 const PRINCIPAL = principalOf({ org: 'demo', sub: 'share:l1:v1', role: 'user', exp: T0, scope })
 
+const all = openScope()
+let db: Database
+before(async () => {
+  db = await withPglite(all)
+})
+after(() => all.release())
+
 async function linked(t: TestContext) {
-  const db = await withPglite(t)
   let nowMs = T0
+  await db.exec('truncate organisations, users, share_links, bans, devices cascade')
   await db.query(`insert into organisations (org, created_at) values ('demo', 0)`)
   await db.query(
     `insert into users (org, user_id, role, password_hash, devices, created_at) values ('demo', 'ann', 'user', 'x', $1, 0)`,
@@ -37,7 +45,7 @@ async function linked(t: TestContext) {
   const at = (timeMs: number): void => {
     nowMs = timeMs
   }
-  return { db, links, at }
+  return { links, at }
 }
 
 const ends: [what: string, change: string][] = [
@@ -51,7 +59,7 @@ const ends: [what: string, change: string][] = [
 ]
 for (const [what, change] of ends) {
   test(`a link that ${what}, on whichever node, is found ended by the next look; nobody is admitted any more`, async t => {
-    const { db, links } = await linked(t)
+    const { links } = await linked(t)
     assert.equal(await links.admit(PRINCIPAL), PRINCIPAL)
     const ended = new Promise<TrackwireError>(resolve => links.watch('demo', scope, resolve))
     await db.exec(change)
@@ -61,7 +69,7 @@ for (const [what, change] of ends) {
 }
 
 test('a maker may hold a device by a group of it, until either is taken away', async t => {
-  const { db, links } = await linked(t)
+  const { links } = await linked(t)
   await db.exec(`update users set devices = '{}', groups = '{vans}';
     insert into devices (org, device_id, groups, created_at) values ('demo', 'truck-7', '{vans,north}', 0)`)
   assert.equal(await links.admit(PRINCIPAL), PRINCIPAL)
@@ -70,13 +78,13 @@ test('a maker may hold a device by a group of it, until either is taken away', a
 })
 
 test('a ban that is over ends no link', async t => {
-  const { db, links } = await linked(t)
+  const { links } = await linked(t)
   await db.exec(`insert into bans (org, sub, until, banned_at, banned_by) values ('demo', 'ann', 1, 0, 'admin')`)
   assert.equal(await links.admit(PRINCIPAL), PRINCIPAL)
 })
 
 test('a link that lives is left alone, and who has left is not called', async t => {
-  const { db, links, at } = await linked(t)
+  const { links, at } = await linked(t)
   let calls = 0
   const stop = links.watch('demo', scope, () => {
     calls += 1
