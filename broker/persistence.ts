@@ -163,6 +163,15 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return work
   }
 
+  /** Whether anything of a session is in the store, or about to be, or has still to leave it. */
+  isStored(id: string): boolean {
+    return this.#sessions.has(id) || this.#leaving.has(id) || this.#withIncoming.has(id) || this.limits.isOwed(id)
+  }
+
+  hasStoredWill(id: string): boolean {
+    return this.#withWill.has(id)
+  }
+
   /** A clean session ends the one that was stored. [MQTT-3.1.2-6] */
   override async cleanSubscriptions(client: { id: string }): Promise<void> {
     // Aedes takes what is queued out one by one, and leaves the rest when the client goes meanwhile.
@@ -285,7 +294,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return super.outgoingEnqueue(subscription, qos === packet.qos ? packet : Object.assign({}, packet, { qos }))
   }
 
-  override async delWill(client: { id: string; conn?: unknown }): Promise<unknown> {
+  override async delWill(client: { id: string; conn?: object }): Promise<unknown> {
     // Only a connection being set up comes as itself; one that ends comes as its id.
     const ends = client.conn === undefined
     if (ends && this.#hasWill(client.id)) return undefined
