@@ -3,6 +3,7 @@ import type { Principal } from '../contract/index.ts'
 import type { DeviceCertificate } from './auth/client-certificate.ts'
 import type { PublishRights } from './auth/publish-rights.ts'
 import type { Reader } from './auth/reader.ts'
+import { knownOf } from './client/known.ts'
 import type { GrantedQos } from './delivery/granted-qos.ts'
 import type { OrderedAnswers } from './delivery/ordered-answers.ts'
 import type { Outgoing } from './delivery/outgoing.ts'
@@ -64,19 +65,25 @@ export const NO_SIBLINGS: ReadonlySet<Connection> = new Set()
  * one closes late; this one is keyed by the connection itself.
  */
 export class Connections {
-  /** Outlives the connection itself: a will is published after its socket closed. */
-  readonly #byClient = new WeakMap<Client, Connection>()
   readonly #live = new Set<Connection>()
-  readonly #byPrincipal = new Map<string, Set<Connection>>()
+  /** Almost every principal has one connection: only those with more have a set. */
+  readonly #byPrincipal = new Map<string, Connection | Set<Connection>>()
 
   add(connection: Connection): void {
-    this.#byClient.set(connection.client, connection)
+    const { client, principal } = connection
+    const what = knownOf(client)
+    if (what !== undefined) what.connection = connection
     this.#live.add(connection)
-    const key = keyOf(connection.principal)
-    const set = this.#byPrincipal.get(key) ?? new Set()
+    const key = keyOf(principal)
+    const before = this.#byPrincipal.get(key)
+    if (before === undefined) {
+      this.#byPrincipal.set(key, connection)
+      return
+    }
+    const set = before instanceof Set ? before : new Set([before])
     set.add(connection)
     this.#byPrincipal.set(key, set)
-    connection.siblings = set
+    for (const one of set) one.siblings = set
   }
 
   /** Whether it is admitted and has not ended. */
@@ -87,13 +94,13 @@ export class Connections {
   remove(connection: Connection): void {
     this.#live.delete(connection)
     const key = keyOf(connection.principal)
-    const set = this.#byPrincipal.get(key)
-    set?.delete(connection)
-    if (set?.size === 0) this.#byPrincipal.delete(key)
+    const held = this.#byPrincipal.get(key)
+    if (held instanceof Set) held.delete(connection)
+    if (held === connection || (held instanceof Set && held.size === 0)) this.#byPrincipal.delete(key)
   }
 
   of(client: Client): Connection | undefined {
-    return this.#byClient.get(client)
+    return knownOf(client)?.connection
   }
 
   /** Whether this principal has another live connection. */
@@ -103,7 +110,9 @@ export class Connections {
 
   /** The live connections of one principal. */
   ofPrincipal(principal: Pick<Principal, 'org' | 'sub'>): ReadonlySet<Connection> {
-    return this.#byPrincipal.get(keyOf(principal)) ?? new Set()
+    const held = this.#byPrincipal.get(keyOf(principal))
+    if (held instanceof Set) return held
+    return held === undefined ? NOBODY : new Set([held])
   }
 
   /** The live connections of whom a change of rights is about. */
@@ -122,6 +131,8 @@ export class Connections {
     return this.#live.size
   }
 }
+
+const NOBODY: ReadonlySet<Connection> = new Set()
 
 function keyOf({ org, sub }: Pick<Principal, 'org' | 'sub'>): string {
   return `${org}/${sub}`

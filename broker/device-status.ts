@@ -84,6 +84,8 @@ export class DeviceStatusPublisher {
       payload: JSON.stringify(status),
       qos: 1 as const,
       retain: true,
+      // Whatever a crash leaves of it is settled after the restart.
+      isWrittenSoon: true,
     }
     void this.#publish(message).catch(() => {
       // The broker is closing; the status settles after the next start.

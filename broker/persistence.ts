@@ -21,6 +21,7 @@ const NOBODY: StoredSubscription[] = []
 const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTIONS = { gte: 'subscriptions:', lt: 'subscriptions;' }
 const INCOMING = { gte: 'incoming:', lt: 'incoming;' }
+const WILLS = { gte: 'will:', lt: 'will;' }
 /** Whose a session is, beside what aedes-persistence-level keeps of it. */
 const SESSIONS = { gte: 'session:', lt: 'session;' }
 const QUEUES = ['outgoing:', 'outgoing-id:', 'incoming:']
@@ -64,6 +65,8 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   readonly #underWay = new Set<Promise<unknown>>()
   /** Client ids of which packet identifiers of QoS 2 are stored. */
   readonly #withIncoming = new Set<string>()
+  /** Client ids of which a will is stored, or about to be. */
+  readonly #withWill = new Set<string>()
   /** Sessions that are being deleted, by client id. */
   readonly #leaving = new Map<string, Promise<unknown>>()
   readonly #hasWill: HasWill
@@ -108,6 +111,7 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     }
     for (const [id, owner] of owners) this.#sessions.restore(id, owner, this.#now())
     for await (const key of this.#db.keys(INCOMING)) this.#withIncoming.add(clientIdIn(key))
+    for await (const key of this.#db.keys(WILLS)) this.#withWill.add(clientIdIn(key))
     await this.limits.load(clients)
     await super.setup(broker)
   }
@@ -153,6 +157,15 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     ).finally(() => this.#leaving.delete(id))
     this.#leaving.set(id, work)
     return work
+  }
+
+  /** Whether anything of a session is in the store, or about to be, or has still to leave it. */
+  isStored(id: string): boolean {
+    return this.#sessions.has(id) || this.#leaving.has(id) || this.#withIncoming.has(id) || this.limits.isOwed(id)
+  }
+
+  hasStoredWill(id: string): boolean {
+    return this.#withWill.has(id)
   }
 
   /** A clean session ends the one that was stored. [MQTT-3.1.2-6] */
@@ -251,11 +264,18 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return super.outgoingEnqueue(subscription, qos === packet.qos ? packet : Object.assign({}, packet, { qos }))
   }
 
-  override async delWill(client: { id: string; conn?: unknown }): Promise<unknown> {
+  override async delWill(client: { id: string; conn?: object }): Promise<unknown> {
     // Only a connection being set up comes as itself; one that ends comes as its id.
     const ends = client.conn === undefined
     if (ends && this.#hasWill(client.id)) return undefined
+    // Aedes asks at the begin of every connection; few have one.
+    if (!this.#withWill.delete(client.id)) return undefined
     return this.#finish(super.delWill(client).catch(() => undefined))
+  }
+
+  override putWill(client: { id: string }, will: object): Promise<void> {
+    this.#withWill.add(client.id)
+    return super.putWill(client, will)
   }
 
   override async outgoingClearMessageId(client: { id: string }, packet: unknown): Promise<unknown> {
@@ -290,8 +310,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     const { cmd, topic, messageId } = packet as StoredPacket
     // What is taken from the queue of the session is looked at by Aedes itself, one by one.
     if (sent === 'queued') return this.#inFlight(client)?.inFlight.enter(messageId as number)
-    if (cmd !== 'publish' || this.#mayReceive(client, topic)) return
-    await this.outgoingClearMessageId(client, packet)
+    if (sent !== 'sent') {
+      if (cmd !== 'publish' || this.#mayReceive(client, topic)) return
+      await this.outgoingClearMessageId(client, packet)
+    }
     // Aedes sends the message when this settles, however it does.
     await new Promise(() => {})
   }

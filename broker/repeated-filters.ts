@@ -1,12 +1,8 @@
 import type { Client, Subscription } from 'aedes'
 
 interface SubscribePacket {
-  readonly cmd: string
   messageId?: number | undefined
   readonly subscriptions: readonly Subscription[]
-}
-interface Parsing {
-  _parser: { prependListener(event: 'packet', listener: (packet: SubscribePacket) => void): void }
 }
 interface Owed {
   readonly messageId: number
@@ -21,18 +17,16 @@ export class RepeatedFilters {
   /** By the subscriptions of the packet: Aedes makes a list of its own, of the same objects. */
   readonly #owed = new WeakMap<Subscription, Owed>()
 
-  watch(client: Client): void {
-    const { _parser } = client as unknown as Parsing
-    _parser.prependListener('packet', packet => {
-      if (packet.cmd !== 'subscribe' || packet.messageId === undefined) return
-      const filters = packet.subscriptions.map(({ topic }) => topic)
-      if (new Set(filters).size === filters.length) return
-      for (const subscription of packet.subscriptions) {
-        this.#owed.set(subscription, { messageId: packet.messageId, filters })
-      }
-      // Without one Aedes sends no SUBACK.
-      packet.messageId = undefined
-    })
+  /** Looks at a SUBSCRIBE before Aedes does. */
+  note(packet: SubscribePacket): void {
+    if (packet.messageId === undefined) return
+    const filters = packet.subscriptions.map(({ topic }) => topic)
+    if (new Set(filters).size === filters.length) return
+    for (const subscription of packet.subscriptions) {
+      this.#owed.set(subscription, { messageId: packet.messageId, filters })
+    }
+    // Without one Aedes sends no SUBACK.
+    packet.messageId = undefined
   }
 
   /** @param subscriptions with the granted QoS, 128 = refused; before their retained messages are sent */

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
-import type { Client } from 'aedes'
+import type { AedesOptions, Client, ConnectPacket } from 'aedes'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -31,10 +31,13 @@ import { namesOnLists } from './auth/revocation-list.ts'
 import { AS_ISSUED, type Rights } from './auth/rights.ts'
 import { endWithLink, type ShareGate } from './auth/share-gate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
+import { connectPath } from './client/connect-path.ts'
+import { knownOf, setKnown } from './client/known.ts'
+import { LeanClients } from './client/lean-clients.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { CommandLane, commandOf, listens } from './command-lane.ts'
 import { ConnectionDesk } from './connection-desk.ts'
-import { type Connection, Connections, NO_SIBLINGS, type Origin } from './connections.ts'
+import { type Connection, Connections, NO_SIBLINGS } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { GrantedQos } from './delivery/granted-qos.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
@@ -51,7 +54,7 @@ import { IdentityClashes, type IdentityClashSettings } from './identity-clash.ts
 import { tooManyConnections } from './limits/connections-per-principal.ts'
 import { type Limits, openLimits } from './limits/limits.ts'
 import { PublishLimits } from './limits/publish-limits.ts'
-import type { Accept, Listener, Peer } from './listeners/listener.ts'
+import type { Accept, Listener } from './listeners/listener.ts'
 import { listenTcp, type TcpOptions } from './listeners/tcp.ts'
 import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
@@ -150,6 +153,8 @@ const CERTIFICATE_REVOKED = {
   message: 'the client certificate was revoked; this device needs another one',
 } as const
 
+type AuthenticateDone = Parameters<NonNullable<AedesOptions['authenticate']>>[3]
+
 /** Starts the broker without listeners; {@link Broker.listen} opens them once everything behind it is ready. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { logger, registry, rights = AS_ISSUED, clock = SYSTEM_CLOCK } = options
@@ -158,13 +163,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const connections = new Connections()
   const metrics = brokerMetrics(registry, connections)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
-  const admissions = new WeakMap<Client, Admission | ConnectRefused>()
   /** Clients that are authenticated, but not yet in Aedes' table. */
   const pending = new Map<string, Client>()
-  const origins = new WeakMap<Duplex, Origin>()
-  const peers = new WeakMap<Duplex, Peer>()
   const topics = new ParsedTopics()
-  const subscribers = new WeakMap<object, Subscriber>()
   const streams = new Set<Duplex>()
   let connectionIds = 0
   const repeatedFilters = new RepeatedFilters()
@@ -181,7 +182,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       const connection = connections.of(client as Client)
       return connection?.reader.mayReceive(topic, connection.grantedQos.of(topic)) ?? true
     },
-    inFlight: client => subscribers.get(client)?.outgoing,
+    inFlight: client => knownOf(client)?.subscriber.outgoing,
     now,
     limits: {
       ...limits,
@@ -203,41 +204,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     drainTimeout: drainTimeoutMs,
     queueLimit: CONNECT_QUEUE,
     maxClientsIdLength: MAX_CLIENT_ID_31,
-    preConnect: (client, packet, done) => {
-      if (packet.protocolVersion === 5) {
-        metrics.connectRefused.inc({ reason: 'protocol_version' })
-        return refuseProtocol5(client, packet, () => done(new Error('MQTT 5 is not served yet'), false))
-      }
-      // Nothing more is read of a stranger; Aedes resumes after CONNACK.
-      readingOf(client).pause()
-      const { verifyToken, certificates } = options
-      admit(packet, { verifyToken, certificates, shown: peers.get(client.conn)?.certificate })
-        .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
-        .then(admission => {
-          admissions.set(client, admission)
-          done(null, true)
-        })
-    },
-    authenticate: (client, _username, _password, done) => {
-      // Gone meanwhile: its 'close' will not come a second time.
-      if (client.conn.destroyed) return done(null, false)
-      try {
-        const admission = withinConnections(client, admissions.get(client))
-        if (admission === undefined) throw new ConnectRefused(CONNACK.notAuthorized, 'unknown', 'not admitted')
-        if (admission instanceof ConnectRefused) throw admission
-        enter(client, admission, principalOnEntry(admission, rights))
-      } catch (error) {
-        const refused = error instanceof ConnectRefused ? error : unavailable(error as Error)
-        metrics.connectRefused.inc({ reason: refused.reason })
-        logger.info(
-          { reason: refused.reason, peer: origins.get(client.conn)?.address },
-          `connection refused: ${refused.message}`,
-        )
-        // Aedes reads the return code from the error.
-        return done(refused as ConnectRefused & { returnCode: 2 }, false)
-      }
-      done(null, true)
-    },
+    preConnect,
+    authenticate,
     authorizePublish: (client, packet, done) => publishing.byAedes(client, packet, done),
     authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
     authorizeForward: authorizeForward({
@@ -320,6 +288,44 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     ownTracks: options.ownTracks,
   })
 
+  function preConnect(client: Client, packet: ConnectPacket, done: (error: Error | null, isSuccessful: boolean) => void) {
+    const what = knownOf(client)!
+    // Judged already, before it was left to Aedes.
+    if (what.admission !== undefined) return done(null, true)
+    if (packet.protocolVersion === 5) {
+      metrics.connectRefused.inc({ reason: 'protocol_version' })
+      return refuseProtocol5(client, packet, () => done(new Error('MQTT 5 is not served yet'), false))
+    }
+    // Nothing more is read of a stranger; Aedes resumes after CONNACK.
+    readingOf(client).pause()
+    const { verifyToken, certificates } = options
+    admit(packet, { verifyToken, certificates, shown: what.peer.certificate })
+      .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
+      .then(admission => {
+        what.admission = admission
+        done(null, true)
+      })
+  }
+
+  function authenticate(client: Client, _username: unknown, _password: unknown, done: AuthenticateDone) {
+    // Gone meanwhile: its 'close' will not come a second time.
+    if (client.conn.destroyed) return done(null, false)
+    const what = knownOf(client)!
+    try {
+      const admission = withinConnections(client, what.admission)
+      if (admission === undefined) throw new ConnectRefused(CONNACK.notAuthorized, 'unknown', 'not admitted')
+      if (admission instanceof ConnectRefused) throw admission
+      enter(client, admission, principalOnEntry(admission, rights))
+    } catch (error) {
+      const refused = error instanceof ConnectRefused ? error : unavailable(error as Error)
+      metrics.connectRefused.inc({ reason: refused.reason })
+      logger.info({ reason: refused.reason, peer: what.peer.address }, `connection refused: ${refused.message}`)
+      // Aedes reads the return code from the error.
+      return done(refused as ConnectRefused & { returnCode: 2 }, false)
+    }
+    done(null, true)
+  }
+
   /** The one being set up comes first: it is the successor of the one in Aedes' table. */
   function clientOf(clientId: string): Client | undefined {
     const { clients } = aedes as unknown as { clients: Record<string, Client> }
@@ -340,7 +346,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (refusal === null) return admission
     limits.metrics.connectionsRefused.inc({
       reason: 'principal',
-      transport: origins.get(client.conn)?.transport ?? 'tcp',
+      transport: knownOf(client)?.transport ?? 'tcp',
     })
     tell(admission.issued, refusal)
     return new ConnectRefused(CONNACK.serverUnavailable, refusal.code, refusal.message)
@@ -375,7 +381,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     principal: Principal,
   ): void {
     connectionIds += 1
-    const subscriber = subscribers.get(client)!
+    const { subscriber, transport, peer } = knownOf(client)!
     const connection: Connection = {
       id: connectionIds,
       client,
@@ -389,7 +395,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       ownClientId,
       username,
       certificate,
-      ...origins.get(client.conn)!,
+      transport,
+      address: peer.address,
       connectedAtMs: now(),
       forbiddenAtMs: [],
       granting: new Set(),
@@ -408,17 +415,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     limits.connections.admitted(client.conn)
     expiry.watch(connection)
     endWithLink(connection, options.shares, tell)
-    client.conn.once('close', () => {
-      connections.remove(connection)
-      publishLimits.forget(connection)
-      if (!client.clean) persistence.limits.left(client.id)
-      sessions.end(connection, now())
-      clashes.left(connection)
-      settled(client)
-      expiry.forget(connection)
-      // After Aedes has published the will, which speaks first.
-      setImmediate(() => setImmediate(() => status.disconnected(connection)))
-    })
+  }
+
+  function left(connection: Connection): void {
+    const { client } = connection
+    connections.remove(connection)
+    publishLimits.forget(connection)
+    if (!client.clean) persistence.limits.left(client.id)
+    sessions.end(connection, now())
+    clashes.left(connection)
+    settled(client)
+    expiry.forget(connection)
+    // After Aedes has published the will, which speaks first.
+    setImmediate(() => setImmediate(() => status.disconnected(connection)))
   }
 
   /** After what Aedes has still to do for the connection: it must know it before anything is published to it. */
@@ -474,7 +483,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   )
   aedes.on('connectionError', (client, error) =>
     logger.debug(
-      { peer: origins.get(client.conn)?.address, reason: error.message },
+      { peer: knownOf(client)?.peer.address, reason: error.message },
       'connection ended before it was admitted',
     ),
   )
@@ -483,6 +492,25 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   )
 
   await aedes.listen()
+  const clients = new LeanClients({
+    broker: aedes,
+    handle: conn => aedes.handle(conn),
+    connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    before: (client, packet) => {
+      const { cmd } = packet as { cmd: string }
+      if (cmd === 'subscribe') repeatedFilters.note(packet as never)
+      if (cmd !== 'connect') return false
+      connectClient(client, packet as ConnectPacket)
+      return true
+    },
+  })
+  const connectClient = connectPath({
+    aedes,
+    stored: persistence,
+    preConnect,
+    authenticate,
+    handle: (client, packet) => clients.handle(client, packet),
+  })
   status.settleAfterRestart(persistence)
   const stopDeletingSessions = deleteAbandonedSessions({
     sessions,
@@ -501,20 +529,21 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   const listeners: Listener[] = []
   const accept: Accept = (stream, transport, peer = {}) => {
-    origins.set(stream, { transport, address: peer.address })
-    peers.set(stream, peer)
     limits.connections.begin(stream, peer.request)
     streams.add(stream)
-    stream.once('close', () => streams.delete(stream))
-    const client = aedes.handle(stream)
+    const client = clients.make(stream)
     dropNoLatecomers(client)
     const subscriber = new Subscriber(client, delivery)
-    subscribers.set(client, subscriber)
-    repeatedFilters.watch(client)
+    setKnown(client, { transport, peer, subscriber, admission: undefined, connection: undefined })
+    stream.on('close', () => {
+      streams.delete(stream)
+      const connection = connections.of(client)
+      if (connection !== undefined) left(connection)
+    })
     const refused = ({ reason, message }: Fault) => {
       metrics.protocolErrors.inc({ reason })
       logger.info(
-        { reason, client: client.id, peer: origins.get(client.conn)?.address },
+        { reason, client: client.id, peer: peer.address },
         `connection closed: ${message}`,
       )
     }

@@ -103,6 +103,10 @@ export class StoredSessions {
     return session.isStored
   }
 
+  has(id: string): boolean {
+    return this.#sessions.has(id)
+  }
+
   /** Whether a message of this topic waits for a subscription of the session. */
   mayQueue(id: string, topic: string, qos: Qos): boolean {
     return this.#sessions.get(id)?.reader?.mayReceive(topic, qos) ?? false

@@ -59,7 +59,8 @@ export class TrackwireAedes extends Aedes {
     const { topic, qos, retain } = message
     const { mq, persistence } = this as unknown as Parts
     // Of what a client retains nothing was promised: its PUBACK, if any, is out already.
-    const isSoon = retain && (qos === 0 || client !== null)
+    const isWrittenSoon = client !== null || (packet as { isWrittenSoon?: boolean }).isWrittenSoon === true
+    const isSoon = retain && (qos === 0 || isWrittenSoon)
     if (isSoon) persistence.retainSoon(message)
     const sessions = qos === 0 ? NOBODY : persistence.queuingFor(topic)
     const before = qos === 0 ? undefined : this.#queuing.get(topic)

@@ -40,6 +40,7 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     cleanSubscriptions(client: { id: string }): Promise<void>
     subscriptionsByTopic(topic: string): Promise<StoredSubscription[]>
     delWill(client: { id: string }): Promise<unknown>
+    putWill(client: { id: string }, will: object): Promise<void>
     subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]>
     outgoingEnqueue(subscription: { clientId: string }, packet: StoredPacket): Promise<void>
     outgoingEnqueueCombi(subscriptions: StoredSubscription[], packet: StoredPacket): Promise<void>

@@ -9,12 +9,13 @@ import {
 import { Claims, checkSchema, TrackwireError } from '../../contract/index.ts'
 import { checkShareScope } from '../share/share-area.ts'
 import { type ClaimMapping, mapClaims } from './claim-mapping.ts'
+import { KnownHeaders } from './known-headers.ts'
+import { CLOCK_LEEWAY_SECONDS } from './lifetimes.ts'
 import type { OutsideKeys } from './outside-keys.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 /** Asymmetric only: neither `none` nor an HMAC keyed with a public key can pass. RFC 8725 §3.1 */
 export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA']
-const CLOCK_LEEWAY_SECONDS = 30
 
 export interface VerifiedToken {
   readonly claims: Claims
@@ -70,15 +71,23 @@ function whatItSays(token: string): Said {
 function ownIssuer(keys: SigningKeys): TokenIssuer {
   let known = keys.jwks()
   let keySet = createLocalJWKSet(known as JSONWebKeySet)
+  const headers = new KnownHeaders()
   return {
     async verify(token, nowMs) {
       if (keys.jwks() !== known) {
         known = keys.jwks()
         keySet = createLocalJWKSet(known as JSONWebKeySet)
+        headers.forget()
       }
       const usedSet = known
+      const quick = headers.verify(token, nowMs, CLOCK_LEEWAY_SECONDS)
+      if (quick !== null) {
+        const { payload, kid } = quick
+        return { claims: readClaims(payload), issuer: undefined, keyId: kid, isKeyLive: () => keys.has(kid) }
+      }
       const { payload, protectedHeader } = await jwtVerify(token, keySet, rulesAt(nowMs, ALGORITHMS))
       const { kid } = protectedHeader
+      if (keys.jwks() === usedSet) headers.learn(token, kid, usedSet.keys)
       return {
         claims: readClaims(payload),
         issuer: undefined,

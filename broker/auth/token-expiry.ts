@@ -16,6 +16,8 @@ interface Watch {
   timer: unknown
 }
 
+const EXACT_BELOW_MS = 10_000
+
 /**
  * Tells a connection that its token is about to expire, and ends it when it does. A will is published, since no DISCONNECT was
  * sent. [MQTT-3.1.2-8]
@@ -58,7 +60,9 @@ export class TokenExpiry {
 
   #wait(connection: Connection, watch: Watch): void {
     const next = watch.noticeAtMs ?? watch.endsAtMs
-    const wait = Math.min(Math.max(next - this.#clock.now(), 0), MAX_TIMEOUT_MS)
+    const exactly = Math.min(Math.max(next - this.#clock.now(), 0), MAX_TIMEOUT_MS)
+    // Timers of the same duration share a list: in whole seconds there are few, and the rest is waited for after it.
+    const wait = exactly > EXACT_BELOW_MS ? exactly - (exactly % 1_000) : exactly
     watch.timer = this.#clock.setTimeout(() => this.#step(connection, watch), wait)
   }
 

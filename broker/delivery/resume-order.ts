@@ -38,9 +38,9 @@ export class ResumeOrder {
 
   /**
    * Runs what sends a message: at once, unless the session is being resumed and the message is none of its queue.
-   * @returns whether it is one of its queue
+   * @returns whether it is one of its queue; `sent`: it was queued before the queue was read, and has left with it
    */
-  async send(client: object, packet: unknown, work: () => Promise<void>): Promise<'queued' | 'live'> {
+  async send(client: object, packet: unknown, work: () => Promise<void>): Promise<'queued' | 'live' | 'sent'> {
     const message = packet as QueuedPacket
     const { connecting, conn } = client as Connecting
     const isHeldUp = connecting || (this.#resuming.get(client)?.held ?? 0) > 0
@@ -55,13 +55,17 @@ export class ResumeOrder {
     }
     resuming.held += 1
     if (resuming.held > MOST_HELD) conn.destroy()
-    const turn = resuming.last.then(work)
+    const key = keyOf(message)
+    const turn = resuming.last.then(async () => {
+      if (resuming.queued.has(key)) return 'sent'
+      await work()
+      return 'live'
+    })
     const done = () => {
       resuming.held -= 1
     }
     resuming.last = turn.then(done, done)
-    await turn
-    return 'live'
+    return turn
   }
 
   #of(client: object): Resuming {

@@ -8,7 +8,8 @@ interface Parsing {
   readonly closed: boolean
   _parser: {
     parse(chunk: Uint8Array): number
-    prependOnceListener(event: 'packet', listener: (packet: object) => void): void
+    /** So many bytes were left out of the PUBLISH that is parsed next. */
+    skipped: number
   }
 }
 
@@ -17,6 +18,10 @@ const skippedBytes = Symbol('skipped bytes')
 /** How many bytes of a PUBLISH's payload were left out because they were over the limit; 0 = none. */
 export function skippedOf(packet: object): number {
   return (packet as { [skippedBytes]?: number })[skippedBytes] ?? 0
+}
+
+export function markSkipped(packet: object, bytes: number): void {
+  ;(packet as { [skippedBytes]?: number })[skippedBytes] = bytes
 }
 
 /**
@@ -38,9 +43,7 @@ export function guardPackets(
   let isParsing = false
 
   const pass = (bytes: Uint8Array, skipped?: number) => {
-    if (skipped !== undefined) {
-      parser.prependOnceListener('packet', packet => Object.assign(packet, { [skippedBytes]: skipped }))
-    }
+    if (skipped !== undefined) parser.skipped = skipped
     parse(bytes)
   }
   const end = (fault: Fault) => {

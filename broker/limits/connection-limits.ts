@@ -45,9 +45,15 @@ export class ConnectionLimits {
   readonly #counted = new WeakMap<Duplex, string>()
   #open = 0
   #loggedAtMs = Number.NEGATIVE_INFINITY
+  /** One function for all streams: it stays with each as long as it lives. */
+  readonly #gone: (this: Duplex) => void
 
   constructor(options: ConnectionLimitOptions) {
     this.#options = options
+    const limits = this
+    this.#gone = function (this: Duplex) {
+      limits.admitted(this)
+    }
     this.#proxies = new AddressRanges(options.trustedProxies)
     const { most } = options.connectionsPerMinute
     const everything = { message: null, location: null, chat: null, general: null, http: null }
@@ -66,13 +72,14 @@ export class ConnectionLimits {
   guard(server: Server, wire: Exclude<Wire, 'websocket'>): void {
     const inner = server.listeners('connection')
     server.removeAllListeners('connection')
+    const closed = () => {
+      this.#open -= 1
+    }
     server.on('connection', (socket: Socket) => {
       const refusal = this.#refusalOf(plainAddress(socket.remoteAddress ?? ''), wire)
       if (refusal === null) {
         this.#open += 1
-        socket.once('close', () => {
-          this.#open -= 1
-        })
+        socket.on('close', closed)
         for (const listener of inner) listener.call(server, socket)
         return
       }
@@ -98,7 +105,7 @@ export class ConnectionLimits {
       : plainAddress((stream as Partial<Socket>).remoteAddress ?? '')
     this.#counted.set(stream, address)
     this.#connecting.set(address, (this.#connecting.get(address) ?? 0) + 1)
-    stream.once('close', () => this.admitted(stream))
+    stream.on('close', this.#gone)
   }
 
   admitted(stream: Duplex): void {

@@ -99,6 +99,11 @@ export class SessionLimits {
     if (isToBeTold) await this.#remember(clientId, 0)
   }
 
+  /** Whether its owner has still to be told of messages that were given up. */
+  isOwed(clientId: string): boolean {
+    return this.#queues.droppedOf(clientId) > 0
+  }
+
   left(clientId: string): void {
     this.#sessions.left(clientId, this.#options.now())
   }

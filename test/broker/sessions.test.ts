@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { IConnectPacket } from 'mqtt-packet'
 import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
@@ -301,6 +302,8 @@ test('kill -9: the will of a device that does not come back is published after t
   const back = { ...WILL, topic: 'demo/devices/truck-9/status' }
   await connected(t, doomed, { ...DEVICE, sub: 'truck-9' }, { will: back })
   await first.ping()
+  // Statuses are written a moment after they are said.
+  await sleep(500)
   await killed(doomed)
 
   const running = await startTestBroker(t, { dataDirectory, heartbeatMs: 100 })
