@@ -13,6 +13,7 @@ import { transactionGivingWay } from './give-way.ts'
 import { countEvents } from './metrics.ts'
 import { persist, VersionConflict } from './persist.ts'
 import type { Pipeline } from './pipeline.ts'
+import { sideBySide } from './side-by-side.ts'
 import { trailMessages } from './sos-trail.ts'
 import { storeDecisions } from './store-decisions.ts'
 import { type EventChanges, storeEvents } from './store-events.ts'
@@ -80,12 +81,16 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
   return transactionGivingWay(pipeline, async tx => {
     const registered = await devices.insertUnknown(tx, senders, now())
     await takeAccepted(tx, regular, now())
-    const repeated = await storeFixes(tx, items, regular)
-    if (pipeline.keepsForBridges) await keepForBridges(tx, items, repeated, now())
-    await storeStates(tx, evaluation)
-    await saveCheckpoints(tx, evaluation.checkpoints)
-    await storeDecisions(tx, evaluation.decisions, evaluation.replaced)
-    const stored = await storeEvents(tx, evaluation.outcome, { nowMs: now(), listener: eventListener })
+    const storing = storeFixes(tx, items, regular)
+    // Other brokers hear of the position first, then of what came of it.
+    if (pipeline.keepsForBridges) await keepForBridges(tx, items, await storing, now())
+    const [repeated, , , , stored] = await sideBySide(
+      storing,
+      storeStates(tx, evaluation),
+      saveCheckpoints(tx, evaluation.checkpoints),
+      storeDecisions(tx, evaluation.decisions, evaluation.replaced),
+      storeEvents(tx, evaluation.outcome, { nowMs: now(), listener: eventListener }),
+    )
     const ended = await incidents.hearUnannounced(tx, evaluation.decisions, now())
     const trails = trailMessages(
       alerts,

@@ -111,7 +111,8 @@ class PgliteDatabase implements Database {
         (await send(id => ({ id, sql, params }))) as Row[],
       exec: async script => void (await send(id => ({ id, script }))),
     }
-    await tx.exec('begin')
+    // Not waited for: what `work` sends comes after it, and its failure is that of the transaction.
+    tx.exec('begin').catch(() => {})
     try {
       const result = await work(tx)
       // PostgreSQL answers `commit` after a failed statement with a rollback, not with an error.

@@ -22,6 +22,8 @@ export async function openPostgres(url: string, logger: Logger): Promise<Databas
     connectionString: url,
     types,
     max: 10,
+    // Statements that do not wait for each other are on their way together.
+    pipeline: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'trackwire',
     // A server that vanished without a word is noticed by the operating system.
@@ -63,13 +65,17 @@ class PostgresDatabase implements Database {
 
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return this.#withClient(async client => {
-      await client.exec('begin')
+      let failed: unknown
+      const note = (error: unknown): never => {
+        failed ??= error
+        throw error
+      }
+      // Not waited for: what `work` sends comes after it, and its failure is that of the transaction.
+      client
+        .exec('begin')
+        .catch(note)
+        .catch(() => {})
       try {
-        let failed: unknown
-        const note = (error: unknown): never => {
-          failed ??= error
-          throw error
-        }
         const result = await work({
           query: (sql, params) => client.query<never>(sql, params).catch(note),
           exec: script => client.exec(script).catch(note),

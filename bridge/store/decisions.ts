@@ -1,4 +1,5 @@
 import type { Decision } from '../../geofence-engine/index.ts'
+import { bigintColumn, textColumn } from './columns.ts'
 import type { Queryable } from './database.ts'
 import type { DeviceKey } from './device-states.ts'
 
@@ -25,13 +26,13 @@ export async function insertDecisions(tx: Queryable, rows: readonly DecisionRow[
      from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[]) with ordinality
        as t(org, device_id, fix_time, cause_time, kind, subject, body, ord) order by ord`,
     [
-      rows.map(({ org }) => org),
-      rows.map(({ deviceId }) => deviceId),
-      rows.map(({ decision }) => decision.timestamp),
-      rows.map(({ causeTime }) => causeTime),
-      rows.map(({ decision }) => decision.kind),
-      rows.map(({ decision }) => decision.subject),
-      rows.map(({ decision }) => JSON.stringify(decision)),
+      textColumn(rows.map(({ org }) => org)),
+      textColumn(rows.map(({ deviceId }) => deviceId)),
+      bigintColumn(rows.map(({ decision }) => decision.timestamp)),
+      bigintColumn(rows.map(({ causeTime }) => causeTime)),
+      textColumn(rows.map(({ decision }) => decision.kind)),
+      textColumn(rows.map(({ decision }) => decision.subject)),
+      textColumn(rows.map(({ decision }) => JSON.stringify(decision))),
     ],
   )
 }

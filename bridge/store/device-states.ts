@@ -1,4 +1,5 @@
 import type { LocationUpdate } from '../../contract/index.ts'
+import { bigintColumn, integerColumn, textColumn } from './columns.ts'
 import type { Queryable } from './database.ts'
 
 export interface DeviceKey {
@@ -100,17 +101,17 @@ export async function saveDeviceStates(db: Queryable, rows: readonly DeviceState
      )
      select count(*)::int as count from written`,
     [
-      sorted.map(({ org }) => org),
-      sorted.map(({ deviceId }) => deviceId),
-      sorted.map(({ version }) => version),
-      sorted.map(({ newest }) => newest?.timestamp ?? null),
-      sorted.map(({ newest }) => (newest === null ? null : JSON.stringify(newest))),
-      sorted.map(({ engine }) => JSON.stringify(engine)),
-      sorted.map(({ heardAt }) => heardAt),
-      sorted.map(({ dueAt }) => dueAt),
-      sorted.map(({ sinceCheckpoint }) => sinceCheckpoint),
-      sorted.map(({ provisional }) => jsonOrNull(provisional)),
-      sorted.map(({ changes }) => jsonOrNull(changes)),
+      textColumn(sorted.map(({ org }) => org)),
+      textColumn(sorted.map(({ deviceId }) => deviceId)),
+      bigintColumn(sorted.map(({ version }) => version)),
+      bigintColumn(sorted.map(({ newest }) => newest?.timestamp ?? null)),
+      textColumn(sorted.map(({ newest }) => (newest === null ? null : JSON.stringify(newest)))),
+      textColumn(sorted.map(({ engine }) => JSON.stringify(engine))),
+      bigintColumn(sorted.map(({ heardAt }) => heardAt)),
+      bigintColumn(sorted.map(({ dueAt }) => dueAt)),
+      integerColumn(sorted.map(({ sinceCheckpoint }) => sinceCheckpoint)),
+      textColumn(sorted.map(({ provisional }) => jsonOrNull(provisional))),
+      textColumn(sorted.map(({ changes }) => jsonOrNull(changes))),
     ],
   )
   return row!.count

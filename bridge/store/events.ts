@@ -1,4 +1,5 @@
 import type { DeviceEvent, GeofenceEvent } from '../../contract/index.ts'
+import { bigintColumn, integerColumn, textColumn } from './columns.ts'
 import type { Queryable } from './database.ts'
 import type { DeviceKey } from './device-states.ts'
 
@@ -38,17 +39,17 @@ export async function insertEvents(db: Queryable, rows: readonly EventRow[], now
        as t(org, id, event, device_id, fence_id, event_time, body, base_id, revision, cause_time, retracts, ord) order by ord
      on conflict do nothing returning org || '/' || id as key`,
     [
-      rows.map(({ org }) => org),
-      rows.map(({ event }) => event.id),
-      rows.map(({ event }) => event.event),
-      rows.map(({ event }) => event.deviceId),
-      rows.map(({ event }) => event.fenceId ?? null),
-      rows.map(({ event }) => event.timestamp),
-      rows.map(({ event }) => JSON.stringify(event)),
-      rows.map(({ baseId }) => baseId),
-      rows.map(({ revision }) => revision),
-      rows.map(({ causeTime }) => causeTime),
-      rows.map(({ retracts }) => retracts),
+      textColumn(rows.map(({ org }) => org)),
+      textColumn(rows.map(({ event }) => event.id)),
+      textColumn(rows.map(({ event }) => event.event)),
+      textColumn(rows.map(({ event }) => event.deviceId)),
+      textColumn(rows.map(({ event }) => event.fenceId ?? null)),
+      bigintColumn(rows.map(({ event }) => event.timestamp)),
+      textColumn(rows.map(({ event }) => JSON.stringify(event))),
+      textColumn(rows.map(({ baseId }) => baseId)),
+      integerColumn(rows.map(({ revision }) => revision)),
+      bigintColumn(rows.map(({ causeTime }) => causeTime)),
+      textColumn(rows.map(({ retracts }) => retracts)),
       nowMs,
     ],
   )

@@ -1,4 +1,5 @@
 import type { LocationUpdate } from '../../contract/index.ts'
+import { bigintColumn, doubleColumn, textColumn } from './columns.ts'
 import type { Queryable } from './database.ts'
 
 export interface FixRow {
@@ -34,19 +35,21 @@ export async function insertFixes(db: Queryable, rows: readonly FixRow[]): Promi
        on conflict do nothing
        returning org, device_id, fix_time
      )
-     select ord - 1 as ord from input where (org, device_id, fix_time) not in (select org, device_id, fix_time from inserted)`,
+     -- Which they are is looked for only when there are any.
+     select ord - 1 as ord from input where (select count(*) from inserted) < (select count(*) from input)
+       and (org, device_id, fix_time) not in (select org, device_id, fix_time from inserted)`,
     [
-      rows.map(({ org }) => org),
-      rows.map(({ deviceId }) => deviceId),
-      rows.map(({ fix }) => fix.timestamp),
-      rows.map(({ receivedAt }) => receivedAt),
-      rows.map(({ fix }) => fix.location.lat),
-      rows.map(({ fix }) => fix.location.lng),
-      rows.map(({ fix }) => fix.location.accuracy ?? null),
-      rows.map(({ fix }) => fix.location.speed ?? null),
-      rows.map(({ fix }) => fix.location.heading ?? null),
-      rows.map(({ fix }) => fix.location.altitude ?? null),
-      rows.map(detailsOf),
+      textColumn(rows.map(({ org }) => org)),
+      textColumn(rows.map(({ deviceId }) => deviceId)),
+      bigintColumn(rows.map(({ fix }) => fix.timestamp)),
+      bigintColumn(rows.map(({ receivedAt }) => receivedAt)),
+      doubleColumn(rows.map(({ fix }) => fix.location.lat)),
+      doubleColumn(rows.map(({ fix }) => fix.location.lng)),
+      doubleColumn(rows.map(({ fix }) => fix.location.accuracy ?? null)),
+      doubleColumn(rows.map(({ fix }) => fix.location.speed ?? null)),
+      doubleColumn(rows.map(({ fix }) => fix.location.heading ?? null)),
+      doubleColumn(rows.map(({ fix }) => fix.location.altitude ?? null)),
+      textColumn(rows.map(detailsOf)),
     ],
   )
   return repeated.map(({ ord }) => ord)
@@ -60,7 +63,11 @@ export async function findUnstored(
   const unstored = await db.query<{ ord: number }>(
     `select ord - 1 as ord from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as t(org, device_id, fix_time, ord)
      where not exists (select 1 from fixes f where f.org = t.org and f.device_id = t.device_id and f.fix_time = t.fix_time)`,
-    [rows.map(({ org }) => org), rows.map(({ deviceId }) => deviceId), rows.map(({ fix }) => fix.timestamp)],
+    [
+      textColumn(rows.map(({ org }) => org)),
+      textColumn(rows.map(({ deviceId }) => deviceId)),
+      bigintColumn(rows.map(({ fix }) => fix.timestamp)),
+    ],
   )
   return new Set(unstored.map(({ ord }) => ord))
 }

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite, types } from '@electric-sql/pglite'
 import type { WorkerReply, WorkerRequest, WorkerStart } from './pglite-protocol.ts'
+import { PreparedStatements } from './prepared-statements.ts'
 
 /**
  * The embedded database, on a thread of its own so that the event loop of the broker never waits for a query.
@@ -11,6 +12,7 @@ const { folder } = workerData as WorkerStart
 // Our bigints are below 2^53: times in milliseconds and counters.
 const options = { parsers: { [types.INT8]: Number } }
 const db = await PGlite.create(folder, { parsers: options.parsers })
+const prepared = new PreparedStatements(db)
 const say = (reply: WorkerReply): void => port.postMessage(reply)
 
 async function answer(request: Exclude<WorkerRequest, { close: true }>): Promise<void> {
@@ -19,8 +21,7 @@ async function answer(request: Exclude<WorkerRequest, { close: true }>): Promise
       await db.exec(request.script)
       say({ id: request.id, rows: [] })
     } else {
-      const { rows } = await db.query<object>(request.sql, request.params as unknown[], options)
-      say({ id: request.id, rows })
+      say({ id: request.id, rows: await query(request.sql, request.params) })
     }
   } catch (cause) {
     if (isFatal(cause)) {
@@ -34,6 +35,12 @@ async function answer(request: Exclude<WorkerRequest, { close: true }>): Promise
     // Without an SQLSTATE it was a parameter that does not fit its type: a fault of the data.
     say({ id: request.id, code: code ?? '22000', message })
   }
+}
+
+/** Whole columns are what every group of fixes stores. */
+async function query(sql: string, params: readonly unknown[]): Promise<object[]> {
+  if (params.some(param => param instanceof Uint8Array)) return prepared.query(sql, params)
+  return (await db.query<object>(sql, params as unknown[], options)).rows
 }
 
 /** The session is over: a server's backend process would end here. */

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import { type Database, DatabaseError, migrate } from '../../bridge/index.ts'
 import { saveCheckpoints } from '../../bridge/store/checkpoints.ts'
+import { bigintColumn, doubleColumn, integerColumn, textColumn } from '../../bridge/store/columns.ts'
 import { insertDecisions } from '../../bridge/store/decisions.ts'
 import { insertFixes } from '../../bridge/store/fixes.ts'
 import { createPartition, DAY_MS, dayOf, openDayPartitions } from '../../bridge/store/partitions.ts'
 import { listDecisions } from '../../bridge/store/queries/decisions.ts'
 import { claimCleanUp, cleanUp } from '../../bridge/store/retention.ts'
+import { isDataFault } from '../../bridge/store/sqlstate.ts'
 import type { Decision } from '../../geofence-engine/index.ts'
 import { onDatabase } from '../support/database-suite.ts'
 import type { TestScope } from '../support/scope.ts'
@@ -79,6 +81,36 @@ export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise
         decisions.map(({ body }) => body.timestamp),
         [cut, cut + DAY_MS],
       )
+    })
+
+    it('takes whole columns as they are', async () => {
+      const texts = ['plain', '', null, 'a,b', '"\\\\{}', 'NULL', 'Zürich 🚲', '\ud800']
+      const bigints = [0, 1, -1, null, 2 ** 32, -(2 ** 32) - 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]
+      const integers = [0, 1, -1, null, 2 ** 31 - 1, -(2 ** 31), 65_536, 7]
+      const doubles = [0, -0.5, 1e-300, null, Number.MAX_VALUE, 41.1496, Number.NEGATIVE_INFINITY, 1 / 3]
+      const columns = [textColumn(texts), bigintColumn(bigints), integerColumn(integers), doubleColumn(doubles)]
+      const types =
+        '$1::text[] as texts, to_jsonb($2::bigint[]) as bigints, $3::int[] as integers, $4::float8[] as doubles'
+      const [row] = await db.query(`select ${types}`, columns)
+      const known = texts.map(text => (text === '\ud800' ? '\ufffd' : text))
+      assert.deepEqual(row, { texts: known, bigints, integers, doubles })
+      const none = [textColumn([]), bigintColumn([]), integerColumn([]), doubleColumn([])]
+      assert.deepEqual(
+        await db.query('select * from unnest($1::text[], $2::bigint[], $3::int[], $4::float8[])', none),
+        [],
+      )
+    })
+
+    it('refuses in a column what its type cannot hold, as a fault of the data', async () => {
+      for (const column of [
+        () => bigintColumn([2 ** 53]),
+        () => bigintColumn([0.5]),
+        () => integerColumn([2 ** 31]),
+        () => integerColumn([Number.NaN]),
+      ]) {
+        assert.throws(column, error => error instanceof DatabaseError && isDataFault(error.code))
+      }
+      await assert.rejects(db.query('select $1::text[]', [textColumn(['\0'])]), ({ code }) => isDataFault(code))
     })
 
     it('gives numbers, JSON and arrays as JavaScript has them', async () => {

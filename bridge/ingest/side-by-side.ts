@@ -1,0 +1,13 @@
+/**
+ * Statements of one transaction that do not need each other's answers: sent one behind the other, so that they cost one wait and one
+ * turn of the event loop together. Settles when all of them have, so that none comes after the end of the transaction.
+ * Rejects with the failure that came first: those after it only say that the transaction is lost.
+ */
+export async function sideBySide<Work extends readonly Promise<unknown>[]>(
+  ...work: Work
+): Promise<{ -readonly [K in keyof Work]: Awaited<Work[K]> }> {
+  const failures: unknown[] = []
+  const results = await Promise.all(work.map(one => one.catch((error: unknown) => void failures.push(error))))
+  if (failures.length > 0) throw failures[0]
+  return results as { -readonly [K in keyof Work]: Awaited<Work[K]> }
+}
