@@ -1,6 +1,30 @@
 import { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 
+/** FIN and the opcode of binary data, RFC 6455 §5.2. */
+const BINARY = 0x82
+/** Larger ones are not copied to stand behind a header. */
+const FRAMED_UP_TO_BYTES = 65_535
+/** Many connections are often sent the very same bytes: what was put into a frame last. */
+let framedBytes: Buffer | undefined
+let frame: Buffer = Buffer.alloc(0)
+
+function framed(bytes: Buffer): Buffer {
+  if (bytes === framedBytes) return frame
+  const { length } = bytes
+  const headerBytes = length < 126 ? 2 : 4
+  frame = Buffer.allocUnsafe(headerBytes + length)
+  frame[0] = BINARY
+  if (length < 126) frame[1] = length
+  else {
+    frame[1] = 126
+    frame.writeUInt16BE(length, 2)
+  }
+  frame.set(bytes, headerBytes)
+  framedBytes = bytes
+  return frame
+}
+
 /**
  * One WebSocket as a byte stream, with back-pressure both ways: it stops reading the socket when the broker does not keep
  * up, and `write` returns false while the socket has not taken what was written.
@@ -9,10 +33,13 @@ import type { WebSocket } from 'ws'
  */
 export class WebSocketStream extends Duplex {
   readonly #socket: WebSocket
+  readonly #transport: Duplex
 
-  constructor(socket: WebSocket) {
+  /** @param transport what the WebSocket was upgraded from: frames are written to it, in between those of `ws` */
+  constructor(socket: WebSocket, transport: Duplex) {
     super({ allowHalfOpen: false })
     this.#socket = socket
+    this.#transport = transport
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       // Pausing for a stream that nobody reads any more would leave the peer's answer to our close unread.
       if (this.destroyed) return
@@ -57,6 +84,7 @@ export class WebSocketStream extends Duplex {
   #send(bytes: Buffer, done: (error?: Error | null) => void): void {
     // Nobody is there to read it. No error: what the peer sent before it left may not have been handled yet.
     if (this.#socket.readyState !== this.#socket.OPEN) return done()
-    this.#socket.send(bytes, { binary: true }, done)
+    if (bytes.length <= FRAMED_UP_TO_BYTES) this.#transport.write(framed(bytes), done)
+    else this.#socket.send(bytes, { binary: true }, done)
   }
 }

@@ -45,7 +45,7 @@ export function listenWebSocket(options: WebSocketOptions, limits: ConnectionLim
     const tooMany = limits.ofUpgrade(request)
     if (tooMany !== null) return refuseUpgrade(socket, tooMany)
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      accept(new WebSocketStream(webSocket), 'websocket', { address: request.socket.remoteAddress, request }),
+      accept(new WebSocketStream(webSocket, socket), 'websocket', { address: request.socket.remoteAddress, request }),
     )
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { WebSocketStream } from '../../broker/listeners/websocket-stream.ts'
@@ -17,8 +18,11 @@ async function openPair(t: TestContext) {
     for (const socket of server.clients) socket.terminate()
     server.close()
   })
-  const [[socket]] = (await Promise.all([once(server, 'connection'), once(peer, 'open')])) as [[WebSocket], unknown]
-  return { peer, socket, stream: new WebSocketStream(socket) }
+  const [[socket, request]] = (await Promise.all([once(server, 'connection'), once(peer, 'open')])) as [
+    [WebSocket, IncomingMessage],
+    unknown,
+  ]
+  return { peer, socket, stream: new WebSocketStream(socket, request.socket) }
 }
 
 test('what a peer still sends after we closed does not keep its answer to the close from being read', async t => {
@@ -39,4 +43,19 @@ test('a stream closed while nobody reads it still reads the answer to the close'
   stream.destroy()
   const [code] = await closed
   assert.equal(code, 1000)
+})
+
+test('frames of every length come whole and in order, between those of ws', async t => {
+  const { peer, socket, stream } = await openPair(t)
+  const lengths = [1, 125, 126, 127, 65_535, 65_536, 70_000, 2]
+  const heard: Buffer[] = []
+  const pinged = once(peer, 'ping')
+  peer.on('message', (data: Buffer) => heard.push(data))
+  for (const [i, length] of lengths.entries()) {
+    await new Promise<void>(resolve => stream.write(Buffer.alloc(length, i + 1), () => resolve()))
+    if (i === 3) socket.ping()
+  }
+  await pinged
+  while (heard.length < lengths.length) await new Promise(setImmediate)
+  for (const [i, length] of lengths.entries()) assert.deepEqual(heard[i], Buffer.alloc(length, i + 1))
 })
