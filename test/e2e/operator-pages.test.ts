@@ -64,6 +64,8 @@ test('an operator sees a device move, draws a fence, sees it cross, and answers 
   }
   await page.getByText('Coordinates (4)').waitFor()
   await page.mouse.click(canvas.x + canvas.width * 0.6, canvas.y + canvas.height * 0.3)
+  // Until the ring is closed a press on the map draws.
+  await page.getByRole('button', { name: 'Add points' }).waitFor()
   // The last corner is dragged further down, which makes the fence taller.
   await page.mouse.move(canvas.x + canvas.width * 0.6, canvas.y + canvas.height * 0.7)
   await page.mouse.down()
