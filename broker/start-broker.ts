@@ -286,7 +286,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     ownTracks: options.ownTracks,
   })
 
-  function preConnect(client: Client, packet: ConnectPacket, done: (error: Error | null, isSuccessful: boolean) => void) {
+  function preConnect(
+    client: Client,
+    packet: ConnectPacket,
+    done: (error: Error | null, isSuccessful: boolean) => void,
+  ) {
     const what = knownOf(client)!
     // Judged already, before it was left to Aedes.
     if (what.admission !== undefined) return done(null, true)
@@ -538,10 +542,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     })
     const refused = ({ reason, message }: Fault) => {
       metrics.protocolErrors.inc({ reason })
-      logger.info(
-        { reason, client: client.id, peer: peer.address },
-        `connection closed: ${message}`,
-      )
+      logger.info({ reason, client: client.id, peer: peer.address }, `connection closed: ${message}`)
     }
     const { outgoing } = subscriber
     const plain = plainPath({ client, outgoing, aedes, authorizePublish: publishPath })

@@ -140,7 +140,7 @@ class LeanClient {
   _eos = ignore
   _keepaliveTimer: NodeJS.Timeout | null = null
   _keepaliveInterval = -1
-  _connectTimer: NodeJS.Timeout | null
+  _connectTimer: NodeJS.Timeout | null;
   [known]: Known | undefined = undefined
   readonly #clients: LeanClients
 
