@@ -51,7 +51,8 @@ const devices: Device[] = []
 for (let i = options.first; i < options.first + options.count; i += 1) {
   const sub = `fleet-${i}`
   const password = await tokens.mint({ org: 'demo', role: 'device', sub, ttlSeconds: 3_600 })
-  const connectPacket = connect({ clientId: sub, password, keepAlive: 60 })
+  // They say nothing while the others connect.
+  const connectPacket = connect({ clientId: sub, password, keepAlive: 600 })
   devices.push({ sub, from: `127.0.0.${2 + (i % ADDRESSES)}`, connectPacket, connection: undefined })
 }
 process.on('message', (order: FleetOrder) => void work[order]().then(() => report(order)))
