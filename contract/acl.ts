@@ -51,9 +51,11 @@ export const AclLists = Type.Object(
 export const Acl = Type.Union([Type.Array(AclRule), AclLists])
 export type Acl = Type.Static<typeof Acl>
 
+const NO_RULES: readonly AclRule[] = []
+
 /** Brings both forms of the claim into the list form. */
-export function aclRules(acl: Acl | undefined): AclRule[] {
-  if (acl === undefined) return []
+export function aclRules(acl: Acl | undefined): readonly AclRule[] {
+  if (acl === undefined) return NO_RULES
   if (Array.isArray(acl)) return acl
   const allow = (action: AclRule['action'], topics: string[] = []): AclRule[] =>
     topics.map(topic => ({ permission: 'allow', action, topic }))

@@ -51,6 +51,14 @@ export interface Principal {
   readonly use: string | undefined
 }
 
+const NONE: readonly string[] = []
+const NO_DEVICES: ReadonlySet<string> = new Set()
+
+/** There are as many principals as connections, and most name no devices: those share one empty set. */
+function setOf(devices: readonly string[] = NONE): ReadonlySet<string> {
+  return devices.length === 0 ? NO_DEVICES : new Set(devices)
+}
+
 /** Brings validated claims into a principal. */
 export function principalOf(claims: Claims): Principal {
   const share = typeof claims.scope === 'object' ? claims.scope : undefined
@@ -59,8 +67,8 @@ export function principalOf(claims: Claims): Principal {
     sub: claims.sub,
     // A share link looks on, whoever signed it for whom: no device, no driver.
     role: share === undefined ? claims.role : 'user',
-    devices: new Set(share?.devices ?? claims.devices ?? []),
-    groups: claims.groups ?? [],
+    devices: setOf(share?.devices ?? claims.devices),
+    groups: claims.groups ?? NONE,
     acl: aclRules(claims.acl),
     // No token of a share link outlives its window.
     expiresAtMs: Math.min(claims.exp * 1_000, share?.until ?? Number.POSITIVE_INFINITY),

@@ -17,8 +17,11 @@ import { ALGORITHMS, chooseIssuer, type OutsideIssuer, type VerifiedToken } from
 
 /** So that one fits into the 16 KiB of a CONNECT beside a will, and of HTTP headers beside others; nothing larger is parsed. */
 const MAX_TOKEN_CHARACTERS = 8_192
-/** One ES256 verification costs about 0.1 ms of CPU; a request or a reconnect with a known token costs a hash. */
-const CACHED_TOKENS = 10_000
+/**
+ * One ES256 verification costs about 0.1 ms of CPU; a request or a reconnect with a known token costs a hash. Enough for a large fleet that
+ * comes back at once; what is remembered of one is some hundred bytes beside its principal.
+ */
+const CACHED_TOKENS = 100_000
 
 export interface TokenRequest {
   readonly sub: string

@@ -6,19 +6,21 @@ const REMEMBERED_TOPICS = 10_000
 
 /** The QoS that each subscription of one connection was granted. */
 export class GrantedQos {
-  readonly #filters = new Map<string, Qos>()
-  readonly #topics = new Map<string, Qos>()
+  /** Undefined until something is granted: most connections only send. */
+  #filters: Map<string, Qos> | undefined
+  #topics: Map<string, Qos> | undefined
   /** Messages often come on one topic in a row. */
   #lastTopic: string | undefined
   #lastQos: Qos = 0
 
   grant(filter: string, qos: Qos): void {
+    this.#filters ??= new Map()
     this.#filters.set(filter, qos)
     this.#forget()
   }
 
   revoke(filter: string): void {
-    this.#filters.delete(filter)
+    this.#filters?.delete(filter)
     this.#forget()
   }
 
@@ -31,11 +33,13 @@ export class GrantedQos {
   }
 
   #forget(): void {
-    this.#topics.clear()
+    this.#topics?.clear()
     this.#lastTopic = undefined
   }
 
   #of(topic: string): Qos {
+    if (this.#filters === undefined) return 0
+    this.#topics ??= new Map()
     let qos = this.#topics.get(topic)
     if (qos === undefined) {
       qos = 0

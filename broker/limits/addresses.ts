@@ -13,9 +13,12 @@ export function isLoopback(address: string): boolean {
 /** Addresses and ranges like `10.0.0.0/8`. */
 export class AddressRanges {
   readonly #list = new BlockList()
+  /** Most installations name none, and every connection asks. */
+  readonly #isEmpty: boolean
 
   /** @throws an error of Node's on what is neither */
   constructor(ranges: readonly string[]) {
+    this.#isEmpty = ranges.length === 0
     for (const range of ranges) {
       const [address = '', bits] = range.split('/')
       const isIPv4 = isIP(address) === 4
@@ -24,6 +27,7 @@ export class AddressRanges {
   }
 
   has(address: string): boolean {
+    if (this.#isEmpty) return false
     const family = isIP(address)
     return family !== 0 && this.#list.check(address, family === 4 ? 'ipv4' : 'ipv6')
   }

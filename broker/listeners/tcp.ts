@@ -25,6 +25,8 @@ export interface TcpOptions {
 
 const KEEP_ALIVE_PROBE_MS = 60_000
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000
+/** Connections that wait to be accepted; the system may allow fewer. One that finds no place comes again a second later. */
+const BACKLOG = 4_096
 
 /** MQTT over TCP, or over TLS 1.2/1.3 when a certificate is given. Rejects when the port is taken. */
 export async function listenTcp(options: TcpOptions, limits: ConnectionLimits, accept: Accept): Promise<Listener> {
@@ -48,7 +50,7 @@ export async function listenTcp(options: TcpOptions, limits: ConnectionLimits, a
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => onHandshakeFailed?.(error, socket.remoteAddress))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off('error', reject)
       // From here on an error is one connection that could not be accepted (out of file descriptors): the others live on.
       server.on('error', () => {})

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { Aedes, type Client } from 'aedes'
+import { LeanClients } from '../../broker/client/lean-clients.ts'
 import { Bus, type Listener } from '../../broker/delivery/bus.ts'
 import { directSubscriptionOf } from '../../broker/delivery/direct-subscription.ts'
 import { Subscriber } from '../../broker/delivery/subscriber.ts'
@@ -76,4 +78,29 @@ test('Aedes and Node have what is hooked, and its subscriptions are recognised',
   const broker = aedes as unknown as Record<string, unknown>
   assert.deepEqual([typeof broker.counter, typeof broker.publish, broker.mq], ['number', 'function', bus])
   raw.stream.destroy()
+})
+
+test('a client of ours has what a client of Aedes has, and the rest of it from its class', async t => {
+  const aedes = await Aedes.createBroker({})
+  t.after(() => new Promise<void>(resolve => aedes.close(resolve)))
+  const nowhere = () => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+  const theirs = aedes.handle(nowhere()) as unknown as Record<string, unknown>
+  const ours = new LeanClients({
+    broker: aedes,
+    handle: conn => aedes.handle(conn),
+    connectTimeoutMs: 1_000,
+    before: () => false,
+  }).make(nowhere()) as unknown as Record<string, unknown>
+  // Emitted and listened to in another way, or set by the subscriber.
+  const otherwise = new Set(['_events', '_eventsCount', 'deliver0', 'deliverQoS'])
+  for (const [key, value] of Object.entries(theirs)) {
+    if (otherwise.has(key)) continue
+    assert.ok(key in ours, key)
+    assert.equal(typeof ours[key], typeof value, key)
+    if (value === null || ['boolean', 'string'].includes(typeof value)) assert.equal(ours[key], value, key)
+  }
+  for (const key of ['close', 'pause', 'resume', 'publish', 'emptyOutgoingQueue', 'waitForDrain', '_onError']) {
+    assert.equal(ours[key], theirs[key], key)
+  }
+  for (const client of [ours, theirs]) (client.close as () => void)()
 })
