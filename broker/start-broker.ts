@@ -43,7 +43,7 @@ import { DeviceStatusPublisher } from './device-status.ts'
 import type { Fault } from './guard/faults.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
-import { handleQueuedPackets, readingOf } from './guard/reading.ts'
+import { endWhenSilent, handleQueuedPackets, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
 import { IdentityClashes, type IdentityClashSettings } from './identity-clash.ts'
 import { tooManyConnections } from './limits/connections-per-principal.ts'
@@ -445,6 +445,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const connection = connections.of(client)
     if (returnCode !== 0 || connection === undefined) return
     logger.debug({ client: client.id, transport: connection.transport }, 'connected')
+    endWhenSilent(client)
     // First of all, so that what the device says of itself comes after it.
     status.connected(connection)
     if (!client.clean) persistence.limits.returned(client.id).catch(error => logger.error({ err: error }, 'not told'))

@@ -4,6 +4,8 @@ interface Reader {
   closed: boolean
   connackSent: boolean
   _parsingBatch: number
+  _keepaliveInterval: number
+  _keepaliveTimer: NodeJS.Timeout | null
   _nextBatch(): void
   _parser: { _queue: object[] | null; emit(event: 'packet', packet: object): void }
   pause(): void
@@ -22,6 +24,21 @@ export function readingOf(client: Client): { pause: () => void; resume: () => vo
       reader.resume()
     },
   }
+}
+
+/**
+ * Ends a connection that is silent for one and a half times its keep-alive, as Aedes does, [MQTT-3.1.2-24] but not one whose bytes wait
+ * because we do not read them: its PINGREQ is among them.
+ */
+export function endWhenSilent(client: Client): void {
+  const reader = client as unknown as Reader
+  if (reader.closed || reader._keepaliveTimer === null) return
+  clearTimeout(reader._keepaliveTimer)
+  const timer = setTimeout(() => {
+    if (client.conn.readableLength > 0) timer.refresh()
+    else client.emit('error', new Error('keep alive timeout'))
+  }, reader._keepaliveInterval)
+  reader._keepaliveTimer = timer
 }
 
 /** Aedes reads on once a chunk's packets are done; one that is put off counts as done for that. */
