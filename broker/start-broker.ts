@@ -36,6 +36,7 @@ import { ConnectionDesk } from './connection-desk.ts'
 import { type Connection, Connections, type Origin } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { GrantedQos } from './delivery/granted-qos.ts'
+import { Intake } from './delivery/intake.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { Subscriber } from './delivery/subscriber.ts'
@@ -43,7 +44,7 @@ import { DeviceStatusPublisher } from './device-status.ts'
 import type { Fault } from './guard/faults.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
-import { endWhenSilent, handleQueuedPackets, readingOf } from './guard/reading.ts'
+import { endWhenSilent, handleQueuedPackets, pauseUntilConnack, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
 import { IdentityClashes, type IdentityClashSettings } from './identity-clash.ts'
 import { tooManyConnections } from './limits/connections-per-principal.ts'
@@ -128,6 +129,8 @@ export interface BrokerState {
   /** Filters that connections hold. */
   readonly subscriptions: number
   readonly retained: number
+  /** Connections are not read for now because too much waits for its answer. */
+  readonly overloaded: boolean
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -154,7 +157,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { now } = clock
   const limits = limitsOf(options)
   const connections = new Connections()
-  const metrics = brokerMetrics(registry, connections)
+  const intake = new Intake({ logger, now })
+  const metrics = brokerMetrics(registry, connections, intake)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
   const admissions = new WeakMap<Client, Admission | ConnectRefused>()
   /** Clients that are authenticated, but not yet in Aedes' table. */
@@ -207,7 +211,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         return refuseProtocol5(client, packet, () => done(new Error('MQTT 5 is not served yet'), false))
       }
       // Nothing more is read of a stranger; Aedes resumes after CONNACK.
-      readingOf(client).pause()
+      pauseUntilConnack(client)
       const { verifyToken, certificates } = options
       admit(packet, { verifyToken, certificates, shown: peers.get(client.conn)?.certificate })
         .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
@@ -390,7 +394,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       forbiddenAtMs: [],
       granting: new Set(),
       grantedQos: new GrantedQos(),
-      answers: new OrderedAnswers(readingOf(client)),
+      answers: new OrderedAnswers(readingOf(client), intake.enter(`${principal.org}/${principal.sub}`)),
       lastEmission: 0,
       sealsOwnTracks: false,
       outgoing: subscriber.outgoing,
@@ -407,6 +411,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     client.conn.once('close', () => {
       connections.remove(connection)
       publishLimits.forget(connection)
+      connection.answers.end()
       if (!client.clean) persistence.limits.left(client.id)
       sessions.end(connection, now())
       clashes.left(connection)
@@ -571,12 +576,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       sessions: sessions.size,
       subscriptions: bus.subscriptions,
       retained: persistence.retainedCount,
+      overloaded: intake.isOverloaded,
     }),
     close() {
       closing ??= (async () => {
         stopAccepting()
         live.close()
         publishLimits.close()
+        intake.close()
         forgetRevoked?.()
         expiry.close()
         stopDeletingSessions()

@@ -45,8 +45,10 @@ export interface PublishPath {
 
 /** A connection whose forbidden publishes repeat this often within a minute is closed; the first ones are dropped and told. */
 const FORBIDDEN_PER_MINUTE = 100
-/** QoS 0 fixes are forwarded before they are stored; beyond this many waiting, their senders wait too. */
-const MAX_UNSTORED = 10_000
+/** What a message takes in memory beside its payload. */
+const MESSAGE_BYTES = 512
+/** A batch takes so much more memory than its payload while its fixes wait. */
+const BATCH_GROWS_BY = 8
 
 /** `forward` = route it to subscribers; `swallow` = acknowledge it, and no more. */
 type Verdict = 'forward' | 'swallow'
@@ -59,8 +61,6 @@ type Verdict = 'forward' | 'swallow'
  * One that could not be stored is not acknowledged: the connection ends and the device sends it again.
  */
 export function authorizePublish(path: PublishPath): AuthorizePublish {
-  let unstored = 0
-
   /** Steps of every message, in order. */
   function judge(
     sender: Sender,
@@ -82,6 +82,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       principal: sender.principal,
       receivedAt,
       address: sender.connection?.address,
+      bytes: packet.payload.length,
     }
     const verdict = work(sender, packet, parsed, message)
     if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
@@ -124,8 +125,7 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
 
   function location(sender: Sender, packet: PublishPacket, message: Inbound<'location'>): Verdict | Promise<Verdict> {
     const mayForward = path.handlers.mayForwardUnstored?.(message) ?? true
-    if (packet.qos > 0 || unstored >= MAX_UNSTORED || !mayForward)
-      return stored(sender, path.handlers.location(message), packet, 'forward')
+    if (packet.qos > 0 || !mayForward) return stored(sender, path.handlers.location(message), packet, 'forward')
     let fault: TrackwireError | undefined
     try {
       checkFix(message.payload, message.params.deviceId!, message.receivedAt)
@@ -133,13 +133,11 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (!(error instanceof TrackwireError) || error.code !== 'timestamp_future') throw error
       fault = error
     }
-    const storing = path.handlers.location(message)
-    unstored += 1
-    stored(sender, storing, packet)
-      .catch(error => refuse(sender, packet, error))
-      .finally(() => {
-        unstored -= 1
-      })
+    // Nobody waits for it, so its number is bounded where it waits: by newer ones of the same device. An alarm is not replaced.
+    const mayThin = message.payload.attributes?.alarms === undefined
+    const storing = stored(sender, path.handlers.location(message, mayThin), packet)
+    if (!mayThin) countUntilDone(sender, bytesOf(packet, null), storing)
+    storing.catch(error => refuse(sender, packet, error))
     return fault === undefined ? 'forward' : 'swallow'
   }
 
@@ -245,7 +243,10 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     }
     // Not answered: its connection is about to end, and what it sent is not acknowledged.
     if (sender.connection?.isCut && !sender.isWill) return
-    const inTurn = packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take() : undefined
+    const { translation, fault } = translated(packet, sender)
+    const parsed = path.topics.of(packet.topic)
+    const inTurn =
+      packet.qos > 0 && !sender.isWill ? sender.connection?.answers.take(bytesOf(packet, parsed)) : undefined
     const answer = (error: Error | null) => (inTurn ? inTurn.answer(() => done(error)) : done(error))
     const finish = (verdict: Verdict) => {
       if (verdict === 'swallow') swallow(packet)
@@ -256,8 +257,6 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
       if (fatal !== null) answer(fatal)
       else finish('swallow')
     }
-    const { translation, fault } = translated(packet, sender)
-    const parsed = path.topics.of(packet.topic)
     const receivedAt = path.now()
     const handle = () => {
       try {
@@ -271,7 +270,10 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
             ? phoneSays(current, packet, translation, receivedAt)
             : judge(current, packet, parsed, receivedAt)
         if (typeof verdict === 'string') finish(verdict)
-        else verdict.then(finish, fail)
+        else {
+          if (inTurn === undefined) countUntilDone(sender, bytesOf(packet, parsed), verdict)
+          verdict.then(finish, fail)
+        }
       } catch (error) {
         fail(error)
       }
@@ -280,6 +282,17 @@ export function authorizePublish(path: PublishPath): AuthorizePublish {
     if (connection === null || isWill) return handle()
     path.limits.admit({ connection, packet, parsed, turn: inTurn, handle, drop: () => finish('swallow') })
   }
+}
+
+/** QoS 0 that has to be worked on counts like the rest. */
+function countUntilDone({ connection, isWill }: Sender, bytes: number, work: Promise<unknown>): void {
+  if (connection === null || isWill) return
+  const done = connection.answers.workOn(bytes)
+  work.then(done, done)
+}
+
+function bytesOf({ payload }: PublishPacket, parsed: ParsedTopic | null): number {
+  return MESSAGE_BYTES + payload.length * (parsed?.channel === 'locationBatch' ? BATCH_GROWS_BY : 1)
 }
 
 function asBytes(payload: string | Buffer): Uint8Array {

@@ -7,23 +7,53 @@ interface Reader {
   _keepaliveInterval: number
   _keepaliveTimer: NodeJS.Timeout | null
   _nextBatch(): void
-  _parser: { _queue: object[] | null; emit(event: 'packet', packet: object): void }
+  _parser: { _queue: object[] | null; emit(event: 'packet', packet: object): void; parse(chunk: Buffer): void }
   pause(): void
   resume(): void
 }
 
-/** Stops reading a connection and continues. */
-export function readingOf(client: Client): { pause: () => void; resume: () => void } {
-  const reader = client as unknown as Reader
-  return {
-    pause: () => reader.pause(),
-    resume: () => {
-      if (reader.closed) return
-      // Aedes counts the packets of a chunk down as they are done, but not while it is paused: it would never read again.
-      reader._parsingBatch = 0
-      reader.resume()
-    },
+const NOTHING = Buffer.alloc(0)
+const readings = new WeakMap<Client, Reading>()
+
+/** Whether a connection is read. */
+export class Reading {
+  readonly #reader: Reader
+  /** Nothing more is parsed, of what was read already either. */
+  isPaused = false
+  /** There is some of that. */
+  hasUnparsed = false
+
+  constructor(client: Client) {
+    this.#reader = client as unknown as Reader
   }
+
+  pause(): void {
+    this.isPaused = true
+    this.#reader.pause()
+  }
+
+  resume(): void {
+    this.isPaused = false
+    if (this.#reader.closed) return
+    // Aedes counts the packets of a chunk down as they are done, but not while it is paused: it would never read again.
+    this.#reader._parsingBatch = 0
+    this.#reader._parser.parse(NOTHING)
+    if (!this.isPaused) this.#reader.resume()
+  }
+}
+
+export function readingOf(client: Client): Reading {
+  let reading = readings.get(client)
+  if (reading === undefined) {
+    reading = new Reading(client)
+    readings.set(client, reading)
+  }
+  return reading
+}
+
+/** Until Aedes reads on by itself, after CONNACK. */
+export function pauseUntilConnack(client: Client): void {
+  ;(client as unknown as Reader).pause()
 }
 
 /**
@@ -35,7 +65,7 @@ export function endWhenSilent(client: Client): void {
   if (reader.closed || reader._keepaliveTimer === null) return
   clearTimeout(reader._keepaliveTimer)
   const timer = setTimeout(() => {
-    if (client.conn.readableLength > 0) timer.refresh()
+    if (client.conn.readableLength > 0 || readingOf(client).hasUnparsed) timer.refresh()
     else client.emit('error', new Error('keep alive timeout'))
   }, reader._keepaliveInterval)
   reader._keepaliveTimer = timer
