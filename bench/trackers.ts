@@ -136,6 +136,7 @@ async function serve(send: (message: object) => void): Promise<void> {
     logger: pino({ level: 'silent' }),
     registry: new Registry(),
     sink: {
+      isOverloaded: false,
       identify: async deviceId => ({ org: 'bench', deviceId }),
       unknown: () => {},
       store: async () => {},

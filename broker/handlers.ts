@@ -19,6 +19,8 @@ export interface Inbound<Name extends ChannelName> {
   readonly receivedAt: number
   /** Where the sender's connection comes from; undefined for a will that outlived its process. */
   readonly address?: string | undefined
+  /** Of the payload as it came. */
+  readonly bytes: number
 }
 
 /** What a phone with OwnTracks says of itself beside where it is; its sender may send for the device. */
@@ -41,8 +43,11 @@ export type Handler<Name extends ChannelName, Outcome = readonly Refusal[]> = (
 
 /** The work behind the channels that clients publish to; the rest the broker does itself. */
 export interface Handlers {
-  /** `swallow`: acknowledged, and goes no further as it came: it was stored before, or is passed on with another time. */
-  readonly location: Handler<'location', readonly Refusal[] | 'swallow'>
+  /**
+   * `swallow`: acknowledged, and goes no further as it came: it was stored before, or is passed on with another time.
+   * @param mayThin it was passed on, and nobody waits for it: when too much waits to be stored, a newer one takes its place
+   */
+  readonly location: (message: Inbound<'location'>, mayThin?: boolean) => Promise<readonly Refusal[] | 'swallow'>
   /** Whether a QoS 0 fix may be passed on before it is stored; left out, every one may. */
   readonly mayForwardUnstored?: (message: Inbound<'location'>) => boolean
   readonly locationBatch: Handler<'locationBatch'>

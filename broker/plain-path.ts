@@ -17,6 +17,8 @@ interface Reading {
 /**
  * What Aedes does with a PUBLISH of QoS 0 or 1 and with a PUBACK, without its series of steps and its packets on the way: judged,
  * acknowledged, published. One that is not done at once counts as a packet of its chunk, as Aedes has it: reading goes on after it.
+ * While one of QoS 1 is worked on it does not count: how many those may be is said by its connection's OrderedAnswers, and a PINGREQ or
+ * an SOS behind it does not wait for the database.
  */
 export function plainPath(options: {
   client: Client
@@ -42,16 +44,19 @@ export function plainPath(options: {
         if (error) client.emit('error', error)
         else if (isCounted) reading._nextBatch()
       }
+      const count = () => {
+        if (isDone || isCounted) return
+        isCounted = true
+        reading._parsingBatch += 1
+      }
       const publish = () => aedes.publish(packet as unknown as PublishPacket, client, done)
       publishing.of(subscriber.connection!, packet as unknown as PublishPacket, error => {
         if (error) return done(error)
         if (packet.qos === 1) outgoing.answer(puback(packet.messageId!), publish)
         else publish()
+        count()
       })
-      if (!isDone) {
-        isCounted = true
-        reading._parsingBatch += 1
-      }
+      if (packet.qos === 0) count()
       isAlive()
     },
     puback(messageId: number) {

@@ -40,6 +40,7 @@ import { ConnectionDesk } from './connection-desk.ts'
 import { type Connection, Connections, NO_SIBLINGS } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { GrantedQos } from './delivery/granted-qos.ts'
+import { Intake } from './delivery/intake.ts'
 import { dropNoLatecomers } from './delivery/latecomers.ts'
 import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { Subscriber } from './delivery/subscriber.ts'
@@ -48,7 +49,7 @@ import { readDirectly } from './guard/direct-reading.ts'
 import type { Fault } from './guard/faults.ts'
 import { guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
-import { handleQueuedPackets, readingOf } from './guard/reading.ts'
+import { endWhenSilent, handleQueuedPackets, pauseUntilConnack, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
 import { IdentityClashes, type IdentityClashSettings } from './identity-clash.ts'
 import { tooManyConnections } from './limits/connections-per-principal.ts'
@@ -133,6 +134,8 @@ export interface BrokerState {
   /** Filters that connections hold. */
   readonly subscriptions: number
   readonly retained: number
+  /** Connections are not read for now because too much waits for its answer. */
+  readonly overloaded: boolean
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -161,7 +164,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { now } = clock
   const limits = limitsOf(options)
   const connections = new Connections()
-  const metrics = brokerMetrics(registry, connections)
+  const intake = new Intake({ logger, now })
+  const metrics = brokerMetrics(registry, connections, intake)
   const db = new ClassicLevel<string, unknown>(join(options.dataDirectory, 'broker'), { valueEncoding: 'json' })
   /** Clients that are authenticated, but not yet in Aedes' table. */
   const pending = new Map<string, Client>()
@@ -301,7 +305,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return refuseProtocol5(client, packet, () => done(new Error('MQTT 5 is not served yet'), false))
     }
     // Nothing more is read of a stranger; Aedes resumes after CONNACK.
-    readingOf(client).pause()
+    pauseUntilConnack(client)
     const { verifyToken, certificates } = options
     admit(packet, { verifyToken, certificates, shown: what.peer.certificate })
       .catch(error => (error instanceof ConnectRefused ? error : unavailable(error)))
@@ -405,7 +409,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       forbiddenAtMs: [],
       granting: new Set(),
       grantedQos: new GrantedQos(),
-      answers: new OrderedAnswers(readingOf(client)),
+      answers: new OrderedAnswers(readingOf(client), intake.enter(`${principal.org}/${principal.sub}`)),
       lastEmission: 0,
       sealsOwnTracks: false,
       outgoing: subscriber.outgoing,
@@ -425,6 +429,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const { client } = connection
     connections.remove(connection)
     publishLimits.forget(connection)
+    connection.answers.end()
     if (!client.clean) persistence.limits.left(client.id)
     sessions.end(connection, now())
     clashes.left(connection)
@@ -462,6 +467,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const connection = connections.of(client)
     if (returnCode !== 0 || connection === undefined) return
     logger.debug({ client: client.id, transport: connection.transport }, 'connected')
+    endWhenSilent(client)
     // First of all, so that what the device says of itself comes after it.
     status.connected(connection)
     if (!client.clean) persistence.limits.returned(client.id).catch(error => logger.error({ err: error }, 'not told'))
@@ -604,12 +610,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       sessions: sessions.size,
       subscriptions: bus.subscriptions,
       retained: persistence.retainedCount,
+      overloaded: intake.isOverloaded,
     }),
     close() {
       closing ??= (async () => {
         stopAccepting()
         live.close()
         publishLimits.close()
+        intake.close()
         forgetRevoked?.()
         expiry.close()
         stopDeletingSessions()

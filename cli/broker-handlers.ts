@@ -31,12 +31,13 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
       const registers = principal.role === 'device' && principal.sub === deviceId
       return keepSaying(ingest, { org, deviceId, content, registers })
     },
-    location: async message => {
-      const [result] = await ingest.fixes({ ...origin(message), fixes: [message.payload], forward: 'repaired' })
+    location: async (message, mayThin) => {
+      const fixes = [message.payload]
+      const [result] = await ingest.fixes({ ...origin(message), fixes, forward: 'repaired', mayThin })
       if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)
       if (result?.status === 'set-aside') return [{ code: result.code, message: result.message }]
       if (result?.status === 'repeated') return 'swallow'
-      if (result?.repaired === undefined) return []
+      if (result?.status !== 'stored' || result.repaired === undefined) return []
       const notices = repairNotices(message, [result])
       return notices.length > 0 ? notices.map(({ code, message }) => ({ code, message })) : 'swallow'
     },
@@ -87,13 +88,14 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
   }
 }
 
-function origin({ params, principal, receivedAt, address }: Inbound<ChannelName>) {
+function origin({ params, principal, receivedAt, address, bytes }: Inbound<ChannelName>) {
   const deviceId = params.deviceId!
   // A valid device token registers its own device on first use; other devices exist by registration.
   return {
     org: params.org!,
     deviceId,
     receivedAt,
+    bytes,
     registers: principal.role === 'device' && principal.sub === deviceId,
     from: { sub: principal.sub, role: principal.role, address },
   }

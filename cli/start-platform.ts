@@ -190,6 +190,8 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
     health: async () => ({
       database: await databaseHealth(db, logger),
       broker: { ok: true, ...broker.state() },
+      // One that is overloaded is not taken out of service: the others would get its load.
+      ingest: { ok: true, ...ingest.backlog },
       // A broker elsewhere that is away is no reason to take this platform out of service.
       ...(made.bridges === undefined ? {} : { bridges: { ok: true, ...made.bridges.state() } }),
     }),

@@ -52,6 +52,10 @@ export function trackerSink(options: {
   }
 
   return {
+    get isOverloaded() {
+      return ingest.backlog.overloaded
+    },
+
     async identify(identity, { protocol, peer }) {
       if (!isId(identity)) return null
       const orgs = await organisationsOfDevice(db, identity)

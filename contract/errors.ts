@@ -193,6 +193,11 @@ export const ERRORS = {
     meaning:
       'The share link shows nothing any more: revoked, past its time, opened often enough, or its maker lost the device.',
   },
+  overloaded: {
+    status: 503,
+    retry: true,
+    meaning: 'More waits for the database than can be kept; this was not stored. Retry-After says how long to wait.',
+  },
   storage_unavailable: { status: 503, retry: true, meaning: 'The database does not answer; nothing was stored.' },
   shutting_down: { status: 503, retry: true, meaning: 'The platform is stopping; nothing was stored.' },
   internal: { status: 500, retry: true, meaning: 'An unexpected fault; the log has the details.' },

@@ -55,6 +55,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'fan-out-websocket': { ...FAN_OUT, window: 16, over: 'websocket' },
   'fan-out-paced': PACED,
   'fan-out-paced-websocket': { ...PACED, over: 'websocket' },
+  // As many readers as in the one with 500 frozen, whom nobody slows down: the p99 to compare with.
+  'fan-out-frozen-0': { ...PACED, rate: 100, subscribers: 500 },
   'fan-out-frozen-1': { ...PACED, rate: 100, frozen: 1 },
   'fan-out-frozen-500': { ...PACED, rate: 100, frozen: 500 },
   pairs: { ...PAIRS, over: 'tcp' },

@@ -112,7 +112,7 @@ async function takeOfDevice(
   }
   limitFix(limits, owner, reply)
   if (fixes.length === 0) return []
-  const results = await ingest.fixes({ ...device, fixes, receivedAt, forward: true, sosTold: true })
+  const results = await ingest.fixes({ ...device, fixes, receivedAt, forward: true, sosTold: true, mayRefuse: true })
   return results.flatMap((result, i) =>
     result.status === 'refused' ? [{ index: placed[i]!.index, code: result.code, message: result.message }] : [],
   )

@@ -66,7 +66,8 @@ export function problemOf(refusal: TrackwireError, requestId: string): Record<st
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = refusalOf(error)
   if (refusal.code === 'internal') request.log.error({ err: refusal.cause ?? refusal }, 'request failed unexpectedly')
-  else if (refusal.status >= 500) request.log.warn({ code: refusal.code, err: refusal.cause }, 'request refused')
+  else if (refusal.status >= 500 && refusal.code !== 'overloaded')
+    request.log.warn({ code: refusal.code, err: refusal.cause }, 'request refused')
   // Also where no hook has run yet: a URL that cannot be read is refused before all of them.
   reply.header('x-request-id', request.id)
   if (refusal.status === 401) reply.header('www-authenticate', challengeOf(refusal))

@@ -6,7 +6,7 @@ import { TrackwireError } from '../../contract/index.ts'
 const LINGER_MS = 4
 /** Fixes in one transaction at the most: long enough to share the cost, short enough that SOS need not wait behind it. */
 export const MAX_GROUP = 500
-/** Beyond this the database is too slow or away, and memory is worth more than patience. */
+/** More than the senders can bring that are held back (overload): the last line of defence. */
 const MAX_WAITING = 200_000
 
 type Job = () => Promise<void>
@@ -16,9 +16,16 @@ export function isShuttingDown(error: unknown): boolean {
   return error instanceof TrackwireError && error.code === 'shutting_down'
 }
 
+/** Where fixes wait for their transaction, and in which groups they come out. */
+export interface Waiting<Item> {
+  readonly length: number
+  add(item: Item): void
+  take(most: number): Item[]
+}
+
 /**
  * Everything that writes goes through here, one transaction after the other, from three lanes:
- * SOS before everything, then fence and device changes, then groups of fixes in order of arrival.
+ * SOS before everything, then fence and device changes, then groups of fixes, of all devices in turn.
  */
 export class Committer<Item> {
   readonly #commitGroup: (items: Item[]) => Promise<void>
@@ -28,7 +35,7 @@ export class Committer<Item> {
   #servesBeside = false
   readonly #urgent: Job[] = []
   readonly #changes: Job[] = []
-  #waiting: Item[] = []
+  readonly #waiting: Waiting<Item>
   #wake = (): void => {}
   #accepting = true
   readonly #done: Promise<void>
@@ -39,16 +46,13 @@ export class Committer<Item> {
    */
   constructor(
     commitGroup: (items: Item[]) => Promise<void>,
-    { logger, hasSessions }: { logger: Logger; hasSessions: boolean },
+    { logger, hasSessions, waiting }: { logger: Logger; hasSessions: boolean; waiting: Waiting<Item> },
   ) {
+    this.#waiting = waiting
     this.#commitGroup = commitGroup
     this.#logger = logger
     this.#hasSessions = hasSessions
     this.#done = this.#run()
-  }
-
-  get waiting(): number {
-    return this.#waiting.length
   }
 
   /** Runs `work` before any waiting fixes. */
@@ -61,13 +65,13 @@ export class Committer<Item> {
     return this.#enqueue(this.#changes, work)
   }
 
-  /** Errors: shutting_down, storage_unavailable when too much is waiting already. */
+  /** Errors: shutting_down, overloaded when too much is waiting already. */
   add(items: readonly Item[]): void {
     this.#checkAccepting()
     if (this.#waiting.length + items.length > MAX_WAITING) {
-      throw new TrackwireError('storage_unavailable', 'too many fixes wait for the database; send them again later')
+      throw new TrackwireError('overloaded')
     }
-    for (const item of items) this.#waiting.push(item)
+    for (const item of items) this.#waiting.add(item)
     this.#wake()
   }
 
@@ -120,8 +124,7 @@ export class Committer<Item> {
       await delay(LINGER_MS)
       if (this.#urgent.length > 0) return
     }
-    const group = this.#waiting.slice(0, MAX_GROUP)
-    this.#waiting = this.#waiting.slice(MAX_GROUP)
+    const group = this.#waiting.take(MAX_GROUP)
     const committing = this.#commitGroup(group).catch(error =>
       this.#logger.error({ err: error }, 'a group of fixes was not settled'),
     )

@@ -50,7 +50,7 @@ export function kindsIn(reports: readonly AlarmReport[], open: ReadonlySet<Alarm
 export function alarmReportsOf(items: readonly QueuedFix[], results: readonly FixResult[]): AlarmReport[] {
   return items.flatMap(({ index, fix, receivedAt }) => {
     const result = results[index]
-    if (result === undefined || result.status === 'refused') return []
+    if (result === undefined || result.status === 'refused' || result.status === 'thinned') return []
     const { attributes = {}, location } = fix
     const alarms = namesIn(attributes.alarms)
     if (result.status === 'set-aside') return [{ timestamp: receivedAt, alarms, attributes }]

@@ -29,9 +29,17 @@ export interface QueuedFix {
   readonly accepts?: { readonly setAsideId: number; readonly by: string } | undefined
   /** Why it is kept apart instead of being stored as history. */
   readonly setAside: TrackwireError | undefined
+  /** What it takes in memory, about. */
+  readonly bytes: number
+  /** A newer one of the device may take its place when too many wait. */
+  readonly mayThin: boolean
   settle(result: FixResult): void
   fail(error: unknown): void
 }
+
+/** What a fix takes in memory beside what was sent of it, and how much is sent when nobody says. */
+const FIX_BYTES = 512
+const USUAL_BYTES = 256
 
 /**
  * Judges the fixes of a batch one by one: a refused one does not cost the rest.
@@ -46,6 +54,8 @@ export function queueBatch(
 ): { items: QueuedFix[]; results: Promise<FixResult[]> } {
   const { org, deviceId, receivedAt, registers } = batch
   const key = keyOf(batch)
+  const alone = batch.fixes.length === 1
+  const bytes = FIX_BYTES + (batch.bytes === undefined ? USUAL_BYTES : Math.ceil(batch.bytes / batch.fixes.length))
   const results: FixResult[] = new Array(batch.fixes.length)
   const items: QueuedFix[] = []
   let open = batch.fixes.length
@@ -73,7 +83,9 @@ export function queueBatch(
       batch,
       isForwarded: batch.forward !== undefined && batch.forward !== false,
       bridge: batch.bridge,
-      alone: batch.fixes.length === 1,
+      alone,
+      bytes,
+      mayThin: batch.mayThin === true && judged.setAside === undefined,
       ...judged,
       settle: result => settle(index, result),
       fail: reject,

@@ -44,6 +44,8 @@ export interface IngestOptions {
 /** What became of one fix, committed before it is told. */
 export type FixResult =
   | { readonly status: 'stored'; readonly repaired?: RepairedTime }
+  /** Not stored: a newer fix of the device took its place. Of a batch that may be thinned. */
+  | { readonly status: 'thinned' }
   /** It was there already (as far as that can be told cheaply); nothing changed. */
   | { readonly status: 'repeated' }
   | { readonly status: 'refused'; readonly code: ErrorCode; readonly message: string }
@@ -72,6 +74,12 @@ export interface FixBatch {
   readonly sosTold?: boolean | undefined
   /** The bridge by which it came from another broker: it does not go back there. */
   readonly bridge?: string | undefined
+  /** What was sent, in bytes; for the bound of what waits. */
+  readonly bytes?: number | undefined
+  /** Its sender waits for no answer: in overload a newer fix of the device may take its place. Of a batch of one. */
+  readonly mayThin?: boolean | undefined
+  /** Its sender can come again: in overload it is refused while something of the device waits. Errors: overloaded. */
+  readonly mayRefuse?: boolean | undefined
   /** Who sent it: told of when nobody knows the device. */
   readonly from?: MessageOrigin | undefined
 }
@@ -176,6 +184,13 @@ export interface ClockCorrectionCall {
   readonly by: string
 }
 
+export interface BacklogState {
+  readonly fixes: number
+  readonly bytes: number
+  /** More comes than is stored: see {@link FixBatch.mayThin}, {@link FixBatch.mayRefuse}. */
+  readonly overloaded: boolean
+}
+
 /** Gives a message to the broker; resolves when the broker has taken it. */
 export type Publish = (message: OutgoingMessage) => Promise<void>
 
@@ -247,6 +262,8 @@ export interface Ingest {
   incidentSettings(org: string): CompleteIncidentSettings
   /** Replaces an organisation's settings; they count from the next event. */
   setIncidentSettings(org: string, settings: IncidentSettings, act?: Act): Promise<void>
+  /** What waits to be stored. */
+  readonly backlog: BacklogState
   /** From memory. */
   deviceExists(org: string, deviceId: string): boolean
   /** Begins to announce: first what a crash left in the outbox, then everything committed. Once. */

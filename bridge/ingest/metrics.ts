@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Backlog } from './backlog.ts'
 import type { EventChanges } from './store-events.ts'
 
 export type IngestMetrics = ReturnType<typeof createMetrics>
@@ -6,29 +7,28 @@ export type IngestMetrics = ReturnType<typeof createMetrics>
 /** What the pipeline tells about itself; names and units as OpenTelemetry's Prometheus form has them. */
 export function createMetrics(
   registry: Registry,
-  { waiting, unannounced }: Record<'waiting' | 'unannounced', () => number>,
+  { backlog, unannounced }: { backlog: Backlog; unannounced: () => number },
 ) {
   const registers = [registry]
-  new Gauge({
-    name: 'trackwire_ingest_queue_length',
-    help: 'Fixes that wait for their transaction',
-    registers,
-    collect() {
-      this.set(waiting())
-    },
-  })
-  new Gauge({
-    name: 'trackwire_outbox_length',
-    help: 'Committed messages that the broker has not taken yet',
-    registers,
-    collect() {
-      this.set(unannounced())
-    },
-  })
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value())
+      },
+    })
+  gauge('trackwire_ingest_queue_length', 'Fixes that wait for their transaction', () => backlog.length)
+  gauge('trackwire_ingest_queue_bytes', 'What they take in memory, about', () => backlog.bytes)
+  gauge('trackwire_ingest_overload', '1 while more fixes come than are stored: QoS 0 is thinned, HTTP refused', () =>
+    backlog.isOverloaded ? 1 : 0,
+  )
+  gauge('trackwire_outbox_length', 'Committed messages that the broker has not taken yet', unannounced)
   return {
     fixes: new Counter({
       name: 'trackwire_ingest_fixes_total',
-      help: 'Fixes by what became of them: stored, repeated, or the code they were refused or set aside with',
+      help: 'Fixes by what became of them: stored, repeated, thinned (a newer one was stored in its place), or the code they were refused or set aside with',
       labelNames: ['result'],
       registers,
     }),

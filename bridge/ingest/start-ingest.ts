@@ -4,6 +4,7 @@ import type { DeviceKey } from '../store/device-states.ts'
 import { openDayPartitions } from '../store/partitions.ts'
 import { deleteUnknown, readKept } from '../store/unknown-devices.ts'
 import { Announcer } from './announcer.ts'
+import { Backlog } from './backlog.ts'
 import { commitJudged } from './clocks/commit-judged.ts'
 import { DeviceClocks } from './clocks/device-clocks.ts'
 import { acceptSetAside, dropWaiting } from './clocks/judge-set-aside.ts'
@@ -29,7 +30,15 @@ import { FenceCatalogue } from './fence-catalogue.ts'
 import { named, type QueuedFix, queueBatch } from './fix-queue.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { IncidentDesk } from './incident-desk.ts'
-import type { ClockCorrectionCall, DeviceRegistration, FixBatch, FixResult, Ingest, IngestOptions } from './ingest.ts'
+import type {
+  BacklogState,
+  ClockCorrectionCall,
+  DeviceRegistration,
+  FixBatch,
+  FixResult,
+  Ingest,
+  IngestOptions,
+} from './ingest.ts'
 import { LivePositions } from './live-positions.ts'
 import { createMetrics } from './metrics.ts'
 import { OpenAlerts } from './open-alerts.ts'
@@ -66,6 +75,7 @@ export async function startIngest({
   const closing = new AbortController()
   const announcer = new Announcer({ db, logger, now })
   const positions = new LivePositions({ announcer, alerts })
+  const backlog = new Backlog({ logger, now, thinned: () => pipeline.metrics.fixes.inc({ result: 'thinned' }) })
   const pipeline: Pipeline = {
     db,
     logger,
@@ -89,7 +99,7 @@ export async function startIngest({
     proximity: () => proximity,
     eventListener: (tx, changes, nowMs) => incidents.hear(tx, changes, nowMs),
     metrics: createMetrics(registry, {
-      waiting: () => committer.waiting,
+      backlog,
       unannounced: () => announcer.unannounced,
     }),
     afterUnknownOutcome: () =>
@@ -100,6 +110,7 @@ export async function startIngest({
   const committer = new Committer<QueuedFix>(items => commitJudged(pipeline, items), {
     logger,
     hasSessions: db.kind === 'postgres',
+    waiting: backlog,
   })
   const timers = new DeviceTimers(pipeline)
   timers.start()
@@ -113,6 +124,7 @@ export async function startIngest({
   const unknownDevices = new UnknownDevices({ db, logger })
   const ingest = new RunningIngest(pipeline, committer, {
     closing,
+    backlog,
     housekeeping,
     sosTimers,
     sweeps,
@@ -125,6 +137,7 @@ export async function startIngest({
 
 interface Resources {
   readonly closing: AbortController
+  readonly backlog: Backlog
   readonly housekeeping: { close(): Promise<void> }
   readonly sosTimers: { close(): Promise<void> }
   readonly sweeps: { close(): Promise<void> }
@@ -149,6 +162,7 @@ class RunningIngest implements Ingest {
     const { devices, metrics, clocks, now } = this.#pipeline
     const { org, deviceId, forward } = batch
     if (this.#closed !== undefined) throw new TrackwireError('shutting_down')
+    if (batch.mayRefuse && !this.#resources.backlog.hasRoomFor(keyOf(batch))) throw new TrackwireError('overloaded')
     const registers = batch.registers && this.#resources.deviceAdoption === 'auto'
     if (!registers && !devices.has(org, deviceId)) await this.#lookUpSender(batch)
     const { items, results } = queueBatch({ ...batch, registers }, now(), clocks.correctionMs(keyOf(batch)), code =>
@@ -345,6 +359,11 @@ class RunningIngest implements Ingest {
 
   setIncidentSettings: Ingest['setIncidentSettings'] = (org, settings, act) =>
     this.#committer.change(() => commitIncidentSettings(this.#pipeline, { org, settings }, act))
+
+  get backlog(): BacklogState {
+    const { length: fixes, bytes, isOverloaded: overloaded } = this.#resources.backlog
+    return { fixes, bytes, overloaded }
+  }
 
   deviceExists(org: string, deviceId: string): boolean {
     return this.#pipeline.devices.has(org, deviceId)

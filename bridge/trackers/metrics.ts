@@ -4,6 +4,7 @@ export interface TrackerMetrics {
   readonly frames: Counter<'protocol'>
   readonly faults: Counter<'protocol'>
   readonly unidentified: Counter<'protocol'>
+  readonly dropped: Counter<'protocol'>
   readonly closed: Counter<'protocol' | 'reason'>
   readonly connections: Gauge<'protocol'>
 }
@@ -26,6 +27,12 @@ export function trackerMetrics(registry: Registry): TrackerMetrics {
     unidentified: new Counter({
       name: 'trackwire_tracker_unidentified_total',
       help: 'Frames with reports of a device that did not say who it is, or that nobody registered',
+      labelNames: ['protocol'],
+      registers,
+    }),
+    dropped: new Counter({
+      name: 'trackwire_tracker_datagrams_dropped_total',
+      help: 'Datagrams (UDP) that came while too many of their sender waited; unacknowledged, they are sent again',
       labelNames: ['protocol'],
       registers,
     }),

@@ -23,6 +23,8 @@ export class TrackerRefused extends Error {
 
 /** What the listeners need of the platform. */
 export interface TrackerSink {
+  /** More comes than is stored: nobody is read further than what is being stored. */
+  readonly isOverloaded: boolean
   /** The device of an IMEI or serial number; null for one that nobody registered. Rejects with {@link TrackerRefused}. */
   identify(identity: string, origin: Origin): Promise<TrackerDevice | null>
   /** A device that nobody knows said this. */

@@ -95,6 +95,8 @@ export async function startTrackers(options: TrackersOptions): Promise<Trackers>
       connection.receive(chunk)
     })
     socket.on('timeout', () => {
+      // It is we who do not read.
+      if (socket.isPaused()) return void socket.setTimeout(options.idleMs ?? IDLE_MS)
       metrics.closed.inc({ protocol: protocol.name, reason: 'idle' })
       socket.destroy()
     })

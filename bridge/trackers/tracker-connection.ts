@@ -8,8 +8,9 @@ import { TrackerLink } from './tracker-link.ts'
 
 /** A tracker that is adopted while it is connected is known after so long at the most. */
 const LOOK_AGAIN_MS = 10_000
-/** Frames that may wait for the one before them; beyond it, nothing more is read. */
+/** Frames that may wait for the one before them, and their bytes; beyond it, nothing more is read. */
 const MAX_WAITING = 64
+const MAX_WAITING_BYTES = 65_536
 /** What is remembered of the newest frame. */
 const HEAD_BYTES = 64
 
@@ -47,6 +48,7 @@ export class TrackerConnection {
   #device: TrackerDevice | null = null
   #lookedAt = 0
   #waiting = 0
+  #waitingBytes = 0
   #paused = false
   #closed = false
   #work: Promise<void> = Promise.resolve()
@@ -86,6 +88,8 @@ export class TrackerConnection {
 
   /** A datagram: its frames are whole. */
   receiveDatagram(bytes: Buffer): void {
+    // Datagrams cannot be held back. One that is not acknowledged comes again.
+    if (this.#paused) return void this.#context.metrics.dropped.inc({ protocol: this.#protocol.name })
     const cut = this.#protocol.cut(bytes)
     // A datagram of a protocol that cuts its stream otherwise (Teltonika's has a head of its own) is one frame.
     if (cut.kind !== 'frame') return this.#queue(bytes)
@@ -105,17 +109,24 @@ export class TrackerConnection {
 
   #queue(frame: Buffer): void {
     this.#waiting += 1
-    if (this.#waiting >= MAX_WAITING && !this.#paused) {
+    this.#waitingBytes += frame.length
+    if (!this.#paused && this.#isFull(1)) {
       this.#paused = true
       this.#peer.pause()
     }
     const receivedAt = this.#context.now()
-    this.#work = this.#work.then(() => this.#handle(frame, receivedAt)).finally(() => this.#done())
+    this.#work = this.#work.then(() => this.#handle(frame, receivedAt)).finally(() => this.#done(frame.length))
   }
 
-  #done(): void {
+  #isFull(part: number): boolean {
+    const most = this.#context.sink.isOverloaded ? 1 : MAX_WAITING
+    return this.#waiting >= most * part || this.#waitingBytes >= MAX_WAITING_BYTES * part
+  }
+
+  #done(frameBytes: number): void {
     this.#waiting -= 1
-    if (!this.#paused || this.#waiting > MAX_WAITING / 2) return
+    this.#waitingBytes -= frameBytes
+    if (!this.#paused || (this.#waiting > 0 && this.#isFull(0.5))) return
     this.#paused = false
     this.#peer.resume()
   }

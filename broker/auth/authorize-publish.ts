@@ -25,7 +25,7 @@ import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { type OwnTracksSecret, type PhoneContent, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
-import { type Judge, Passage, type Verdict } from './passage.ts'
+import { bytesOf, countUntilDone, type Judge, Passage, type Verdict } from './passage.ts'
 import type { ParsedTopics } from './reader.ts'
 import { type Sender, senderOf } from './sender.ts'
 
@@ -54,9 +54,6 @@ export interface PublishPath {
 
 /** A connection whose forbidden publishes repeat this often within a minute is closed; the first ones are dropped and told. */
 const FORBIDDEN_PER_MINUTE = 100
-/** QoS 0 fixes are forwarded before they are stored; beyond this many waiting, their senders wait too. */
-const MAX_UNSTORED = 10_000
-
 /**
  * What happens to a PUBLISH before it is acknowledged: rights, schema, the durable step. Aedes sends PUBACK before it
  * stores or routes, so this hook is the only place to wait for a commit; its callback comes after it.
@@ -65,8 +62,6 @@ const MAX_UNSTORED = 10_000
  * One that could not be stored is not acknowledged: the connection ends and the device sends it again.
  */
 export function authorizePublish(path: PublishPath): Publishing {
-  let unstored = 0
-
   /** Steps of every message, in order. */
   function judge(
     sender: Sender,
@@ -87,6 +82,7 @@ export function authorizePublish(path: PublishPath): Publishing {
       principal: sender.principal,
       receivedAt,
       address: sender.connection?.address,
+      bytes: packet.payload.length,
     }
     const verdict = work(sender, packet, parsed, message)
     if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
@@ -129,8 +125,7 @@ export function authorizePublish(path: PublishPath): Publishing {
 
   function location(sender: Sender, packet: PublishPacket, message: Inbound<'location'>): Verdict | Promise<Verdict> {
     const mayForward = path.handlers.mayForwardUnstored?.(message) ?? true
-    if (packet.qos > 0 || unstored >= MAX_UNSTORED || !mayForward)
-      return stored(sender, path.handlers.location(message), packet, 'forward')
+    if (packet.qos > 0 || !mayForward) return stored(sender, path.handlers.location(message), packet, 'forward')
     let fault: TrackwireError | undefined
     try {
       checkFix(message.payload, message.params.deviceId!, message.receivedAt)
@@ -138,13 +133,11 @@ export function authorizePublish(path: PublishPath): Publishing {
       if (!(error instanceof TrackwireError) || error.code !== 'timestamp_future') throw error
       fault = error
     }
-    const storing = path.handlers.location(message)
-    unstored += 1
-    stored(sender, storing, packet)
-      .catch(error => refuse(sender, packet, error))
-      .finally(() => {
-        unstored -= 1
-      })
+    // Nobody waits for it, so its number is bounded where it waits: by newer ones of the same device. An alarm is not replaced.
+    const mayThin = message.payload.attributes?.alarms === undefined
+    const storing = stored(sender, path.handlers.location(message, mayThin), packet)
+    if (!mayThin) countUntilDone(sender, bytesOf(packet, null), storing)
+    storing.catch(error => refuse(sender, packet, error))
     return fault === undefined ? 'forward' : 'swallow'
   }
 

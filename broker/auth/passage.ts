@@ -9,6 +9,11 @@ import type { Sender } from './sender.ts'
 /** `forward` = route it to subscribers; `swallow` = acknowledge it, and no more. */
 export type Verdict = 'forward' | 'swallow'
 
+/** What a message takes in memory beside its payload. */
+const MESSAGE_BYTES = 512
+/** A batch takes so much more memory than its payload while its fixes wait. */
+const BATCH_GROWS_BY = 8
+
 export interface Judge {
   /** All that is done for a message before it is acknowledged. */
   judge(sender: Sender, passage: Passage): Verdict | Promise<Verdict>
@@ -37,7 +42,7 @@ export class Passage implements Arrival {
     this.connection = connection
     this.packet = packet
     this.parsed = parsed
-    this.turn = packet.qos > 0 ? connection.answers.take() : undefined
+    this.turn = packet.qos > 0 ? connection.answers.take(bytesOf(packet, parsed)) : undefined
     this.receivedAt = receivedAt
     this.#judge = judge
     this.#done = done
@@ -50,11 +55,13 @@ export class Passage implements Arrival {
     try {
       const verdict = this.#judge.judge(sender, this)
       if (typeof verdict === 'string') this.#finish(verdict)
-      else
+      else {
+        if (this.turn === undefined) countUntilDone(sender, bytesOf(this.packet, this.parsed), verdict)
         verdict.then(
           settled => this.#finish(settled),
           error => this.#fail(sender, error),
         )
+      }
     } catch (error) {
       this.#fail(sender, error)
     }
@@ -79,4 +86,15 @@ export class Passage implements Arrival {
     if (this.turn === undefined) this.#done(error)
     else this.turn.answer(() => this.#done(error))
   }
+}
+
+/** QoS 0 that has to be worked on counts like the rest. */
+export function countUntilDone({ connection, isWill }: Sender, bytes: number, work: Promise<unknown>): void {
+  if (connection === null || isWill) return
+  const done = connection.answers.workOn(bytes)
+  work.then(done, done)
+}
+
+export function bytesOf({ payload }: PublishPacket, parsed: ParsedTopic | null): number {
+  return MESSAGE_BYTES + payload.length * (parsed?.channel === 'locationBatch' ? BATCH_GROWS_BY : 1)
 }

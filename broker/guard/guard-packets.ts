@@ -2,6 +2,7 @@ import type { Client } from 'aedes'
 import type { Fault } from './faults.ts'
 import { PacketGuard } from './packet-guard.ts'
 import { type PlainPackets, PlainReader, packetBytesAt } from './plain-packets.ts'
+import { readingOf } from './reading.ts'
 
 interface Parsing {
   readonly connected: boolean
@@ -39,6 +40,7 @@ export function guardPackets(
   const parse = parser.parse.bind(parser)
   const guard = new PacketGuard(maxPacketBytes)
   const reader = new PlainReader(maxPacketBytes)
+  const reading = readingOf(client)
   const waiting: Uint8Array[] = []
   let isParsing = false
 
@@ -56,6 +58,10 @@ export function guardPackets(
   const read = (chunk: Buffer): Fault | null => {
     let at = 0
     while (at < chunk.length && !guard.isOver) {
+      if (reading.isPaused) {
+        waiting.unshift(chunk.subarray(at))
+        return null
+      }
       // While a session is set up or resumed, Aedes puts packets in order.
       if (guard.isBetweenPackets && parsing.connected && !parsing.closed) {
         const bytes = reader.read(chunk, at, plain)
@@ -73,15 +79,16 @@ export function guardPackets(
     return null
   }
   parser.parse = chunk => {
-    waiting.push(chunk)
+    if (chunk.length > 0) waiting.push(chunk)
     // A packet that is handled at once has Aedes read on before the rest of its chunk is parsed.
     if (isParsing) return 0
     isParsing = true
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const fault = read(next as Buffer)
+    while (waiting.length > 0 && !reading.isPaused) {
+      const fault = read(waiting.shift() as Buffer)
       if (fault !== null) end(fault)
     }
     isParsing = false
+    reading.hasUnparsed = waiting.length > 0
     return 0
   }
 }

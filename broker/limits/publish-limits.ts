@@ -33,14 +33,9 @@ interface Queue {
 interface Hold {
   readonly queues: Map<string, Queue>
   count: number
-  bytes: number
   timer: NodeJS.Timeout | undefined
 }
 
-/** What a held packet takes in memory beside its payload. */
-const PACKET_BYTES = 512
-/** Held by all connections together; whoever would add to it is disconnected and sends again. */
-const MOST_HELD_BYTES = 64 * 1_048_576
 const LOG_EVERY_MS = 1_000
 
 /**
@@ -61,7 +56,6 @@ export class PublishLimits {
   readonly #now: () => number
   readonly #holds = new Map<Connection, Hold>()
   readonly #ending = new WeakSet<Connection>()
-  #heldBytes = 0
   #loggedAtMs = Number.NEGATIVE_INFINITY
   #unlogged = 0
 
@@ -85,7 +79,7 @@ export class PublishLimits {
   /** Has the message handled: now, later or never. */
   admit(arrival: Arrival): void {
     const { connection, packet, parsed } = arrival
-    if (this.#ending.has(connection)) return
+    if (this.#ending.has(connection)) return arrival.turn?.putOff()
     // What no channel has is refused, but is counted like the rest: refusing is work too.
     const rateClass = parsed === null ? 'general' : (CHANNELS[parsed.channel] as Channel).rateClass
     if (rateClass === 'none') return arrival.handle()
@@ -103,7 +97,6 @@ export class PublishLimits {
     const hold = this.#holds.get(connection)
     if (hold === undefined) return
     clearTimeout(hold.timer)
-    this.#heldBytes -= hold.bytes
     this.#holds.delete(connection)
   }
 
@@ -120,18 +113,15 @@ export class PublishLimits {
   }
 
   #putOff(arrival: Arrival, queue: Queue): void {
-    const { connection, packet, turn } = arrival
+    const { connection, turn } = arrival
     const hold = this.#holdOf(connection)
     hold.queues.set(queueKey(queue.rateClass, queue.owner), queue)
     queue.arrivals.push(arrival)
-    const bytes = bytesOf(packet)
     hold.count += 1
-    hold.bytes += bytes
-    this.#heldBytes += bytes
-    turn?.putOff(bytes)
+    turn?.putOff()
     this.#report(arrival, { ...queue, retryAfterMs: queue.waitMs, outcome: 'held' })
     const ends = this.#offences.held(keyOf(queue.owner), hold.count)
-    if (ends || this.#heldBytes > MOST_HELD_BYTES) return this.#end(arrival)
+    if (ends) return this.#end(arrival)
     hold.timer ??= this.#later(connection, queue.waitMs)
     readPast(connection.client)
   }
@@ -148,10 +138,7 @@ export class PublishLimits {
         queue.waitMs = this.#rates.take(queue.owner, queue.rateClass)
         if (queue.waitMs > 0) break
         const arrival = queue.arrivals.shift()!
-        const bytes = bytesOf(arrival.packet)
         hold.count -= 1
-        hold.bytes -= bytes
-        this.#heldBytes -= bytes
         arrival.turn?.takeUp()
         arrival.handle()
       }
@@ -172,7 +159,7 @@ export class PublishLimits {
   #holdOf(connection: Connection): Hold {
     let hold = this.#holds.get(connection)
     if (hold === undefined) {
-      hold = { queues: new Map(), count: 0, bytes: 0, timer: undefined }
+      hold = { queues: new Map(), count: 0, timer: undefined }
       this.#holds.set(connection, hold)
     }
     return hold
@@ -217,10 +204,6 @@ export class PublishLimits {
     // The notice leaves with the next turn of the event loop; the connection ends after it.
     setImmediate(() => setImmediate(() => client.conn.destroy()))
   }
-}
-
-function bytesOf({ payload }: PublishPacket): number {
-  return PACKET_BYTES + payload.length
 }
 
 function queueKey(rateClass: RateClass, { sub }: BucketOwner): string {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Bus } from '../../broker/delivery/bus.ts'
+import { Intake } from '../../broker/delivery/intake.ts'
 import { OrderedAnswers } from '../../broker/delivery/ordered-answers.ts'
 import { SubscriptionIndex } from '../../broker/subscription-index.ts'
 import { matchesFilter } from '../../contract/index.ts'
+import { silent } from '../support/broker.ts'
 
 const level = fc.constantFrom('a', 'b', '', 'constructor', '__proto__')
 const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map(levels => levels.join('/'))
@@ -74,9 +76,13 @@ test('OrderedAnswers: whatever the order of settling, answers come in the order 
   fc.assert(
     fc.property(fc.shuffledSubarray([...Array(100).keys()], { minLength: 100 }), order => {
       const calls: string[] = []
-      const answers = new OrderedAnswers({ pause: () => calls.push('pause'), resume: () => calls.push('resume') })
+      const share = new Intake({ logger: silent, now: Date.now }).enter('demo/truck-7')
+      const answers = new OrderedAnswers(
+        { pause: () => calls.push('pause'), resume: () => calls.push('resume') },
+        share,
+      )
       const given: number[] = []
-      const places = order.map(() => answers.take())
+      const places = order.map(() => answers.take(100))
       for (const place of order) places[place]!.answer(() => given.push(place))
       assert.deepEqual(given, [...Array(100).keys()])
       assert.deepEqual(calls, ['pause', 'resume'])

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { Intake } from '../../broker/delivery/intake.ts'
 import { OrderedAnswers } from '../../broker/delivery/ordered-answers.ts'
-import { fix, metric, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
+import { fix, metric, mint, silent, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { type TestLimits, testLimits } from '../support/limits.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
 import { startBrokerOver, TRANSPORTS } from '../support/transports.ts'
@@ -221,16 +222,19 @@ test('a device that empties its memory at once is slowed down, not disconnected'
   await device.until('all PUBACKs', () => acknowledged(device).length === 3_000)
 })
 
+const reading = (calls: string[]) => ({ pause: () => calls.push('pause'), resume: () => calls.push('resume') })
+const share = () => new Intake({ logger: silent, now: Date.now }).enter('demo/truck-7')
+
 test('what is put off is read past, up to a bound; then reading stops until there is room', () => {
   const calls: string[] = []
-  const answers = new OrderedAnswers({ pause: () => calls.push('pause'), resume: () => calls.push('resume') })
+  const answers = new OrderedAnswers(reading(calls), share())
   const turns = Array.from({ length: 9_999 }, () => {
-    const turn = answers.take()
-    turn.putOff(100)
+    const turn = answers.take(100)
+    turn.putOff()
     return turn
   })
   assert.deepEqual(calls, [])
-  answers.take().putOff(100)
+  answers.take(100).putOff()
   assert.deepEqual(calls, ['pause'])
   turns[0]!.takeUp()
   turns[0]!.answer(() => {})
@@ -239,10 +243,10 @@ test('what is put off is read past, up to a bound; then reading stops until ther
 
 test('what is put off is bounded by its bytes too', () => {
   const calls: string[] = []
-  const answers = new OrderedAnswers({ pause: () => calls.push('pause'), resume: () => calls.push('resume') })
+  const answers = new OrderedAnswers(reading(calls), share())
   const [first] = Array.from({ length: 16 }, () => {
-    const turn = answers.take()
-    turn.putOff(262_144)
+    const turn = answers.take(262_144)
+    turn.putOff()
     return turn
   })
   assert.deepEqual(calls, ['pause'])

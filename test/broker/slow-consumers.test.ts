@@ -63,6 +63,50 @@ for (const qos of [0, 1] as const) {
   })
 }
 
+test('while twenty are frozen the others get every message; what waits for the frozen is measured, bounded and let go', async t => {
+  const running = await startTestBroker(t, { limits: false })
+  const [frozen, readers] = [20, 3]
+  const open = (name: string, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const raw = await connected(t, running, `${name}-${i}`)
+        await raw.subscribe('demo/devices/+/location', 'demo/notifications/#')
+        return raw
+      }),
+    )
+  const [asleep, awake] = [await open('frozen', frozen), await open('reader', readers)]
+  for (const raw of asleep) raw.stream.pause()
+  const [rounds, alerts] = [400, 10]
+  for (let n = 0; n < rounds; n += 1) {
+    await running.broker.publish(position('truck-9', n))
+    if (n % (rounds / alerts) === 0) await running.broker.publish(alert(n))
+    const sent = n + 1 + Math.ceil((n + 1) / (rounds / alerts))
+    // Each reader has it before the next one comes: nobody it waits for is frozen.
+    await Promise.all(awake.map(raw => raw.until(`message ${n}`, () => raw.of('publish').length === sent)))
+  }
+  for (const raw of awake) {
+    assert.deepEqual(timestamps(raw, 'devices/truck-9'), [...Array(rounds).keys()])
+    assert.equal(raw.of('publish').length, rounds + alerts)
+  }
+  const behind = (name: string) => metric(running.registry, `trackwire_mqtt_slow_consumer${name}`)
+  assert.equal(await behind('s'), frozen)
+  assert.ok((await behind('_bytes')) > frozen * 262_144)
+  assert.ok((await behind('_bytes')) < frozen * 2 * 1_048_576)
+  const newest = 1_700_000_000_000 + rounds - 1
+  for (const raw of asleep) {
+    raw.stream.resume()
+    raw.acknowledge()
+  }
+  for (const raw of asleep) {
+    const isNewest = (payload: string | Buffer) => JSON.parse(payload.toString()).timestamp === newest
+    await raw.until('the newest position', () =>
+      raw.packets.slice(-alerts).some(packet => packet.cmd === 'publish' && isNewest(packet.payload)),
+    )
+    assert.equal(raw.of('publish').filter(({ topic }) => topic.includes('notifications')).length, alerts)
+  }
+  assert.deepEqual([await behind('s'), await behind('_bytes')], [0, 0])
+})
+
 for (const clean of [true, false]) {
   test(`so many messages are in flight to a client (contract §7), then the rest comes in order (clean session ${clean})`, async t => {
     const running = await startTestBroker(t)

@@ -97,7 +97,7 @@ async function storeBatch(call: ImportCall, batch: Batch, tally: Tally, refuse: 
       tally.imported += 1
       if (result.repaired !== undefined) tally.repaired += 1
     } else if (result.status === 'repeated') tally.repeated += 1
-    else refuse(batch[i]!.line, result.code, result.message)
+    else if ('code' in result) refuse(batch[i]!.line, result.code, result.message)
   }
 }
 

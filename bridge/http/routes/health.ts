@@ -44,6 +44,7 @@ const Realtime = {
     sessions: { type: 'integer', description: 'Sessions that outlive their connections, connected or not' },
     subscriptions: { type: 'integer', description: 'Filters that are held' },
     retained: { type: 'integer', description: 'Retained messages' },
+    overloaded: { type: 'boolean', description: 'Senders with most in hand are not read for now' },
     detail: { type: 'string' },
   },
 }

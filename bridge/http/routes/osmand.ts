@@ -18,6 +18,7 @@ const REFUSALS: ErrorCode[] = [
   'device_unknown',
   'publish_forbidden',
   'shutting_down',
+  'overloaded',
 ]
 
 const QUERY = {

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import {
   ERRORS,
@@ -24,6 +25,7 @@ const FIX_REFUSALS: ErrorCode[] = [
   'device_unknown',
   'publish_forbidden',
   'shutting_down',
+  'overloaded',
 ]
 
 interface Refused {
@@ -91,6 +93,8 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
         registers: registers(principal, deviceId),
         from: originOf(request),
         forward: true,
+        mayRefuse: true,
+        bytes: bytesOf(request),
       })
       if (result === undefined) throw new TypeError('ingest answered one fix with no result')
       if (result.status === 'refused') throw new TrackwireError(result.code, result.message)
@@ -123,6 +127,7 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
       const refused: Refused[] = []
       const byDevice = sortByDevice(principal, updates, refused)
       const receivedAt = Date.now()
+      const bytes = bytesOf(request)
       await Promise.all(
         [...byDevice].map(async ([deviceId, indexes]) => {
           const fixes = indexes.map(index => updates[index])
@@ -133,6 +138,8 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
             receivedAt,
             registers: registers(principal, deviceId),
             from: originOf(request),
+            mayRefuse: true,
+            bytes: (bytes * fixes.length) / updates.length,
           })
           for (const [i, result] of (await resultsOf(work, fixes.length)).entries()) {
             if ('code' in result) refused.push({ index: indexes[i]!, code: result.code, message: result.message })
@@ -149,6 +156,11 @@ export function trackingRoutes(app: Api, { ingest }: { ingest: Ingest }): void {
       return reply.code(202).send({ stored, refused })
     },
   )
+}
+
+/** Of the body as it was sent. */
+function bytesOf({ headers, body }: FastifyRequest): number {
+  return Number(headers['content-length'] ?? JSON.stringify(body).length)
 }
 
 /** A device registers itself by its own token, nothing else does. */

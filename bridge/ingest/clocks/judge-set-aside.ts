@@ -130,6 +130,8 @@ function queuedFix(
     fix: named(fix, deviceId),
     clock: timestamp === row.fixTime ? undefined : { received: row.fixTime, repair: 'accepted' },
     setAside: undefined,
+    bytes: 0,
+    mayThin: false,
     accepts: { setAsideId: row.id, by: selection.by },
     settle,
     fail: error => settle(refusal(error)),

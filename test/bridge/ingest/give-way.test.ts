@@ -6,6 +6,7 @@ import type { Pipeline } from '../../../bridge/ingest/pipeline.ts'
 import { silent, withPglite } from '../../support/databases.ts'
 
 const STATEMENTS = 10
+const NOTHING = { length: 0, add: () => {}, take: () => [] }
 
 for (const [name, calls, runs] of [
   ['steps back once for one SOS, and is done in full afterwards', 1, 2],
@@ -13,7 +14,7 @@ for (const [name, calls, runs] of [
 ] as const) {
   test(`a long transaction ${name}`, async t => {
     const db = await withPglite(t)
-    const committer = new Committer<never>(async () => {}, { logger: silent, hasSessions: false })
+    const committer = new Committer<never>(async () => {}, { logger: silent, hasSessions: false, waiting: NOTHING })
     t.after(() => committer.close())
     const pipeline = { db, committer: () => committer } as unknown as Pipeline
     const count = async () => (await db.query<{ n: number }>('select count(*)::int as n from duties'))[0]!.n

@@ -1,0 +1,169 @@
+import type { Logger } from 'pino'
+import type { QueuedFix } from './fix-queue.ts'
+
+/** Beyond so many fixes, or so much memory, it is overload: what may be thinned is. Short bursts lose nothing. */
+const MOST_FIXES = 50_000
+const MOST_BYTES = 32 * 1_048_576
+/** It is over when so much of that is free again. */
+const FREE_AFTER_OVERLOAD = 0.5
+/** Then a large message goes first. */
+const MOST_PASSED_OVER = 3
+
+/** The fixes of one device that wait, in the order in which they came. */
+interface Lane {
+  readonly fixes: QueuedFix[]
+  /** Those before it were taken. */
+  first: number
+}
+
+interface Overload {
+  readonly sinceMs: number
+  thinned: number
+  refused: number
+  most: number
+}
+
+/**
+ * Fixes that wait for their transaction: a lane for each device, served in turn, so that one device with thousands does not make
+ * the others wait. When too many wait, a fix that may be thinned takes the place of the one before it: of each device the newest
+ * is always stored.
+ */
+export class Backlog {
+  readonly #lanes = new Map<string, Lane>()
+  readonly #logger: Logger
+  readonly #now: () => number
+  readonly #thinned: () => void
+  #overload: Overload | undefined
+  /** Groups since a large message was served though there was one. */
+  #passedOver = 0
+  length = 0
+  bytes = 0
+
+  /** @param thinned called for each fix that will not be stored */
+  constructor({ logger, now, thinned }: { logger: Logger; now: () => number; thinned: () => void }) {
+    this.#logger = logger
+    this.#now = now
+    this.#thinned = thinned
+  }
+
+  get isOverloaded(): boolean {
+    return this.#overload !== undefined
+  }
+
+  /** Whether the device may add to it: in overload only if nothing of it waits. */
+  hasRoomFor(key: string): boolean {
+    if (this.#overload === undefined || !this.#lanes.has(key)) return true
+    this.#overload.refused += 1
+    return false
+  }
+
+  add(fix: QueuedFix): void {
+    if (this.#overload === undefined && (this.length >= MOST_FIXES || this.bytes >= MOST_BYTES)) this.#begin()
+    let lane = this.#lanes.get(fix.key)
+    if (lane === undefined) {
+      lane = { fixes: [], first: 0 }
+      this.#lanes.set(fix.key, lane)
+    } else if (this.#overload !== undefined && this.#thin(this.#overload, lane, fix)) return
+    lane.fixes.push(fix)
+    this.length += 1
+    this.bytes += fix.bytes
+  }
+
+  /** Up to so many, of all devices in turn; those of one message stay together, larger ones when the smaller leave room. */
+  take(most: number): QueuedFix[] {
+    const group: QueuedFix[] = []
+    const turn = Math.max(1, Math.floor(most / this.#lanes.size))
+    const isTurnOfLarge = this.#passedOver >= MOST_PASSED_OVER && this.#serveLarge(group, most, turn)
+    const hasLarge = this.#serve(group, most, turn)
+    const isPassedOver = hasLarge && !isTurnOfLarge && !this.#serveLarge(group, most, turn)
+    this.#passedOver = isPassedOver ? this.#passedOver + 1 : 0
+    if (this.#overload !== undefined) this.#mayBeOver(this.#overload)
+    return group
+  }
+
+  /** Messages of no more than a turn. @returns whether there are larger ones */
+  #serve(group: QueuedFix[], most: number, turn: number): boolean {
+    let hasLarger = false
+    // Who is served is put behind all others, and met again.
+    for (const [key, lane] of this.#lanes) {
+      const size = messageSize(lane, turn)
+      if (size > turn) hasLarger = true
+      else if (size > most - group.length) return hasLarger
+      else this.#move(group, key, lane, size)
+      if (group.length >= most) return hasLarger
+    }
+    return hasLarger
+  }
+
+  /** Messages of more than a turn; one that is larger than a group is cut. @returns whether there was room for one */
+  #serveLarge(group: QueuedFix[], most: number, turn: number): boolean {
+    const before = group.length
+    for (const [key, lane] of this.#lanes) {
+      const size = messageSize(lane, most)
+      if (size <= turn) continue
+      const room = most - group.length
+      if (room === 0 || (size > room && size <= most)) break
+      this.#move(group, key, lane, Math.min(size, room))
+    }
+    return group.length > before
+  }
+
+  #move(group: QueuedFix[], key: string, lane: Lane, size: number): void {
+    for (let i = 0; i < size; i += 1) {
+      const fix = lane.fixes[lane.first++]!
+      this.bytes -= fix.bytes
+      group.push(fix)
+    }
+    this.length -= size
+    this.#lanes.delete(key)
+    if (lane.first === lane.fixes.length) return
+    forgetTaken(lane)
+    this.#lanes.set(key, lane)
+  }
+
+  /** @returns whether the lane is as it has to be now */
+  #thin(overload: Overload, lane: Lane, fix: QueuedFix): boolean {
+    const last = lane.fixes.at(-1)!
+    if (!fix.mayThin || !last.mayThin) return false
+    const [kept, left] = fix.fix.timestamp >= last.fix.timestamp ? [fix, last] : [last, fix]
+    lane.fixes[lane.fixes.length - 1] = kept
+    this.bytes += kept.bytes - last.bytes
+    overload.thinned += 1
+    this.#thinned()
+    left.settle({ status: 'thinned' })
+    return true
+  }
+
+  #begin(): void {
+    const { length: fixes, bytes } = this
+    this.#overload = { sinceMs: this.#now(), thinned: 0, refused: 0, most: fixes }
+    this.#logger.warn(
+      { fixes, bytes },
+      'overload: fixes come faster than they are stored; of QoS 0 only the newest of each device is kept for now',
+    )
+  }
+
+  #mayBeOver(overload: Overload): void {
+    overload.most = Math.max(overload.most, this.length)
+    const part = 1 - FREE_AFTER_OVERLOAD
+    if (this.length > MOST_FIXES * part || this.bytes > MOST_BYTES * part) return
+    this.#overload = undefined
+    const { sinceMs, thinned, refused, most } = overload
+    const seconds = (this.#now() - sinceMs) / 1_000
+    this.#logger.warn({ seconds, thinned, refused, mostFixes: most }, 'overload is over: every fix is stored again')
+  }
+}
+
+/** How much waits first in a lane that came with one message; counted until it is more than that. */
+function messageSize({ fixes, first }: Lane, most: number): number {
+  const { batch } = fixes[first]!
+  let size = 1
+  while (size <= most && fixes[first + size]?.batch === batch) size += 1
+  return size
+}
+
+function forgetTaken(lane: Lane): void {
+  if (lane.first < 64 && lane.first * 2 < lane.fixes.length) return
+  lane.fixes.splice(0, lane.first)
+  lane.first = 0
+}
