@@ -33,18 +33,24 @@ export interface QueuedFix {
   fail(error: unknown): void
 }
 
+export interface QueueingOptions {
+  readonly nowMs: number
+  /** Whether the sender is registered by what it sends. */
+  readonly registers: boolean
+  /** How far a person says the device's clock is ahead; taken off every time before it is judged. */
+  readonly clockOffsetMs: number
+  onRefused(code: ErrorCode): void
+}
+
 /**
  * Judges the fixes of a batch one by one: a refused one does not cost the rest.
- * @param clockOffsetMs how far a person says the device's clock is ahead; taken off every time before it is judged
  * @returns what is to be committed, oldest first, and the results in order once all of it is
  */
 export function queueBatch(
   batch: FixBatch,
-  nowMs: number,
-  clockOffsetMs: number,
-  onRefused: (code: ErrorCode) => void,
+  { nowMs, registers, clockOffsetMs, onRefused }: QueueingOptions,
 ): { items: QueuedFix[]; results: Promise<FixResult[]> } {
-  const { org, deviceId, receivedAt, registers } = batch
+  const { org, deviceId, receivedAt } = batch
   const key = keyOf(batch)
   const results: FixResult[] = new Array(batch.fixes.length)
   const items: QueuedFix[] = []
@@ -74,13 +80,15 @@ export function queueBatch(
       isForwarded: batch.forward !== undefined && batch.forward !== false,
       bridge: batch.bridge,
       alone: batch.fixes.length === 1,
-      ...judged,
+      fix: judged.fix,
+      clock: judged.clock,
+      setAside: judged.setAside,
       settle: result => settle(index, result),
       fail: reject,
     })
   }
   // A batch may come in any order; sorted, its own fixes are not late to each other.
-  items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
+  if (items.length > 1) items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
   return { items, results: promise }
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import mqtt, { type MqttClient } from 'mqtt'
 import { buildTopic, type GeofenceEvent, type LocationUpdate } from '../../contract/index.ts'
 import { withPostgresUrl } from '../support/databases.ts'
+import { eventually } from '../support/eventually.ts'
 import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
 import { type TestScope, temporaryFolder } from '../support/scope.ts'
 import { SQUARE, walkCrossings, walkFix } from '../support/square-walk.ts'
@@ -12,6 +13,8 @@ import { Ear } from '../support/wire.ts'
 const DEVICES = 50
 const FIXES_PER_SECOND = 20
 const KILL_AFTER_MS = 3_000
+/** On a busy machine it is killed later: when so many fixes are acknowledged. */
+const ACKNOWLEDGED_AT_KILL = 500
 const FIXES_AFTER_RESTART = 30
 /** Fixes of one device that can be under way at once: one and a half seconds of them. */
 const IN_FLIGHT_FIXES = 30
@@ -46,16 +49,12 @@ async function killAndResume(t: TestScope, environment: Record<string, string>):
   const timer = setInterval(() => {
     for (const walker of walkers) send(walker, walkFix(walker.sent, startMs))
   }, 1_000 / FIXES_PER_SECOND)
+  const acknowledged = () => walkers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0)
   await delay(KILL_AFTER_MS)
+  await eventually('enough to be acknowledged', () => acknowledged() >= ACKNOWLEDGED_AT_KILL)
   clearInterval(timer)
   await first.stop('SIGKILL')
   const acknowledgedAtKill = new Map(walkers.map(({ deviceId, acknowledged }) => [deviceId, acknowledged.size]))
-  const sentBefore = walkers.reduce((sum, { sent }) => sum + sent, 0)
-  const acknowledgedBefore = walkers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0)
-  assert.ok(
-    acknowledgedBefore > 0.25 * sentBefore,
-    `only ${acknowledgedBefore} of ${sentBefore} were acknowledged before the kill`,
-  )
 
   const second = await startTestPlatform(t, { dataDirectory, environment })
   const heardAfter = await listen(second)
