@@ -41,18 +41,24 @@ export interface QueuedFix {
 const FIX_BYTES = 512
 const USUAL_BYTES = 256
 
+export interface QueueingOptions {
+  readonly nowMs: number
+  /** Whether the sender is registered by what it sends. */
+  readonly registers: boolean
+  /** How far a person says the device's clock is ahead; taken off every time before it is judged. */
+  readonly clockOffsetMs: number
+  onRefused(code: ErrorCode): void
+}
+
 /**
  * Judges the fixes of a batch one by one: a refused one does not cost the rest.
- * @param clockOffsetMs how far a person says the device's clock is ahead; taken off every time before it is judged
  * @returns what is to be committed, oldest first, and the results in order once all of it is
  */
 export function queueBatch(
   batch: FixBatch,
-  nowMs: number,
-  clockOffsetMs: number,
-  onRefused: (code: ErrorCode) => void,
+  { nowMs, registers, clockOffsetMs, onRefused }: QueueingOptions,
 ): { items: QueuedFix[]; results: Promise<FixResult[]> } {
-  const { org, deviceId, receivedAt, registers } = batch
+  const { org, deviceId, receivedAt } = batch
   const key = keyOf(batch)
   const alone = batch.fixes.length === 1
   const bytes = FIX_BYTES + (batch.bytes === undefined ? USUAL_BYTES : Math.ceil(batch.bytes / batch.fixes.length))
@@ -86,13 +92,15 @@ export function queueBatch(
       alone,
       bytes,
       mayThin: batch.mayThin === true && judged.setAside === undefined,
-      ...judged,
+      fix: judged.fix,
+      clock: judged.clock,
+      setAside: judged.setAside,
       settle: result => settle(index, result),
       fail: reject,
     })
   }
   // A batch may come in any order; sorted, its own fixes are not late to each other.
-  items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
+  if (items.length > 1) items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
   return { items, results: promise }
 }
 

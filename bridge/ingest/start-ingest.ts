@@ -165,9 +165,12 @@ class RunningIngest implements Ingest {
     if (batch.mayRefuse && !this.#resources.backlog.hasRoomFor(keyOf(batch))) throw new TrackwireError('overloaded')
     const registers = batch.registers && this.#resources.deviceAdoption === 'auto'
     if (!registers && !devices.has(org, deviceId)) await this.#lookUpSender(batch)
-    const { items, results } = queueBatch({ ...batch, registers }, now(), clocks.correctionMs(keyOf(batch)), code =>
-      metrics.fixes.inc({ result: code }),
-    )
+    const { items, results } = queueBatch(batch, {
+      nowMs: now(),
+      registers,
+      clockOffsetMs: clocks.correctionMs(keyOf(batch)),
+      onRefused: code => metrics.fixes.inc({ result: code }),
+    })
     const cry = batch.sosTold ? undefined : items.find(({ fix }) => namesIn(fix.attributes?.alarms).includes('sos'))
     if (cry !== undefined) await this.#cryOf(cry)
     if (items.length > 0) this.#committer.add(items)

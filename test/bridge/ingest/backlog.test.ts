@@ -23,7 +23,7 @@ function message(deviceId: string, second: number, { count = 1, mayThin = false,
     location: { lat: 1, lng: 1 },
   }))
   const batch = { org: 'demo', deviceId, fixes, receivedAt: NOW, registers: true, mayThin, bytes }
-  return queueBatch(batch, NOW, 0, () => {})
+  return queueBatch(batch, { nowMs: NOW, registers: true, clockOffsetMs: 0, onRefused: () => {} })
 }
 
 function add(backlog: Backlog, ...of: Parameters<typeof message>): Promise<FixResult[]> {
