@@ -6,6 +6,11 @@ const MOST_FIXES = 50_000
 const MOST_BYTES = 32 * 1_048_576
 /** It is over when so much of that is free again. */
 const FREE_AFTER_OVERLOAD = 0.5
+/**
+ * Fixes that a device has in a group at least, when it has so many: its state is written once for them. One each would be fairer by a few
+ * groups, and take twice the time.
+ */
+const LEAST_TURN = 8
 /** Then a large message goes first. */
 const MOST_PASSED_OVER = 3
 
@@ -34,7 +39,7 @@ export class Backlog {
   readonly #now: () => number
   readonly #thinned: () => void
   #overload: Overload | undefined
-  /** Groups since a large message was served though there was one. */
+  /** Groups since a large message was served though there may be one. */
   #passedOver = 0
   length = 0
   bytes = 0
@@ -72,11 +77,12 @@ export class Backlog {
   /** Up to so many, of all devices in turn; those of one message stay together, larger ones when the smaller leave room. */
   take(most: number): QueuedFix[] {
     const group: QueuedFix[] = []
-    const turn = Math.max(1, Math.floor(most / this.#lanes.size))
+    const turn = Math.min(most, Math.max(LEAST_TURN, Math.floor(most / this.#lanes.size)))
     const isTurnOfLarge = this.#passedOver >= MOST_PASSED_OVER && this.#serveLarge(group, most, turn)
     const hasLarge = this.#serve(group, most, turn)
-    const isPassedOver = hasLarge && !isTurnOfLarge && !this.#serveLarge(group, most, turn)
-    this.#passedOver = isPassedOver ? this.#passedOver + 1 : 0
+    const isServed = isTurnOfLarge || (hasLarge && this.#serveLarge(group, most, turn))
+    // A full group was perhaps full before a large one was met.
+    this.#passedOver = !isServed && (hasLarge || group.length >= most) ? this.#passedOver + 1 : 0
     if (this.#overload !== undefined) this.#mayBeOver(this.#overload)
     return group
   }
@@ -89,7 +95,7 @@ export class Backlog {
       const size = messageSize(lane, turn)
       if (size > turn) hasLarger = true
       else if (size > most - group.length) return hasLarger
-      else this.#move(group, key, lane, size)
+      else this.#move(group, key, lane, messagesSize(lane, Math.min(turn, most - group.length)))
       if (group.length >= most) return hasLarger
     }
     return hasLarger
@@ -155,10 +161,23 @@ export class Backlog {
 }
 
 /** How much waits first in a lane that came with one message; counted until it is more than that. */
-function messageSize({ fixes, first }: Lane, most: number): number {
-  const { batch } = fixes[first]!
+function messageSize({ fixes, first }: Lane, most: number, after = 0): number {
+  const start = first + after
+  const { batch } = fixes[start]!
   let size = 1
-  while (size <= most && fixes[first + size]?.batch === batch) size += 1
+  while (size <= most && fixes[start + size]?.batch === batch) size += 1
+  return size
+}
+
+/** How many fixes the messages have that wait first, as many as fit; the first one does. */
+function messagesSize(lane: Lane, most: number): number {
+  const waiting = lane.fixes.length - lane.first
+  let size = messageSize(lane, most)
+  while (size < Math.min(most, waiting)) {
+    const next = messageSize(lane, most, size)
+    if (size + next > most) return size
+    size += next
+  }
   return size
 }
 
