@@ -69,7 +69,11 @@ test('an operator sees a device move, draws a fence, sees it cross, and answers 
   // The last corner is dragged further down, which makes the fence taller.
   await page.mouse.move(canvas.x + canvas.width * 0.6, canvas.y + canvas.height * 0.7)
   await page.mouse.down()
-  await page.mouse.move(canvas.x + canvas.width * 0.6, canvas.y + canvas.height * 0.9, { steps: 3 })
+  // As a hand does it, over several frames: a browser joins the moves of one frame to a single one.
+  for (const y of [0.72, 0.75, 0.8, 0.85, 0.88, 0.9]) {
+    await page.mouse.move(canvas.x + canvas.width * 0.6, canvas.y + canvas.height * y)
+    await page.evaluate('new Promise(requestAnimationFrame)')
+  }
   await page.mouse.up()
   await page.getByLabel('Name').fill('Depot')
   await page.getByLabel('Severity').fill('high')
