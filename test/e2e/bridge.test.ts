@@ -22,6 +22,8 @@ async function bridgeFile(t: TestContext, ...bridges: Record<string, unknown>[])
   return { TRACKWIRE_BRIDGES: file, TRACKWIRE_LIMITS: 'off' }
 }
 
+/** So many may be on their way to mosquitto, or their PUBACKs from it, when it goes: far fewer than are sent. */
+const ON_THEIR_WAY = 20
 const OUT = { direction: 'out', filter: '#', qos: 1 }
 const POSITIONS_OUT = { ...OUT, localPrefix: 'devices/', remotePrefix: 'fleet/' }
 const ALERTS_OUT = { ...OUT, localPrefix: 'notifications/', remotePrefix: 'alerts/' }
@@ -121,7 +123,9 @@ test('messages pass both ways, are judged like any gateway’s, and do not go ba
   assert.match(platform.output(), /device_unknown/)
 })
 
-test('nothing is lost and nothing comes twice while mosquitto is away, or the platform is killed', async t => {
+const backlogOf = (platform: RunningPlatform) => metric(platform, /backlog_messages\{bridge="yard"\} (\d+)/)
+
+test('nothing is lost, and nothing comes twice but what was on its way, while mosquitto is away, or the platform is killed', async t => {
   const mosquitto = await withMosquitto(t)
   if (mosquitto === undefined) return
   const environment = await bridgeFile(t, { url: mosquitto.url, topics: [POSITIONS_OUT, ALERTS_OUT, IN] })
@@ -142,6 +146,7 @@ test('nothing is lost and nothing comes twice while mosquitto is away, or the pl
     await truck.endAsync()
   }
   await send(platform, 1, 40)
+  await eventually('the first are delivered', async () => (await backlogOf(platform)) === 0)
   // Away while messages flow.
   const flowing = send(platform, 41, 120)
   await mosquitto.stop()
@@ -165,13 +170,13 @@ test('nothing is lost and nothing comes twice while mosquitto is away, or the pl
     return items.length === 20
   })
   await alerts.until('all crossings', messages => messages.length >= 160)
-  assert.deepEqual(timesOf(positions.messages, 'fleet/truck/location'), upTo(160), 'each once, in order')
+  // What was on its way when mosquitto went, its PUBACK with it, is sent again. [MQTT-4.4.0-1] Nothing else is.
+  const times = timesOf(positions.messages, 'fleet/truck/location')
+  assert.deepEqual([...new Set(times)], upTo(160), 'each, in order')
+  assert.ok(times.length - 160 <= ON_THEIR_WAY, `${times.length - 160} came twice`)
   const ids = alerts.messages.map(({ payload }) => (JSON.parse(payload) as GeofenceEvent).id)
-  assert.equal(new Set(ids).size, ids.length)
-  await eventually(
-    'the backlog is empty',
-    async () => (await metric(revived, /backlog_messages\{bridge="yard"\} (\d+)/)) === 0,
-  )
+  assert.ok(ids.length - new Set(ids).size <= ON_THEIR_WAY, `${ids.length - new Set(ids).size} alerts came twice`)
+  await eventually('the backlog is empty', async () => (await backlogOf(revived)) === 0)
 })
 
 test('over TLS with a client certificate and a password; trackwire doctor says what is wrong', async t => {
