@@ -22,6 +22,7 @@ import { connect, publish } from '../test/support/mqtt-bytes.ts'
 import { type RunningPlatform, startTestPlatform } from '../test/support/platform.ts'
 import { openScope, type TestScope } from '../test/support/scope.ts'
 import { randomOf } from '../test/support/seeded-random.ts'
+import { AS_NPM_START } from './load/brokers.ts'
 import { figuresOf } from './load/process-figures.ts'
 import { openRawConnection, type RawConnection } from './load/raw-connection.ts'
 import { answer } from './load/run-traffic.ts'
@@ -33,8 +34,6 @@ const DRAIN_MS = 5_000
 /** The limit it is held against, in milliseconds. */
 const LIMIT_P99_MS = 50
 const [CONNACK, PUBACK] = [2, 4]
-/** What `npm start` gives to node. */
-const AS_NPM_START = ['--max-semi-space-size=64']
 
 /** Squares of half the distance between their centres: who drives straight on is inside half of the time. */
 const CENTRE = { lat: 41.15, lng: -8.61 }

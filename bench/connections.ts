@@ -20,6 +20,7 @@ import { type RunningPlatform, startTestPlatform } from '../test/support/platfor
 import { openScope } from '../test/support/scope.ts'
 import { FIXES_PER_SIDE, SQUARE, walkFix } from '../test/support/square-walk.ts'
 import type { FleetOptions, FleetOrder, FleetReport } from './connection-fleet.ts'
+import { AS_NPM_START } from './load/brokers.ts'
 import { figuresOf } from './load/process-figures.ts'
 
 const { values } = parseArgs({
@@ -58,8 +59,7 @@ const scope = openScope()
 try {
   const { DATABASE_URL } = process.env
   const environment = { TRACKWIRE_LIMITS: 'off', ...(DATABASE_URL === undefined ? {} : { DATABASE_URL }) }
-  // As `npm start` gives it to node.
-  const platform = await startTestPlatform(scope, { environment, nodeArguments: ['--max-semi-space-size=64'] })
+  const platform = await startTestPlatform(scope, { environment, nodeArguments: AS_NPM_START })
   await platform.request('/api/v1/fences', { role: 'admin', sub: 'bench', body: SQUARE })
   const walk = await startWalk(platform)
   const fleet = await startFleet(platform)

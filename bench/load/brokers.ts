@@ -26,7 +26,7 @@ export interface RunningBroker {
 const MOSQUITTO = '/usr/sbin/mosquitto'
 
 /** What `npm start` gives to node. */
-const AS_NPM_START = ['--max-semi-space-size=64']
+export const AS_NPM_START = ['--max-semi-space-size=64']
 
 /** Why it cannot be run here; null when it can. */
 export function whyNot(name: BrokerName): string | null {

@@ -4,10 +4,7 @@ import { TrackwireError } from '../../contract/index.ts'
 
 /** At low load a group waits so long for company, so that thousands of devices share a transaction. */
 const LINGER_MS = 4
-/**
- * Fixes in one transaction at the most: enough to share its cost and the turns of the event loop that it takes, of which a busy broker
- * gives few; so few that an SOS need not wait long behind it.
- */
+/** Fixes in one transaction at the most: enough to share its cost, so few that an SOS need not wait long behind it. */
 export const MAX_GROUP = 1_000
 /** More than the senders can bring that are held back (overload): the last line of defence. */
 const MAX_WAITING = 200_000

@@ -23,7 +23,7 @@ import type { IdentityClashes } from '../identity-clash.ts'
 import type { PublishLimits } from '../limits/publish-limits.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
-import { type OwnTracksSecret, type PhoneContent, translateOwnTracks } from '../owntracks.ts'
+import { type OwnTracksSecret, type PhoneContent, type Translation, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
 import { bytesOf, countUntilDone, type Judge, Passage, type Verdict } from './passage.ts'
 import type { ParsedTopics } from './reader.ts'
@@ -54,6 +54,7 @@ export interface PublishPath {
 
 /** A connection whose forbidden publishes repeat this often within a minute is closed; the first ones are dropped and told. */
 const FORBIDDEN_PER_MINUTE = 100
+
 /**
  * What happens to a PUBLISH before it is acknowledged: rights, schema, the durable step. Aedes sends PUBACK before it
  * stores or routes, so this hook is the only place to wait for a commit; its callback comes after it.
@@ -225,22 +226,24 @@ export function authorizePublish(path: PublishPath): Publishing {
 
   /** A message of OwnTracks becomes one of the contract first; what cannot be read of it is refused in its turn. */
   function passOwnTracks(connection: Connection, packet: PublishPacket, done: Done): void {
-    let said: 'contract' | 'ignored' | PhoneContent | { readonly fault: unknown }
-    try {
-      const translation = translateOwnTracks(packet, connection.principal, path.ownTracks)
-      if (translation.wasSealed) connection.sealsOwnTracks = true
-      said = translation.as
-    } catch (fault) {
-      said = { fault }
-    }
+    const said = translated(connection, packet)
     if (said === 'contract') return pass(messages, connection, packet, done)
     const judgePhone = (sender: Sender, { receivedAt }: Passage) => {
       if (said === 'ignored') return 'swallow'
-      const phone = said as PhoneContent | { readonly fault: unknown }
-      if ('fault' in phone) throw phone.fault
-      return phoneSays(sender, packet, phone, receivedAt)
+      if ('fault' in said) throw said.fault
+      return phoneSays(sender, packet, said, receivedAt)
     }
     pass({ judge: judgePhone, refuse }, connection, packet, done)
+  }
+
+  function translated(connection: Connection, packet: PublishPacket): Translation['as'] | { readonly fault: unknown } {
+    try {
+      const { as, wasSealed } = translateOwnTracks(packet, connection.principal, path.ownTracks)
+      if (wasSealed) connection.sealsOwnTracks = true
+      return as
+    } catch (fault) {
+      return { fault }
+    }
   }
 
   const messages: Judge = {

@@ -23,7 +23,6 @@ interface Setup {
   _authorized: boolean
   _parsingBatch: number
   _connectTimer: NodeJS.Timeout | null
-  _keepaliveTimer: NodeJS.Timeout | null
   _keepaliveInterval: number
   _nextBatch(error?: Error): void
   emit(event: string, ...about: unknown[]): boolean
@@ -100,7 +99,8 @@ export function connectPath(options: ConnectPathOptions): (client: Client, packe
     if (setup.closed || parts.closed) return
     if (refused !== undefined) return refuse(client, refused)
     setup._authorized = true
-    keepAlive(setup, packet.keepalive ?? 0)
+    // Watched from CONNACK on (guard/reading.ts): until then it is not read. [MQTT-3.1.2-24]
+    if (packet.keepalive) setup._keepaliveInterval = packet.keepalive * 1_500 + 1
     setup.will = setup._will ?? null
     if (stored.hasStoredWill(clientId)) await stored.delWill(client)
     if (setup.will !== null) await stored.putWill(client, setup.will)
@@ -137,18 +137,6 @@ export function connectPath(options: ConnectPathOptions): (client: Client, packe
       setup.connackSent = true
       then()
     })
-  }
-
-  function keepAlive(setup: Setup, seconds: number): void {
-    if (seconds === 0) return
-    // [MQTT-3.1.2-24]
-    setup._keepaliveInterval = seconds * 1_500 + 1
-    setup._keepaliveTimer = setTimeout(silent, setup._keepaliveInterval, setup)
-  }
-
-  function silent(setup: Setup): void {
-    parts.emit('keepaliveTimeout', setup)
-    setup.emit('error', new Error('keep alive timeout'))
   }
 
   return begin

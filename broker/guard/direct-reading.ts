@@ -12,10 +12,18 @@ interface Reading {
 interface Handle {
   useUserBuffer?(buffer: Buffer): void
 }
+/** Where a socket keeps the buffer, who is called with it, and who gives the next one. */
+interface Parts {
+  readonly buffer: symbol
+  readonly callback: symbol
+  readonly generate: symbol
+}
 
 const READ_BYTES = 65_536
 /** All connections are read into it, one after the other: what came is copied out before the next one is read. */
 const READ_INTO = Buffer.allocUnsafeSlow(READ_BYTES)
+/** The same in all sockets of a process; undefined until the first one was looked at, null where Node names them otherwise. */
+let parts: Parts | null | undefined
 
 /**
  * Reads a TCP socket into memory that all of them share, as Node's option `onread` does, which a server's sockets cannot be given.
@@ -25,10 +33,9 @@ const READ_INTO = Buffer.allocUnsafeSlow(READ_BYTES)
  */
 export function readDirectly(conn: Duplex, client: Client): boolean {
   if (!(conn instanceof Socket) || conn.constructor !== Socket) return false
-  const [buffer, callback, generate] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map(name => symbolOf(conn, name))
+  if (parts === undefined) parts = partsOf(conn)
   const handle = (conn as unknown as { _handle: Handle | null })._handle
-  if (buffer === undefined || callback === undefined || generate === undefined) return false
-  if (handle?.useUserBuffer === undefined) return false
+  if (parts === null || handle?.useUserBuffer === undefined) return false
   const reading = client as unknown as Reading
   const take = (bytes: number, from: Buffer): boolean => {
     const chunk = Buffer.from(from.subarray(0, bytes))
@@ -38,12 +45,17 @@ export function readDirectly(conn: Duplex, client: Client): boolean {
     reading._parser.parse(chunk)
     return true
   }
-  Object.assign(conn, { [buffer]: READ_INTO, [callback]: take, [generate]: null })
+  Object.assign(conn, { [parts.buffer]: READ_INTO, [parts.callback]: take, [parts.generate]: null })
   // biome-ignore lint/correctness/useHookAtTopLevel: Node's handle, no hook of React
   handle.useUserBuffer(READ_INTO)
   return true
 }
 
-function symbolOf(socket: Socket, name: string): symbol | undefined {
-  return Object.getOwnPropertySymbols(socket).find(({ description }) => description === name)
+function partsOf(socket: Socket): Parts | null {
+  const symbols = Object.getOwnPropertySymbols(socket)
+  const [buffer, callback, generate] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map(name =>
+    symbols.find(({ description }) => description === name),
+  )
+  if (buffer === undefined || callback === undefined || generate === undefined) return null
+  return { buffer, callback, generate }
 }

@@ -60,8 +60,9 @@ export function pauseUntilConnack(client: Client): void {
  */
 export function endWhenSilent(client: Client): void {
   const reader = client as unknown as Reader
-  if (reader.closed || reader._keepaliveTimer === null) return
-  clearTimeout(reader._keepaliveTimer)
+  if (reader.closed || reader._keepaliveInterval <= 0) return
+  // That of Aedes, where it handled CONNECT.
+  clearTimeout(reader._keepaliveTimer ?? undefined)
   const timer = setTimeout(() => {
     if (client.conn.readableLength > 0 || readingOf(client).hasUnparsed) timer.refresh()
     else client.emit('error', new Error('keep alive timeout'))
