@@ -3,9 +3,8 @@ import { keepPositionsForBridges } from '../store/bridge-queue.ts'
 import { saveCheckpoints } from '../store/checkpoints.ts'
 import { DatabaseError, type Queryable } from '../store/database.ts'
 import { type DeviceKey, saveDeviceStates } from '../store/device-states.ts'
-import { insertFixes } from '../store/fixes.ts'
 import { insertOutbox, type OutboxRow } from '../store/outbox.ts'
-import { insertSetAside, markAccepted } from '../store/set-aside.ts'
+import { markAccepted } from '../store/set-aside.ts'
 import { isDataFault } from '../store/sqlstate.ts'
 import { type Evaluation, evaluate } from './evaluate.ts'
 import type { QueuedFix } from './fix-queue.ts'
@@ -17,6 +16,7 @@ import { sideBySide } from './side-by-side.ts'
 import { trailMessages } from './sos-trail.ts'
 import { storeDecisions } from './store-decisions.ts'
 import { type EventChanges, storeEvents } from './store-events.ts'
+import { sortFixes, storeFixes, wasStored } from './store-fixes.ts'
 import { circumstancesOf } from './surroundings.ts'
 
 interface Committed extends Evaluation {
@@ -35,10 +35,12 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   const { metrics, logger } = pipeline
   const started = performance.now()
   let committed: Committed
+  let isRetry = false
   try {
-    committed = await persist(() => attempt(pipeline, items), {
+    committed = await persist(() => attempt(pipeline, items, isRetry), {
       ...pipeline,
       beforeRetry: async () => {
+        isRetry = true
         // The failed attempt may have been stored, or another node was faster: read the states again.
         pipeline.states.forget(items.map(({ key }) => key))
         await pipeline.committer().serveUrgent()
@@ -63,7 +65,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   if (committed.outbox.length > 0) logger.debug({ messages: committed.outbox.length }, 'events committed')
 }
 
-async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<Committed> {
+async function attempt(pipeline: Pipeline, items: readonly QueuedFix[], isRetry: boolean): Promise<Committed> {
   const { db, partitions, states, devices, alerts, incidents, now, eventListener } = pipeline
   const regular = items.filter(({ setAside }) => setAside === undefined)
   await partitions.ensure(
@@ -78,10 +80,12 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
     circumstancesOf: (org, deviceId) => circumstancesOf(pipeline, org, deviceId),
     betweenRounds: () => pipeline.committer().serveUrgent(),
   })
+  // What a failed attempt took for new is looked for in the next one.
+  const sorted = sortFixes(items, key => (isRetry ? undefined : known.get(key)!.newest))
   return transactionGivingWay(pipeline, async tx => {
     const registered = await devices.insertUnknown(tx, senders, now())
     await takeAccepted(tx, regular, now())
-    const storing = storeFixes(tx, items, regular)
+    const storing = storeFixes(tx, sorted)
     // Other brokers hear of the position first, then of what came of it.
     if (pipeline.keepsForBridges) await keepForBridges(tx, items, await storing, now())
     const [repeated, , , , stored] = await sideBySide(
@@ -99,6 +103,8 @@ async function attempt(pipeline: Pipeline, items: readonly QueuedFix[]): Promise
     )
     const further = await insertOutbox(tx, [...ended, ...trails], now())
     return { ...evaluation, registered, repeated, ...stored, outbox: [...stored.outbox, ...further] }
+  }).catch((error: unknown) => {
+    throw !isRetry && wasStored(error) ? new VersionConflict() : error
   })
 }
 
@@ -107,32 +113,6 @@ function sendersOf(items: readonly QueuedFix[]): DeviceKey[] {
   const senders = new Map<string, DeviceKey>()
   for (const { key, registers, org, deviceId } of items) if (registers) senders.set(key, { org, deviceId })
   return [...senders.values()]
-}
-
-async function storeFixes(tx: Queryable, items: readonly QueuedFix[], regular: readonly QueuedFix[]) {
-  const repeated = new Set<QueuedFix>()
-  if (regular.length > 0) for (const index of await insertFixes(tx, regular)) repeated.add(regular[index]!)
-  const met = new Set<string>()
-  for (const item of regular) {
-    const id = `${item.key}@${item.fix.timestamp}`
-    if (met.has(id)) repeated.add(item)
-    met.add(id)
-  }
-  if (regular.length < items.length) {
-    const setAside = items.filter(item => item.setAside !== undefined)
-    await insertSetAside(
-      tx,
-      setAside.map(({ org, deviceId, receivedAt, fix, setAside }) => ({
-        org,
-        deviceId,
-        reason: setAside!.code,
-        fixTime: fix.timestamp,
-        receivedAt,
-        fix,
-      })),
-    )
-  }
-  return repeated
 }
 
 /** What subscribers of the location topics are given goes to other brokers too: kept with the fixes, so that no crash comes between. */

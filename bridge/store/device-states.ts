@@ -88,8 +88,8 @@ export async function saveDeviceStates(db: Queryable, rows: readonly DeviceState
     `with written as (
        insert into device_state (org, device_id, version, newest_time, newest, engine, heard_at, due_at, since_checkpoint,
          provisional, changes)
-       select org, device_id, version + 1, newest_time, newest::jsonb, engine::jsonb, heard_at, due_at, since_checkpoint,
-         provisional::jsonb, changes::jsonb
+       select org, device_id, version + 1, newest_time, newest::json, engine::json, heard_at, due_at, since_checkpoint,
+         provisional::json, changes::json
        from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::int[],
          $10::text[], $11::text[])
          as t(org, device_id, version, newest_time, newest, engine, heard_at, due_at, since_checkpoint, provisional, changes)

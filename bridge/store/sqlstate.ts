@@ -1,6 +1,7 @@
 /** The SQLSTATE codes the platform acts on (PostgreSQL manual, appendix A). */
 export const UNIQUE_VIOLATION = '23505'
 export const CHECK_VIOLATION = '23514'
+export const IN_FAILED_TRANSACTION = '25P02'
 export const LOCK_NOT_AVAILABLE = '55P03'
 export const DUPLICATE_TABLE = '42P07'
 

@@ -12,7 +12,7 @@ export async function standingEvents(db: Database, org: string): Promise<string[
 /** Those of them that fixes gave: what the clock alone has announced so far is not among them. */
 export async function confirmedEvents(db: Database, org: string): Promise<string[]> {
   const confirmed = `and not exists (
-    select 1 from device_state s cross join lateral jsonb_array_elements(s.provisional) p
+    select 1 from device_state s cross join lateral json_array_elements(s.provisional) p
     where s.org = e.org and s.device_id = e.device_id and p->>'baseId' = e.base_id)`
   return (await standing(db, org, confirmed)).map(describeEvent).sort()
 }

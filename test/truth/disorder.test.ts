@@ -194,7 +194,7 @@ async function openOrg(t: TestScope, db: Database, org: string, fences: readonly
 async function standing(db: Database, org: string): Promise<GeofenceEvent[]> {
   const rows = await db.query<{ body: GeofenceEvent }>(
     `select body from events e where org = $1 and retracted_at is null and retracts is null and not exists (
-       select 1 from device_state s cross join lateral jsonb_array_elements(s.provisional) p
+       select 1 from device_state s cross join lateral json_array_elements(s.provisional) p
        where s.org = e.org and s.device_id = e.device_id and p->>'baseId' = e.base_id)`,
     [org],
   )
