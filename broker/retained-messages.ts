@@ -10,15 +10,22 @@ const MOST_REST_MS = 2_000
 /** So many are made ready for the disk in one turn of the event loop: nobody's message waits for all of them. */
 const SLICE = 32
 
+/** What is retained of a topic. */
+interface Kept {
+  packet: StoredPacket
+  /** Not written yet: it is in the row of those that will be. */
+  isUnsaved: boolean
+}
+
 /**
  * The retained messages, by topic: all of them in memory, where subscriptions are answered from. On disk at once, or, where
  * nobody was promised that they are kept, a moment later, and of those that a topic had meanwhile only the last. What is said by
  * thousands several times a second would have the disk and this thread do little else.
  */
 export class RetainedMessages {
-  readonly #packets = new Map<string, StoredPacket>()
-  /** Not written yet. */
-  readonly #unsaved = new Map<string, StoredPacket>()
+  readonly #kept = new Map<string, Kept>()
+  /** In the order in which they changed; those that are written by now are passed over. */
+  #unsaved: Kept[] = []
   readonly #save: (packet: StoredPacket) => Promise<unknown>
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> | undefined
@@ -30,37 +37,40 @@ export class RetainedMessages {
 
   /** It is, or is being, written by the caller; one without payload deletes. */
   set(packet: StoredPacket): void {
-    this.#unsaved.delete(packet.topic)
-    this.#keep(packet)
+    const before = this.#kept.get(packet.topic)
+    if (before !== undefined) before.isUnsaved = false
+    this.#keep({ packet, isUnsaved: false })
   }
 
   /** Retained from now on; written a moment later. */
   setSoon(packet: StoredPacket): void {
-    const before = this.#packets.get(packet.topic)
-    // The same again leaves nothing to write.
-    if (before !== undefined && before.qos === packet.qos && before.payload.equals(packet.payload)) return
-    // Its payload is a part of what was read from the socket, all of which it would keep in memory.
-    const own = { ...packet, payload: Buffer.from(packet.payload) }
-    this.#keep(own)
-    this.#unsaved.set(packet.topic, own)
+    const before = this.#kept.get(packet.topic)
+    // Whatever waits to be written gives way without a look at it.
+    if (before !== undefined && !before.isUnsaved && isSame(before.packet, packet)) return
+    const kept = before ?? { packet, isUnsaved: false }
+    kept.packet = { ...packet }
+    if (before === undefined || packet.payload.length === 0) this.#keep(kept)
+    if (kept.isUnsaved) return
+    kept.isUnsaved = true
+    this.#unsaved.push(kept)
     if (this.#round === undefined) this.#timer ??= setTimeout(() => this.#begin(), SAVE_WITHIN_MS)
   }
 
   /** Those that a filter matches. */
   under(filter: string): StoredPacket[] {
     if (!/[+#]/.test(filter)) {
-      const packet = this.#packets.get(filter)
-      return packet === undefined ? [] : [packet]
+      const kept = this.#kept.get(filter)
+      return kept === undefined ? [] : [kept.packet]
     }
-    return [...this.#packets.values()].filter(packet => matchesFilter(filter, packet.topic))
+    return [...this.all()].filter(packet => matchesFilter(filter, packet.topic))
   }
 
-  all(): Iterable<StoredPacket> {
-    return this.#packets.values()
+  *all(): Iterable<StoredPacket> {
+    for (const { packet } of this.#kept.values()) yield packet
   }
 
   get size(): number {
-    return this.#packets.size
+    return this.#kept.size
   }
 
   /** Resolves when all is written. */
@@ -71,9 +81,10 @@ export class RetainedMessages {
     await this.#writeAll()
   }
 
-  #keep(packet: StoredPacket): void {
-    if (packet.payload.length === 0) this.#packets.delete(packet.topic)
-    else this.#packets.set(packet.topic, packet)
+  #keep(kept: Kept): void {
+    const { topic, payload } = kept.packet
+    if (payload.length === 0) this.#kept.delete(topic)
+    else this.#kept.set(topic, kept)
   }
 
   #begin(): void {
@@ -81,7 +92,7 @@ export class RetainedMessages {
     const beganAt = performance.now()
     this.#round = this.#writeAll().then(() => {
       this.#round = undefined
-      if (this.#unsaved.size === 0) return
+      if (this.#unsaved.length === 0) return
       const restMs = Math.min(MOST_REST_MS, Math.max(SAVE_WITHIN_MS, REST * (performance.now() - beganAt)))
       this.#timer = setTimeout(() => this.#begin(), restMs)
     })
@@ -89,15 +100,22 @@ export class RetainedMessages {
 
   /** What was unsaved when it began, slice by slice. */
   async #writeAll(): Promise<void> {
-    for (let left = this.#unsaved.size; left > 0; left -= SLICE) {
-      const slice: StoredPacket[] = []
-      for (const [topic, packet] of this.#unsaved) {
-        slice.push(packet)
-        this.#unsaved.delete(topic)
-        if (slice.length === SLICE) break
-      }
-      // A store that is closing says so to whoever waits for it; here nobody does.
-      await Promise.allSettled(slice.map(packet => this.#save(packet)))
+    const unsaved = this.#unsaved
+    this.#unsaved = []
+    for (let start = 0; start < unsaved.length; start += SLICE) {
+      const slice = unsaved.slice(start, start + SLICE).filter(({ isUnsaved }) => isUnsaved)
+      await Promise.allSettled(slice.map(kept => this.#save(settled(kept))))
     }
   }
+}
+
+/** As it is written now, with bytes of its own: those it came in hold what else was read with them. */
+function settled(kept: Kept): StoredPacket {
+  kept.isUnsaved = false
+  kept.packet = { ...kept.packet, payload: Buffer.from(kept.packet.payload) }
+  return kept.packet
+}
+
+function isSame(before: StoredPacket, packet: StoredPacket): boolean {
+  return before.qos === packet.qos && before.payload.equals(packet.payload)
 }

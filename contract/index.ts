@@ -90,6 +90,7 @@ export {
   checkCry,
   checkFix,
   checkPayloadSize,
+  checkPlausible,
   checkSchema,
   checkStorable,
   compileAll,

@@ -182,6 +182,12 @@ function checkBatchList(value: unknown): unknown {
  */
 export function checkFix(value: unknown, deviceId: string, nowMs: number): LocationUpdate {
   const fix = checkSchema(LocationUpdate, value)
+  checkPlausible(fix, deviceId, nowMs)
+  return fix
+}
+
+/** What {@link checkFix} asks of a fix that has the shape of one. */
+export function checkPlausible(fix: LocationUpdate, deviceId: string, nowMs: number): void {
   const { lat, lng } = fix.location
   if (fix.deviceId !== undefined && fix.deviceId !== deviceId) {
     throw new TrackwireError('device_mismatch', `deviceId is ${fix.deviceId}, but the topic or URL says ${deviceId}`)
@@ -200,7 +206,6 @@ export function checkFix(value: unknown, deviceId: string, nowMs: number): Locat
       `the fix is ${aheadSeconds} s ahead of the clock and is set aside; check the device's clock`,
     )
   }
-  return fix
 }
 
 /** Compiles every channel's schema now, so that the first message does not wait for it. */

@@ -60,7 +60,7 @@ export function applyFenceRules(step: FenceStep, telling: FenceTelling): FenceMe
         facts: limit,
       })
     }
-    return { ...kept, withheld: ignored }
+    return { withheld: ignored, ...kept }
   }
 
   if (fence.feature.properties.cross && memory.pending === undefined && !memory.undecided) {
@@ -92,15 +92,15 @@ function atFix(
       const facts = `1 fix of ${fence.noise?.minFixes === Number.POSITIVE_INFINITY ? 'some' : fence.noise?.minFixes}`
       telling.withhold(fence, { event, reason: 'unconfirmed', location, facts })
     }
-    return { ...side, ...stayOf(pinned(before, previous)) }
+    return withStay(side, pinned(before, previous).stay)
   }
-  const stays = staysOn(fence, { ...side, ...stayOf(before) }, fix, previous, telling)
+  const stays = staysOn(fence, withStay(side, before.stay), fix, previous, telling)
   if (reading.clear || inside === before.inside) return stays
   if (before.withheld !== 'near_border') {
     const facts = `${Math.round(reading.neededMeters)} m are asked for`
     telling.withhold(fence, { event, reason: 'near_border', location, facts })
   }
-  return { ...stays, withheld: 'near_border' }
+  return { withheld: 'near_border', ...stays }
 }
 
 /** A confirmed crossing begins a stay or ends one. */
@@ -350,8 +350,9 @@ export function pinned(memory: FenceMemory, previous: Fix | null): FenceMemory {
     : { ...memory, stay: { ...stay, last: previous } }
 }
 
-function stayOf({ stay }: FenceMemory): Pick<FenceMemory, 'stay'> {
-  return stay === undefined ? {} : { stay }
+/** The new key comes before what is spread: after it, each object would get a shape of its own, which costs more than the rule. */
+function withStay(side: Omit<FenceMemory, 'stay'>, stay: Stay | undefined): FenceMemory {
+  return stay === undefined ? side : { stay, ...side }
 }
 
 function seconds(ms: number): string {

@@ -1,7 +1,6 @@
-import { checkFix, type ErrorCode, type LocationUpdate, TrackwireError } from '../../contract/index.ts'
+import { checkFix, checkPlausible, type ErrorCode, type LocationUpdate, TrackwireError } from '../../contract/index.ts'
 import type { ClockRepair } from '../store/fixes.ts'
 import type { FixBatch, FixResult } from './ingest.ts'
-import { keyOf } from './state-cache.ts'
 
 /** One fix on its way to the database. */
 export interface QueuedFix {
@@ -42,6 +41,8 @@ const FIX_BYTES = 512
 const USUAL_BYTES = 256
 
 export interface QueueingOptions {
+  /** The batch's device, as the states of devices are kept by. */
+  readonly key: string
   readonly nowMs: number
   /** Whether the sender is registered by what it sends. */
   readonly registers: boolean
@@ -56,10 +57,9 @@ export interface QueueingOptions {
  */
 export function queueBatch(
   batch: FixBatch,
-  { nowMs, registers, clockOffsetMs, onRefused }: QueueingOptions,
+  { key, nowMs, registers, clockOffsetMs, onRefused }: QueueingOptions,
 ): { items: QueuedFix[]; results: Promise<FixResult[]> } {
   const { org, deviceId, receivedAt } = batch
-  const key = keyOf(batch)
   const alone = batch.fixes.length === 1
   const bytes = FIX_BYTES + (batch.bytes === undefined ? USUAL_BYTES : Math.ceil(batch.bytes / batch.fixes.length))
   const results: FixResult[] = new Array(batch.fixes.length)
@@ -72,7 +72,7 @@ export function queueBatch(
   }
   if (open === 0) resolve(results)
   for (const [index, value] of batch.fixes.entries()) {
-    const judged = judge(value, deviceId, nowMs, clockOffsetMs)
+    const judged = judge(value, batch, nowMs, clockOffsetMs)
     if (judged instanceof TrackwireError) {
       onRefused(judged.code)
       settle(index, { status: 'refused', code: judged.code, message: judged.message })
@@ -106,9 +106,14 @@ export function queueBatch(
 
 type Judged = Pick<QueuedFix, 'fix' | 'clock' | 'setAside'>
 
-function judge(value: unknown, deviceId: string, nowMs: number, clockOffsetMs: number): Judged | TrackwireError {
+function judge(
+  value: unknown,
+  { deviceId, hasShape }: FixBatch,
+  nowMs: number,
+  clockOffsetMs: number,
+): Judged | TrackwireError {
   try {
-    const fix = checkFix(corrected(value, clockOffsetMs), deviceId, nowMs)
+    const fix = checked(corrected(value, clockOffsetMs), deviceId, nowMs, hasShape === true)
     const clock: ClockRepair | undefined =
       clockOffsetMs === 0 ? undefined : { received: fix.timestamp + clockOffsetMs, repair: 'clock-offset' }
     return { fix: named(fix, deviceId), clock, setAside: undefined }
@@ -117,6 +122,12 @@ function judge(value: unknown, deviceId: string, nowMs: number, clockOffsetMs: n
     // Checked last, so everything else about the fix is valid.
     return error.code === 'timestamp_future' ? { fix: value as LocationUpdate, setAside: error } : error
   }
+}
+
+function checked(value: unknown, deviceId: string, nowMs: number, hasShape: boolean): LocationUpdate {
+  if (!hasShape) return checkFix(value, deviceId, nowMs)
+  checkPlausible(value as LocationUpdate, deviceId, nowMs)
+  return value as LocationUpdate
 }
 
 /** `last` and the history always name the device, whether the sender did or not. */

@@ -62,6 +62,8 @@ export interface FixBatch {
   readonly deviceId: string
   /** Decoded, not yet validated; each is judged on its own. */
   readonly fixes: readonly unknown[]
+  /** The schema of `LocationUpdate` was checked already. */
+  readonly hasShape?: boolean | undefined
   readonly receivedAt: number
   /** The sender is the device itself: it is registered on first use. */
   readonly registers: boolean

@@ -161,24 +161,26 @@ class RunningIngest implements Ingest {
   async fixes(batch: FixBatch): Promise<FixResult[]> {
     const { devices, metrics, clocks, now } = this.#pipeline
     const { org, deviceId, forward } = batch
+    const key = keyOf(batch)
     if (this.#closed !== undefined) throw new TrackwireError('shutting_down')
-    if (batch.mayRefuse && !this.#resources.backlog.hasRoomFor(keyOf(batch))) throw new TrackwireError('overloaded')
+    if (batch.mayRefuse && !this.#resources.backlog.hasRoomFor(key)) throw new TrackwireError('overloaded')
     const registers = batch.registers && this.#resources.deviceAdoption === 'auto'
     if (!registers && !devices.has(org, deviceId)) await this.#lookUpSender(batch)
     const { items, results } = queueBatch(batch, {
+      key,
       nowMs: now(),
       registers,
-      clockOffsetMs: clocks.correctionMs(keyOf(batch)),
+      clockOffsetMs: clocks.correctionMs(key),
       onRefused: code => metrics.fixes.inc({ result: code }),
     })
     const cry = batch.sosTold ? undefined : items.find(({ fix }) => namesIn(fix.attributes?.alarms).includes('sos'))
     if (cry !== undefined) await this.#cryOf(cry)
     if (items.length > 0) this.#committer.add(items)
     this.#pipeline.connectivity().heard(batch)
-    if (forward) void results.then(settled => this.#forward(items, settled, forward)).catch(() => {})
-    if (!this.#mayConcernAlarms(items)) return results
+    const concernsAlarms = this.#mayConcernAlarms(items)
     const settled = await results
-    await this.alarms({ org, deviceId, reports: alarmReportsOf(items, settled) })
+    if (forward) this.#forward(items, settled, forward)
+    if (concernsAlarms) await this.alarms({ org, deviceId, reports: alarmReportsOf(items, settled) })
     return settled
   }
 

@@ -7,9 +7,10 @@ export interface CommittedState extends DeviceStateRow {
   readonly engine: DeviceState
 }
 
-function unknownDevice(device: DeviceKey): CommittedState {
+function unknownDevice({ org, deviceId }: DeviceKey): CommittedState {
   return {
-    ...device,
+    org,
+    deviceId,
     version: 0,
     newest: null,
     engine: emptyState(),

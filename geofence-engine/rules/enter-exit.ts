@@ -25,7 +25,7 @@ export function enterExit(
   const still: Side = undecided ? { inside: known, undecided } : { inside: known }
   if (!clear) return { side: still, crossing: null }
   const { pending, confirmed } = countFix(before, fix, confirmation)
-  if (!confirmed) return { side: { ...still, pending }, crossing: null }
+  if (!confirmed) return { side: { pending, ...still }, crossing: null }
   const initial = inside && undecided === true
   const event = inside ? 'enter' : 'exit'
   return { side: { inside }, crossing: { event, fix: pending.first, initial, count: pending.count } }
