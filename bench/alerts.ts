@@ -22,7 +22,6 @@ import { connect, publish } from '../test/support/mqtt-bytes.ts'
 import { type RunningPlatform, startTestPlatform } from '../test/support/platform.ts'
 import { openScope, type TestScope } from '../test/support/scope.ts'
 import { randomOf } from '../test/support/seeded-random.ts'
-import { AS_NPM_START } from './load/brokers.ts'
 import { figuresOf } from './load/process-figures.ts'
 import { openRawConnection, type RawConnection } from './load/raw-connection.ts'
 import { answer } from './load/run-traffic.ts'
@@ -76,7 +75,7 @@ const scope = openScope()
 try {
   const { DATABASE_URL } = process.env
   const environment = { TRACKWIRE_LIMITS: 'off', ...(DATABASE_URL === undefined ? {} : { DATABASE_URL }) }
-  const platform = await startTestPlatform(scope, { environment, nodeArguments: AS_NPM_START })
+  const platform = await startTestPlatform(scope, { environment })
   await importFences(platform)
   const alertsMs: number[] = []
   const acknowledgedMs: number[] = []

@@ -20,7 +20,6 @@ import { type RunningPlatform, startTestPlatform } from '../test/support/platfor
 import { openScope } from '../test/support/scope.ts'
 import { FIXES_PER_SIDE, SQUARE, walkFix } from '../test/support/square-walk.ts'
 import type { FleetOptions, FleetOrder, FleetReport } from './connection-fleet.ts'
-import { AS_NPM_START } from './load/brokers.ts'
 import { figuresOf } from './load/process-figures.ts'
 
 const { values } = parseArgs({
@@ -59,7 +58,7 @@ const scope = openScope()
 try {
   const { DATABASE_URL } = process.env
   const environment = { TRACKWIRE_LIMITS: 'off', ...(DATABASE_URL === undefined ? {} : { DATABASE_URL }) }
-  const platform = await startTestPlatform(scope, { environment, nodeArguments: AS_NPM_START })
+  const platform = await startTestPlatform(scope, { environment })
   await platform.request('/api/v1/fences', { role: 'admin', sub: 'bench', body: SQUARE })
   const walk = await startWalk(platform)
   const fleet = await startFleet(platform)

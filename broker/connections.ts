@@ -46,7 +46,7 @@ export interface Connection extends Origin {
   /** The last packet handed to it by the bus: two of its subscriptions may match the same one. */
   lastEmission: number
   /** Filters that were granted and are on their way into Aedes' table: they count as held. */
-  readonly granting: Set<string>
+  granting: Set<string>
   readonly grantedQos: GrantedQos
   /** QoS 1 and 2 publishes are answered in the order in which they came. [MQTT-4.6.0-2] */
   readonly answers: OrderedAnswers
@@ -56,6 +56,9 @@ export interface Connection extends Origin {
   /** Its will spoke for its status already. */
   willSpoke: boolean
 }
+
+/** Of almost all connections at almost all times: they share it. */
+export const NOTHING_GRANTING = new Set<string>()
 
 /** Of a connection that is not among the {@link Connections} yet. */
 export const NO_SIBLINGS: ReadonlySet<Connection> = new Set()

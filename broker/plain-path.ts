@@ -20,50 +20,58 @@ interface Reading {
  * While one of QoS 1 is worked on it does not count: how many those may be is said by its connection's OrderedAnswers, and a PINGREQ or
  * an SOS behind it does not wait for the database.
  */
-export function plainPath(options: {
-  client: Client
-  subscriber: Subscriber
-  aedes: TrackwireAedes
-  publishing: Publishing
-}): PlainPackets {
-  const { client, subscriber, aedes, publishing } = options
-  const { outgoing } = subscriber
-  const reading = client as unknown as Reading
+export class PlainPath implements PlainPackets {
+  readonly #client: Client
+  readonly #reading: Reading
+  readonly #subscriber: Subscriber
+  readonly #broker: { readonly aedes: TrackwireAedes; readonly publishing: Publishing }
 
-  const isAlive = () => {
-    if (reading._keepaliveInterval > 0) reading._keepaliveTimer?.refresh()
+  constructor(client: Client, subscriber: Subscriber, broker: { aedes: TrackwireAedes; publishing: Publishing }) {
+    this.#client = client
+    this.#reading = client as unknown as Reading
+    this.#subscriber = subscriber
+    this.#broker = broker
   }
 
-  return {
-    publish(packet: PlainPublish) {
-      let isDone = false
-      let isCounted = false
-      const done = (error?: Error | null) => {
-        if (isDone) return
-        isDone = true
-        if (error) client.emit('error', error)
-        else if (isCounted) reading._nextBatch()
-      }
-      const count = () => {
-        if (isDone || isCounted) return
-        isCounted = true
-        reading._parsingBatch += 1
-      }
-      const publish = () => aedes.publish(packet as unknown as PublishPacket, client, done)
-      publishing.of(subscriber.connection!, packet as unknown as PublishPacket, error => {
-        if (error) return done(error)
-        if (packet.qos === 1) outgoing.answer(puback(packet.messageId!), publish)
-        else publish()
-        count()
-      })
-      if (packet.qos === 0) count()
-      isAlive()
-    },
-    puback(messageId: number) {
-      if (reading.clean) outgoing.acknowledged(messageId)
-      else reading._parser.emit('packet', { cmd: 'puback', qos: 0, dup: false, retain: false, length: 2, messageId })
-      isAlive()
-    },
+  publish(packet: PlainPublish): void {
+    const { aedes, publishing } = this.#broker
+    const client = this.#client
+    const reading = this.#reading
+    const { connection, outgoing } = this.#subscriber
+    let isDone = false
+    let isCounted = false
+    const done = (error?: Error | null) => {
+      if (isDone) return
+      isDone = true
+      if (error) client.emit('error', error)
+      else if (isCounted) reading._nextBatch()
+    }
+    const count = () => {
+      if (isDone || isCounted) return
+      isCounted = true
+      reading._parsingBatch += 1
+    }
+    const publish = () => aedes.publish(packet as unknown as PublishPacket, client, done)
+    publishing.of(connection!, packet as unknown as PublishPacket, error => {
+      if (error) return done(error)
+      if (packet.qos === 1) outgoing.answer(puback(packet.messageId!), publish)
+      else publish()
+      count()
+    })
+    if (packet.qos === 0) count()
+    this.#isAlive()
+  }
+
+  puback(messageId: number): void {
+    const { clean, _parser } = this.#reading
+    if (clean) this.#subscriber.outgoing.acknowledged(messageId)
+    else _parser.emit('packet', { cmd: 'puback', qos: 0, dup: false, retain: false, length: 2, messageId })
+    this.#isAlive()
+  }
+
+  #isAlive(): void {
+    const { _keepaliveInterval, _keepaliveTimer } = this.#reading
+    if (_keepaliveInterval > 0) _keepaliveTimer?.refresh()
   }
 }
 

@@ -4,11 +4,11 @@ import { matchesFilter } from '../contract/index.ts'
 /** A message that may wait is written so soon, where the writing takes no more than a part of the time. */
 const SAVE_WITHIN_MS = 100
 /** Between two rounds of writing there is so many times the time that the last one took … */
-const REST = 10
+const REST = 30
 /** … but no more than this. */
 const MOST_REST_MS = 2_000
 /** So many are made ready for the disk in one turn of the event loop: nobody's message waits for all of them. */
-const SLICE = 32
+const SLICE = 16
 
 /** What is retained of a topic. */
 interface Kept {

@@ -32,12 +32,13 @@ import { AS_ISSUED, type Rights } from './auth/rights.ts'
 import { endWithLink, type ShareGate } from './auth/share-gate.ts'
 import { TokenExpiry } from './auth/token-expiry.ts'
 import { connectPath } from './client/connect-path.ts'
+import { InSlices } from './client/in-slices.ts'
 import { knownOf, setKnown } from './client/known.ts'
 import { LeanClients } from './client/lean-clients.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { CommandLane, commandOf, listens } from './command-lane.ts'
 import { ConnectionDesk } from './connection-desk.ts'
-import { type Connection, Connections, NO_SIBLINGS } from './connections.ts'
+import { type Connection, Connections, NO_SIBLINGS, NOTHING_GRANTING } from './connections.ts'
 import { Bus } from './delivery/bus.ts'
 import { GrantedQos } from './delivery/granted-qos.ts'
 import { Intake } from './delivery/intake.ts'
@@ -46,8 +47,7 @@ import { OrderedAnswers } from './delivery/ordered-answers.ts'
 import { Subscriber } from './delivery/subscriber.ts'
 import { DeviceStatusPublisher } from './device-status.ts'
 import { readDirectly } from './guard/direct-reading.ts'
-import type { Fault } from './guard/faults.ts'
-import { guardPackets } from './guard/guard-packets.ts'
+import { type Guarding, guardPackets } from './guard/guard-packets.ts'
 import { PACKET_OVERHEAD_BYTES } from './guard/packet-guard.ts'
 import { endWhenSilent, handleQueuedPackets, pauseUntilConnack, readingOf } from './guard/reading.ts'
 import type { Handlers } from './handlers.ts'
@@ -65,7 +65,7 @@ import type { OwnTracksSecret } from './owntracks.ts'
 import { messageForFriends } from './owntracks-friends.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { commandTopicOf, PhoneLane } from './phone-lane.ts'
-import { plainPath } from './plain-path.ts'
+import { PlainPath } from './plain-path.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
 import { type SessionOwner, StoredSessions } from './stored-sessions.ts'
@@ -407,7 +407,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       address: peer.address,
       connectedAtMs: now(),
       forbiddenAtMs: [],
-      granting: new Set(),
+      granting: NOTHING_GRANTING,
       grantedQos: new GrantedQos(),
       answers: new OrderedAnswers(readingOf(client), intake.enter(`${principal.org}/${principal.sub}`)),
       lastEmission: 0,
@@ -502,7 +502,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   )
 
   await aedes.listen()
+  // With the network thousands end at once, each with its subscriptions, its will and its status.
+  const endings = new InSlices()
   const clients = new LeanClients({
+    endings,
     broker: aedes,
     handle: conn => aedes.handle(conn),
     connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
@@ -538,6 +541,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   })
 
   const listeners: Listener[] = []
+  const ways = { aedes, publishing }
+  const guarding: Guarding = {
+    maxPacketBytes: MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES,
+    refused(client, { reason, message }) {
+      metrics.protocolErrors.inc({ reason })
+      logger.info({ reason, client: client.id, peer: knownOf(client)?.peer.address }, `connection closed: ${message}`)
+    },
+  }
   const accept: Accept = (stream, transport, peer = {}) => {
     limits.connections.begin(stream, peer.request)
     streams.add(stream)
@@ -547,15 +558,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     setKnown(client, { transport, peer, subscriber, admission: undefined, connection: undefined })
     stream.on('close', () => {
       streams.delete(stream)
+      subscriber.outgoing.end()
       const connection = connections.of(client)
-      if (connection !== undefined) left(connection)
+      if (connection !== undefined) endings.add(() => left(connection))
     })
-    const refused = ({ reason, message }: Fault) => {
-      metrics.protocolErrors.inc({ reason })
-      logger.info({ reason, client: client.id, peer: peer.address }, `connection closed: ${message}`)
-    }
-    const plain = plainPath({ client, subscriber, aedes, publishing })
-    guardPackets(client, MAX_PAYLOAD_BYTES + PACKET_OVERHEAD_BYTES, refused, plain)
+    guardPackets(client, guarding, new PlainPath(client, subscriber, ways))
     readDirectly(stream, client)
   }
   const onHandshakeFailed = (error: Error, address: string | undefined) => {

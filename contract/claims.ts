@@ -60,7 +60,7 @@ function setOf(devices: readonly string[] = NONE): ReadonlySet<string> {
 }
 
 /** Brings validated claims into a principal. */
-export function principalOf(claims: Claims): Principal {
+export function principalOf(claims: Claims, { issuer, keyId }: Pick<Principal, 'issuer' | 'keyId'> = {}): Principal {
   const share = typeof claims.scope === 'object' ? claims.scope : undefined
   return {
     org: claims.org,
@@ -77,5 +77,7 @@ export function principalOf(claims: Claims): Principal {
     jti: claims.jti,
     sid: claims.sid,
     use: claims.use,
+    issuer,
+    keyId,
   }
 }

@@ -25,9 +25,6 @@ export interface RunningBroker {
 
 const MOSQUITTO = '/usr/sbin/mosquitto'
 
-/** What `npm start` gives to node. */
-export const AS_NPM_START = ['--max-semi-space-size=64']
-
 /** Why it cannot be run here; null when it can. */
 export function whyNot(name: BrokerName): string | null {
   return name === 'mosquitto' && !existsSync(MOSQUITTO) ? 'mosquitto is not installed' : null
@@ -42,7 +39,7 @@ export function startBrokerProcess(t: TestScope, name: BrokerName): Promise<Runn
 async function startPlatform(t: TestScope): Promise<RunningBroker> {
   const { DATABASE_URL } = process.env
   const environment = { TRACKWIRE_LIMITS: 'off', ...(DATABASE_URL === undefined ? {} : { DATABASE_URL }) }
-  const platform = await startTestPlatform(t, { environment, nodeArguments: AS_NPM_START })
+  const platform = await startTestPlatform(t, { environment })
   const webSocketPort = Number(new URL(platform.httpUrl).port)
   return {
     name: 'trackwire',

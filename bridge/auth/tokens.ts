@@ -98,7 +98,7 @@ export function createTokens(
       }
     }
     const { claims, issuer, keyId, isKeyLive } = await freshly(token)
-    const principal: Principal = { ...principalOf(claims), issuer, keyId }
+    const principal: Principal = principalOf(claims, { issuer, keyId })
     checkShareTime(principal)
     if (verified.size >= CACHED_TOKENS) verified.delete(verified.keys().next().value!)
     verified.set(digest, { principal, isKeyLive })

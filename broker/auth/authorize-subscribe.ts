@@ -1,5 +1,5 @@
 import type { AedesOptions, Client } from 'aedes'
-import type { Connections } from '../connections.ts'
+import { type Connections, NOTHING_GRANTING } from '../connections.ts'
 import type { Tell } from '../notices.ts'
 import { decideSubscription } from '../owntracks.ts'
 
@@ -53,7 +53,8 @@ export function authorizeSubscribe(options: {
     }
     const decision = decideSubscription(connection.principal, filter, { qos: subscription.qos })
     if (!decision.allowed) return refuse('subscribe_forbidden', `not allowed: ${decision.reason}`)
-    granting.add(filter)
+    if (granting === NOTHING_GRANTING) connection.granting = new Set()
+    connection.granting.add(filter)
     connection.grantedQos.grant(filter, subscription.qos)
     grant(subscription)
     done(null, subscription)

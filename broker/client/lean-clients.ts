@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
 import { markSkipped } from '../guard/guard-packets.ts'
+import type { InSlices } from './in-slices.ts'
 import { type Known, known } from './known.ts'
 import { SharedParser } from './shared-parser.ts'
 
@@ -22,6 +23,8 @@ export interface LeanClientOptions {
   /** Aedes' own way to make a client. */
   readonly handle: (conn: Duplex) => object
   readonly connectTimeoutMs: number
+  /** For what is to be done when a client's stream has ended. */
+  readonly endings: InSlices
   /** Sees every packet first. @returns whether it was handled; otherwise Aedes does */
   readonly before: (client: Client, packet: object) => boolean
 }
@@ -121,8 +124,6 @@ class LeanClient {
   id: string | null = null
   clean = true
   version: number | null = null
-  subscriptions: object = Object.create(null)
-  duplicates: object = Object.create(null)
   readonly broker: object
   readonly conn: Duplex & { client?: LeanClient }
   _disconnected = false
@@ -170,6 +171,10 @@ class LeanClient {
     return EventEmitter.prototype.emit.call(this as unknown as EventEmitter, event, ...about)
   }
 
+  ended(): void {
+    if (!this.closed) this.#clients.options.endings.add(() => inherited(this).close())
+  }
+
   #readOn(error: Error | undefined): void {
     if (error) {
       this.emit('error', error)
@@ -199,6 +204,8 @@ function later(name: string, make: () => object): void {
     },
   })
 }
+later('subscriptions', () => Object.create(null))
+later('duplicates', () => Object.create(null))
 later('_inboundInflight', () => new Set())
 later('_pendingDrains', () => [])
 
@@ -221,5 +228,5 @@ function onError(this: Conn, error: Error): void {
 }
 
 function onEnd(this: Conn): void {
-  if (this.client !== undefined) inherited(this.client).close()
+  this.client?.ended()
 }

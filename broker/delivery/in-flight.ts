@@ -1,10 +1,13 @@
 /** Messages of QoS 1 and 2 that one client was sent and has not acknowledged (contract §7). */
 export const MOST_IN_FLIGHT = 64
 
+/** Of most clients nothing is in flight: they share it. */
+const NOTHING = new Map<number, (() => void) | undefined>()
+
 /** The packet identifiers that are in use towards one client, and who waits for room among them. */
 export class InFlight {
   /** With what is to be called when it is acknowledged. */
-  readonly #ids = new Map<number, (() => void) | undefined>()
+  #ids = NOTHING
   #waiting: (() => void)[] = []
   #isClosed = false
 
@@ -17,6 +20,7 @@ export class InFlight {
   }
 
   add(packetId: number, onAcknowledged?: () => void): void {
+    if (this.#ids === NOTHING) this.#ids = new Map()
     this.#ids.set(packetId, onAcknowledged)
   }
 
@@ -38,7 +42,7 @@ export class InFlight {
     while (this.isFull && !this.#ids.has(packetId) && !this.#isClosed) {
       await new Promise<void>(resolve => this.#waiting.push(resolve))
     }
-    this.#ids.set(packetId, undefined)
+    this.add(packetId)
   }
 
   close(): void {

@@ -16,13 +16,16 @@ export interface Held {
   ask(): void
 }
 
+/** Almost nobody is held: they share it. */
+const NOBODY = new Set<Held>()
+
 /** What the connections of one principal have in hand. */
 export class Share {
   readonly #intake: Intake
   readonly principal: string
   bytes = 0
   connections = 0
-  readonly held = new Set<Held>()
+  held = NOBODY
 
   constructor(intake: Intake, principal: string) {
     this.#intake = intake
@@ -45,6 +48,7 @@ export class Share {
   }
 
   hold(held: Held): void {
+    if (this.held === NOBODY) this.held = new Set()
     this.held.add(held)
     this.#intake.holds(held)
   }

@@ -13,10 +13,14 @@ export interface Acknowledged {
   encode(packetId: number): Buffer
 }
 
-export interface OutgoingOptions {
-  readonly conn: Duplex
+/** Who numbers the messages of a connection. */
+export interface Numbering {
   /** The next packet identifier to try. */
-  readonly nextId: () => number
+  nextId(): number
+}
+
+/** The same for all connections. */
+export interface OutgoingOptions {
   /** How long nothing may move, neither the socket nor an acknowledgement, while something waits. */
   readonly drainTimeoutMs: number
   /** `drop`: a message will not come any more; `close`: the consumer is given up. */
@@ -26,6 +30,9 @@ export interface OutgoingOptions {
 const FORGET_WRITTEN_AFTER = 1_024
 
 type Waiting = Buffer | Acknowledged
+
+/** Of most connections no position waits: they share it. */
+const NO_POSITIONS = new Map<string, Waiting>()
 
 /** Connections that have something to write at the end of this turn of the event loop. */
 let toFlush: Outgoing[] = []
@@ -49,6 +56,7 @@ function flushAll(): void {
 export class Outgoing {
   readonly inFlight = new InFlight()
   readonly #conn: Duplex
+  readonly #numbering: Numbering
   readonly #options: OutgoingOptions
   #parts: Buffer[] = []
   #partsBytes = 0
@@ -59,14 +67,15 @@ export class Outgoing {
   /** Those before it were written. */
   #first = 0
   #orderedBytes = 0
-  readonly #newest = new Map<string, Waiting>()
+  #newest = NO_POSITIONS
   #newestBytes = 0
   #afterDrain: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
   #isEnded = false
 
-  constructor(options: OutgoingOptions) {
-    this.#conn = options.conn
+  constructor(conn: Duplex, numbering: Numbering, options: OutgoingOptions) {
+    this.#conn = conn
+    this.#numbering = numbering
     this.#options = options
   }
 
@@ -133,7 +142,7 @@ export class Outgoing {
     this.#parts = []
     this.#ordered = []
     this.#first = 0
-    this.#newest.clear()
+    this.#newest = NO_POSITIONS
     this.#orderedBytes = 0
     this.#newestBytes = 0
     clearTimeout(this.#timer)
@@ -158,8 +167,8 @@ export class Outgoing {
 
   /** A packet identifier that is not in use. [MQTT-2.3.1-4] */
   freeId(): number {
-    let packetId = this.#options.nextId()
-    while (this.inFlight.has(packetId)) packetId = this.#options.nextId()
+    let packetId = this.#numbering.nextId()
+    while (this.inFlight.has(packetId)) packetId = this.#numbering.nextId()
     return packetId
   }
 
@@ -176,6 +185,7 @@ export class Outgoing {
       this.#options.count('drop')
       this.#newestBytes -= bytesOf(before)
     } else if (this.#newestBytes + bytesOf(message) > DROP_ABOVE_BYTES) return this.#options.count('drop')
+    if (this.#newest === NO_POSITIONS) this.#newest = new Map()
     this.#newest.set(topic, message)
     this.#newestBytes += bytesOf(message)
     this.#watch(false)

@@ -81,16 +81,7 @@ export class Subscriber {
     this.#client = client
     this.#state = state
     this.#options = options
-    this.outgoing = new Outgoing({
-      conn: client.conn as never,
-      nextId: () => {
-        const id = state._nextId
-        state._nextId = id >= 65_535 ? 1 : id + 1
-        return id
-      },
-      drainTimeoutMs: options.drainTimeoutMs,
-      count: options.count,
-    })
+    this.outgoing = new Outgoing(client.conn as never, this, options)
     const deliver: Deliver = (packet, done) => {
       if (isProbe(this, packet)) return
       this.#deliver(packet, packet.retain, undefined)
@@ -98,7 +89,12 @@ export class Subscriber {
     }
     state.deliver0 = deliver
     state.deliverQoS = deliver
-    client.conn.once('close', () => this.outgoing.end())
+  }
+
+  nextId(): number {
+    const id = this.#state._nextId
+    this.#state._nextId = id >= 65_535 ? 1 : id + 1
+    return id
   }
 
   /** From the bus. */

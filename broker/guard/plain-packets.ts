@@ -24,15 +24,18 @@ const QOS = 0x06
 const QOS_1 = 0x02
 const RETAIN = 0x01
 
+/** A topic is checked in one go, so one check does for all connections. */
+const TEXT = new TextCheck()
+const NO_TOPIC = new Uint8Array(0)
+
 /**
  * Reads what almost all traffic is, whole PUBLISH packets of QoS 0 and 1 and PUBACKs, in one pass: no byte of them is looked at
  * by the guard and the parser as well. Anything else, and anything that is not as MQTT has it, is left to those two.
  */
 export class PlainReader {
   readonly #maxPacketBytes: number
-  readonly #text = new TextCheck()
   /** Senders mostly have one topic: its bytes are compared, not checked and decoded anew. */
-  #topicBytes: Uint8Array = new Uint8Array(0)
+  #topicBytes: Uint8Array = NO_TOPIC
   #topic = ''
 
   constructor(maxPacketBytes: number) {
@@ -72,8 +75,7 @@ export class PlainReader {
 
   #readTopic(chunk: Buffer, from: number, end: number): boolean {
     if (isSame(this.#topicBytes, chunk, from, end)) return true
-    const text = this.#text
-    const fault = text.start('name', end - from) ?? text.read(chunk, from, end) ?? text.end()
+    const fault = TEXT.start('name', end - from) ?? TEXT.read(chunk, from, end) ?? TEXT.end()
     if (fault !== null) return false
     this.#topicBytes = Uint8Array.prototype.slice.call(chunk, from, end)
     this.#topic = chunk.toString('utf8', from, end)

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { Aedes, type Client } from 'aedes'
+import { InSlices } from '../../broker/client/in-slices.ts'
 import { LeanClients } from '../../broker/client/lean-clients.ts'
 import { Bus, type Listener } from '../../broker/delivery/bus.ts'
 import { directSubscriptionOf } from '../../broker/delivery/direct-subscription.ts'
@@ -89,6 +90,7 @@ test('a client of ours has what a client of Aedes has, and the rest of it from i
     broker: aedes,
     handle: conn => aedes.handle(conn),
     connectTimeoutMs: 1_000,
+    endings: new InSlices(),
     before: () => false,
   }).make(nowhere()) as unknown as Record<string, unknown>
   // Emitted and listened to in another way, or set by the subscriber.

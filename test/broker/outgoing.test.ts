@@ -39,7 +39,7 @@ function opened(drainTimeoutMs = 60_000) {
   const conn = new Socket()
   const counted: string[] = []
   let id = 0
-  const outgoing = new Outgoing({ conn, nextId: () => ++id, drainTimeoutMs, count: lane => counted.push(lane) })
+  const outgoing = new Outgoing(conn, { nextId: () => ++id }, { drainTimeoutMs, count: lane => counted.push(lane) })
   return { conn, counted, outgoing }
 }
 
