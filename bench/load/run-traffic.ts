@@ -22,7 +22,8 @@ const CONNACK = 2
 const PUBACK = 4
 const SUBACK = 9
 const SETTLE_MS = 3_000
-const WARM_UP_MS = 1_500
+/** Unless the scenario says otherwise. */
+const WARM_UP_SECONDS = 1.5
 const TICK_MS = 2
 const DRAIN_WITHIN_MS = 8_000
 const ANSWER_WITHIN_MS = 60_000
@@ -122,7 +123,7 @@ async function measure(
   if (!isPaced) for (const publisher of publishers) for (let i = 0; i < window; i += burst) send(publisher)
   const stopPacing = isPaced ? pace(rate, () => send(publishers[(counts.sent / burst) % publishers.length]!)) : () => {}
 
-  await pause(WARM_UP_MS)
+  await pause((scenario.warmUpSeconds ?? WARM_UP_SECONDS) * 1_000)
   const before = { ...counts, atMs: performance.now(), ...figuresOf(broker.pid), own: process.cpuUsage() }
   isMeasuring = true
   await pause(seconds * 1_000)

@@ -17,6 +17,7 @@ export interface TrafficScenario {
   readonly over: Over
   /** So many of the subscribers never read. */
   readonly frozen?: number
+  readonly warmUpSeconds?: number
   /** Nobody subscribes: what counts is the acknowledgement. */
   readonly onlyAcknowledged?: boolean
 }
@@ -43,7 +44,16 @@ const PAIRS = {
 } as const
 const PACED = { ...FAN_OUT, window: 1_000, rate: 25, over: 'tcp' } as const
 const STEADY = { shape: 'fan-in', kind: 'status', publishers: 200, subscribers: 1, burst: 1, window: 1_000 } as const
-const INGEST = { shape: 'fan-in', kind: 'location', qos: 1, publishers: 1_000, subscribers: 0, burst: 1 } as const
+const INGEST = {
+  shape: 'fan-in',
+  kind: 'location',
+  qos: 1,
+  publishers: 1_000,
+  subscribers: 0,
+  burst: 1,
+  // A thousand devices are registered, and a database in WebAssembly is compiled as it is used.
+  warmUpSeconds: 10,
+} as const
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   connect: { shape: 'connect', connections: 5_000, atOnce: 100 },
@@ -67,4 +77,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'latency-qos1': { ...STEADY, qos: 1, rate: 5_000, over: 'tcp' },
   ingest: { ...INGEST, window: 4, over: 'tcp', onlyAcknowledged: true, brokers: ['trackwire'] },
   'ingest-paced': { ...INGEST, window: 64, rate: 5_000, over: 'tcp', onlyAcknowledged: true, brokers: ['trackwire'] },
+  'ingest-paced-10000': {
+    ...INGEST,
+    window: 64,
+    rate: 10_000,
+    over: 'tcp',
+    onlyAcknowledged: true,
+    brokers: ['trackwire'],
+  },
 }

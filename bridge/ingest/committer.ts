@@ -11,6 +11,8 @@ const MAX_WAITING = 200_000
 
 type Job = () => Promise<void>
 
+const ignore = (): void => {}
+
 /** Whether work was refused because the committer closes: nothing to warn of. */
 export function isShuttingDown(error: unknown): boolean {
   return error instanceof TrackwireError && error.code === 'shutting_down'
@@ -36,7 +38,7 @@ export class Committer<Item> {
   readonly #urgent: Job[] = []
   readonly #changes: Job[] = []
   readonly #waiting: Waiting<Item>
-  #wake = (): void => {}
+  #wake = ignore
   #accepting = true
   readonly #done: Promise<void>
 
@@ -72,7 +74,7 @@ export class Committer<Item> {
       throw new TrackwireError('overloaded')
     }
     for (const item of items) this.#waiting.add(item)
-    this.#wake()
+    this.#wakeUp()
   }
 
   /** Whether an SOS waits for the work that runs now. */
@@ -93,8 +95,15 @@ export class Committer<Item> {
   /** Refuses new work and resolves when all that was accepted is settled. */
   close(): Promise<void> {
     this.#accepting = false
-    this.#wake()
+    this.#wakeUp()
     return this.#done
+  }
+
+  /** Only once: to resolve what is resolved costs more than all the rest of it. */
+  #wakeUp(): void {
+    const wake = this.#wake
+    this.#wake = ignore
+    wake()
   }
 
   #checkAccepting(): void {
@@ -105,7 +114,7 @@ export class Committer<Item> {
     this.#checkAccepting()
     return new Promise((resolve, reject) => {
       lane.push(() => work().then(resolve, reject))
-      this.#wake()
+      this.#wakeUp()
     })
   }
 

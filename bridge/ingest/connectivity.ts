@@ -48,8 +48,7 @@ export class ConnectivityWatch {
   }
 
   /** Something came from the device. Called for every fix: cheap where no one watches. */
-  heard(device: DeviceKey): void {
-    const key = keyOf(device)
+  heard(device: DeviceKey, key = keyOf(device)): void {
     const watched = this.#watched.get(key)
     if (watched === undefined && offlineRuleOf(this.#pipeline, device) === null) return
     this.#sign(key, { heardAt: this.#pipeline.now() })

@@ -19,8 +19,8 @@ export class DeviceAlarms {
     return alarms
   }
 
-  openKinds(device: DeviceKey): ReadonlySet<AlarmEventKind> {
-    return this.#open.get(keyOf(device)) ?? NONE
+  openKinds(device: DeviceKey, key = keyOf(device)): ReadonlySet<AlarmEventKind> {
+    return this.#open.get(key) ?? NONE
   }
 
   put({ kind, ...device }: DeviceAlarmKey, open: boolean): void {
