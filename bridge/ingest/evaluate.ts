@@ -67,7 +67,8 @@ interface Track {
   readonly late: readonly LocationUpdate[]
   readonly forward: readonly EvaluatedFix[]
   readonly unsaved: Checkpoint | undefined
-  state: CommittedState
+  /** A copy of its own, which goes on with every fix. */
+  state: { -readonly [Key in keyof CommittedState]: CommittedState[Key] }
   readonly checkpoints: Map<number, unknown>
   readonly events: NewEvent[]
   readonly decisions: CausedDecision[]
@@ -225,13 +226,10 @@ function goForward(track: Track, { org, fix, receivedAt }: EvaluatedFix): void {
   for (const decision of decisions) track.decisions.push({ decision, causeTime: fix.timestamp })
   const isCheckpoint = state.sinceCheckpoint + 1 >= CHECKPOINT_INTERVAL
   if (isCheckpoint) track.checkpoints.set(fix.timestamp, engine)
-  track.state = {
-    ...state,
-    newest: fix,
-    engine,
-    heardAt: receivedAt,
-    sinceCheckpoint: isCheckpoint ? 0 : state.sinceCheckpoint + 1,
-  }
+  state.newest = fix
+  state.engine = engine
+  state.heardAt = receivedAt
+  state.sinceCheckpoint = isCheckpoint ? 0 : state.sinceCheckpoint + 1
 }
 
 /** What the clock announced, against what the fixes said; when to look next. */
@@ -242,10 +240,9 @@ function finish(track: Track, nowMs: number): Pick<Reconciled, 'contradicted' | 
     const given = new Set(track.events.map(({ event }) => event.id))
     const reconciled = reconcile(surroundings, track.state, given, nowMs)
     outcome = reconciled
-    track.state = { ...track.state, provisional: reconciled.provisional }
+    track.state.provisional = reconciled.provisional
   }
-  const dueAt = dueAfter(surroundings, track.state, nowMs)
-  if (dueAt !== track.state.dueAt) track.state = { ...track.state, dueAt }
+  track.state.dueAt = dueAfter(surroundings, track.state, nowMs)
   return outcome
 }
 

@@ -194,7 +194,10 @@ class RunningIngest implements Ingest {
   #mayConcernAlarms(items: readonly QueuedFix[]): boolean {
     const [first] = items
     if (first === undefined) return false
-    return this.#pipeline.deviceAlarms.openKinds(first, first.key).size > 0 || items.some(({ fix }) => fix.attributes?.alarms)
+    return (
+      this.#pipeline.deviceAlarms.openKinds(first, first.key).size > 0 ||
+      items.some(({ fix }) => fix.attributes?.alarms)
+    )
   }
 
   alarms: Ingest['alarms'] = async ({ org, deviceId, reports }) => {

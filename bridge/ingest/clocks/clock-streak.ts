@@ -76,10 +76,11 @@ export function observeFix(
   // A repeat, or out of order: it speaks for nothing new.
   if (timeMs <= streak.lastTime) return streak
   return {
-    ...streak,
+    offsetSeconds: streak.offsetSeconds,
     count: streak.count + 1,
     live: streak.live + (reading.live ? 1 : 0),
     seen: streak.seen + 1,
+    firstReceived: streak.firstReceived,
     lastReceived: receivedMs,
     lastTime: timeMs,
     leastLag: Math.min(streak.leastLag, lag),
