@@ -59,6 +59,22 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
     const answer = ({ ingest }: TestIngest, org: string, alertId: string, action: 'acknowledge' | 'resolve') =>
       ingest.answerSos({ org, alertId, action, by: 'Ann', principal: 'ann', receivedAt: Date.now() })
 
+    it('a fix that another node stored meanwhile is a repeat, and costs the others of its group nothing', async (t, org) => {
+      const { send } = await withIngest(t, db, org)
+      await send('truck', fixAt(1, INSIDE))
+      await db.query(
+        `insert into fixes (org, device_id, fix_time, received_at, lat, lng) values ($1, 'truck', $2, 0, 1, 1)`,
+        [org, fixAt(3, INSIDE).timestamp],
+      )
+      const results = await send('truck', fixAt(2, INSIDE), fixAt(3, OUTSIDE), fixAt(4, INSIDE))
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['stored', 'repeated', 'stored'],
+      )
+      assert.equal(await count('fixes', org), 4)
+      assert.deepEqual(await newestOf(org, 'truck'), { deviceId: 'truck', ...fixAt(4, INSIDE) })
+    })
+
     it('answers after the commit: the fix, the state and the device are there', async (t, org) => {
       const { send } = await withIngest(t, db, org)
       const fix = fixAt(
