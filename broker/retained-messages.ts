@@ -10,7 +10,7 @@ const MOST_REST_MS = 2_000
 /** So many are made ready for the disk in one turn of the event loop: nobody's message waits for all of them. */
 const SLICE = 16
 
-/** What is retained of a topic. */
+/** What is retained of a topic; one without payload is deleted, and stays until that is written. */
 interface Kept {
   packet: StoredPacket
   /** Not written yet: it is in the row of those that will be. */
@@ -39,7 +39,8 @@ export class RetainedMessages {
   set(packet: StoredPacket): void {
     const before = this.#kept.get(packet.topic)
     if (before !== undefined) before.isUnsaved = false
-    this.#keep({ packet, isUnsaved: false })
+    if (packet.payload.length === 0) this.#kept.delete(packet.topic)
+    else this.#kept.set(packet.topic, { packet, isUnsaved: false })
   }
 
   /** Retained from now on; written a moment later. */
@@ -49,7 +50,7 @@ export class RetainedMessages {
     if (before !== undefined && !before.isUnsaved && isSame(before.packet, packet)) return
     const kept = before ?? { packet, isUnsaved: false }
     kept.packet = { ...packet }
-    if (before === undefined || packet.payload.length === 0) this.#keep(kept)
+    if (before === undefined) this.#kept.set(packet.topic, kept)
     if (kept.isUnsaved) return
     kept.isUnsaved = true
     this.#unsaved.push(kept)
@@ -59,18 +60,20 @@ export class RetainedMessages {
   /** Those that a filter matches. */
   under(filter: string): StoredPacket[] {
     if (!/[+#]/.test(filter)) {
-      const kept = this.#kept.get(filter)
-      return kept === undefined ? [] : [kept.packet]
+      const packet = this.#kept.get(filter)?.packet
+      return packet === undefined || packet.payload.length === 0 ? [] : [packet]
     }
     return [...this.all()].filter(packet => matchesFilter(filter, packet.topic))
   }
 
   *all(): Iterable<StoredPacket> {
-    for (const { packet } of this.#kept.values()) yield packet
+    for (const { packet } of this.#kept.values()) if (packet.payload.length > 0) yield packet
   }
 
   get size(): number {
-    return this.#kept.size
+    let count = 0
+    for (const _ of this.all()) count += 1
+    return count
   }
 
   /** Resolves when all is written. */
@@ -79,12 +82,6 @@ export class RetainedMessages {
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#writeAll()
-  }
-
-  #keep(kept: Kept): void {
-    const { topic, payload } = kept.packet
-    if (payload.length === 0) this.#kept.delete(topic)
-    else this.#kept.set(topic, kept)
   }
 
   #begin(): void {
@@ -104,16 +101,18 @@ export class RetainedMessages {
     this.#unsaved = []
     for (let start = 0; start < unsaved.length; start += SLICE) {
       const slice = unsaved.slice(start, start + SLICE).filter(({ isUnsaved }) => isUnsaved)
-      await Promise.allSettled(slice.map(kept => this.#save(settled(kept))))
+      // A store that is closing says so to whoever waits for it; here nobody does.
+      await Promise.allSettled(slice.map(kept => this.#save(this.#settled(kept))))
     }
   }
-}
 
-/** As it is written now, with bytes of its own: those it came in hold what else was read with them. */
-function settled(kept: Kept): StoredPacket {
-  kept.isUnsaved = false
-  kept.packet = { ...kept.packet, payload: Buffer.from(kept.packet.payload) }
-  return kept.packet
+  /** As it is written now, with bytes of its own: those it came in hold what else was read with them. */
+  #settled(kept: Kept): StoredPacket {
+    kept.isUnsaved = false
+    kept.packet = { ...kept.packet, payload: Buffer.from(kept.packet.payload) }
+    if (kept.packet.payload.length === 0) this.#kept.delete(kept.packet.topic)
+    return kept.packet
+  }
 }
 
 function isSame(before: StoredPacket, packet: StoredPacket): boolean {
