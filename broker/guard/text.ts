@@ -36,7 +36,10 @@ export class TextCheck {
     this.#kind = kind
     this.#plain = PLAIN[kind]
     this.#place = 'start'
+    // A string before it may have ended in the middle of a character.
     this.#wanted = 0
+    this.#least = 0x80
+    this.#most = 0xbf
     return length === 0 && kind !== 'text' ? FAULTS.emptyTopic : null
   }
 

@@ -93,3 +93,11 @@ test('a topic that is as long as the one before, but another, is read anew', () 
     assert.equal(readPlain(publish(0, topic, null, 'x'), reader).packets[0]!.topic, topic)
   }
 })
+
+test('a topic that ends in the middle of a character says nothing of the next one', () => {
+  const cut = publish(0, 'a', null, 'x')
+  // Its next byte would have to be 0xa0 or more; the second one of a euro sign is less.
+  cut[4] = 0xe0
+  assert.equal(readPlain(cut).bytes, 0)
+  assert.equal(readPlain(publish(0, '€', null, 'x')).packets[0]?.topic, '€')
+})
