@@ -51,6 +51,9 @@ const INGEST = {
   publishers: 1_000,
   subscribers: 0,
   burst: 1,
+  over: 'tcp',
+  onlyAcknowledged: true,
+  brokers: ['trackwire'],
   // A thousand devices are registered, and a database in WebAssembly is compiled as it is used.
   warmUpSeconds: 10,
 } as const
@@ -75,14 +78,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'pairs-qos1-websocket': { ...PAIRS, qos: 1, over: 'websocket' },
   latency: { ...STEADY, qos: 0, rate: 5_000, over: 'tcp' },
   'latency-qos1': { ...STEADY, qos: 1, rate: 5_000, over: 'tcp' },
-  ingest: { ...INGEST, window: 4, over: 'tcp', onlyAcknowledged: true, brokers: ['trackwire'] },
-  'ingest-paced': { ...INGEST, window: 64, rate: 5_000, over: 'tcp', onlyAcknowledged: true, brokers: ['trackwire'] },
-  'ingest-paced-10000': {
-    ...INGEST,
-    window: 64,
-    rate: 10_000,
-    over: 'tcp',
-    onlyAcknowledged: true,
-    brokers: ['trackwire'],
-  },
+  ingest: { ...INGEST, window: 4 },
+  'ingest-paced': { ...INGEST, window: 64, rate: 5_000 },
+  'ingest-paced-10000': { ...INGEST, window: 64, rate: 10_000 },
 }

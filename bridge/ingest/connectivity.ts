@@ -48,7 +48,8 @@ export class ConnectivityWatch {
   }
 
   /** Something came from the device. Called for every fix: cheap where no one watches. */
-  heard(device: DeviceKey, key = keyOf(device)): void {
+  heard(device: DeviceKey): void {
+    const key = keyOf(device)
     const watched = this.#watched.get(key)
     if (watched === undefined && offlineRuleOf(this.#pipeline, device) === null) return
     this.#sign(key, { heardAt: this.#pipeline.now() })

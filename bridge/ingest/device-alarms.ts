@@ -19,8 +19,8 @@ export class DeviceAlarms {
     return alarms
   }
 
-  openKinds(device: DeviceKey, key = keyOf(device)): ReadonlySet<AlarmEventKind> {
-    return this.#open.get(key) ?? NONE
+  openKinds(device: DeviceKey): ReadonlySet<AlarmEventKind> {
+    return this.#open.get(keyOf(device)) ?? NONE
   }
 
   put({ kind, ...device }: DeviceAlarmKey, open: boolean): void {

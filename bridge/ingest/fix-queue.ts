@@ -1,6 +1,7 @@
 import { checkFix, checkPlausible, type ErrorCode, type LocationUpdate, TrackwireError } from '../../contract/index.ts'
 import type { ClockRepair } from '../store/fixes.ts'
 import type { FixBatch, FixResult } from './ingest.ts'
+import { keyOf } from './state-cache.ts'
 
 /** One fix on its way to the database. */
 export interface QueuedFix {
@@ -41,8 +42,6 @@ const FIX_BYTES = 512
 const USUAL_BYTES = 256
 
 export interface QueueingOptions {
-  /** The batch's device, as the states of devices are kept by. */
-  readonly key: string
   readonly nowMs: number
   /** Whether the sender is registered by what it sends. */
   readonly registers: boolean
@@ -57,9 +56,10 @@ export interface QueueingOptions {
  */
 export function queueBatch(
   batch: FixBatch,
-  { key, nowMs, registers, clockOffsetMs, onRefused }: QueueingOptions,
+  { nowMs, registers, clockOffsetMs, onRefused }: QueueingOptions,
 ): { items: QueuedFix[]; results: Promise<FixResult[]> } {
   const { org, deviceId, receivedAt } = batch
+  const key = keyOf(batch)
   const alone = batch.fixes.length === 1
   const bytes = FIX_BYTES + (batch.bytes === undefined ? USUAL_BYTES : Math.ceil(batch.bytes / batch.fixes.length))
   const results: FixResult[] = new Array(batch.fixes.length)

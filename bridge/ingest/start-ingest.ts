@@ -167,7 +167,6 @@ class RunningIngest implements Ingest {
     const registers = batch.registers && this.#resources.deviceAdoption === 'auto'
     if (!registers && !devices.has(org, deviceId)) await this.#lookUpSender(batch)
     const { items, results } = queueBatch(batch, {
-      key,
       nowMs: now(),
       registers,
       clockOffsetMs: clocks.correctionMs(key),
@@ -176,7 +175,7 @@ class RunningIngest implements Ingest {
     const cry = batch.sosTold ? undefined : items.find(({ fix }) => namesIn(fix.attributes?.alarms).includes('sos'))
     if (cry !== undefined) await this.#cryOf(cry)
     if (items.length > 0) this.#committer.add(items)
-    this.#pipeline.connectivity().heard(batch, key)
+    this.#pipeline.connectivity().heard(batch)
     const concernsAlarms = this.#mayConcernAlarms(items)
     const settled = await results
     if (forward) this.#forward(items, settled, forward)
@@ -194,10 +193,7 @@ class RunningIngest implements Ingest {
   #mayConcernAlarms(items: readonly QueuedFix[]): boolean {
     const [first] = items
     if (first === undefined) return false
-    return (
-      this.#pipeline.deviceAlarms.openKinds(first, first.key).size > 0 ||
-      items.some(({ fix }) => fix.attributes?.alarms)
-    )
+    return this.#pipeline.deviceAlarms.openKinds(first).size > 0 || items.some(({ fix }) => fix.attributes?.alarms)
   }
 
   alarms: Ingest['alarms'] = async ({ org, deviceId, reports }) => {

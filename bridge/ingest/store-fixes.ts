@@ -26,15 +26,16 @@ export function sortFixes(
   const met = new Set<string>()
   for (const item of items) {
     const { key, fix } = item
-    const id = `${key}@${fix.timestamp}`
-    if (item.setAside !== undefined) sorted.setAside.push(item)
-    else if (met.has(id)) sorted.repeated.push(item)
-    else {
-      met.add(id)
-      const newest = newestOf(key)
-      const isFresh = newest === null || (newest !== undefined && newest.timestamp < fix.timestamp)
-      sorted[isFresh ? 'fresh' : 'older'].push(item)
+    if (item.setAside !== undefined) {
+      sorted.setAside.push(item)
+      continue
     }
+    const id = `${key}@${fix.timestamp}`
+    const newest = newestOf(key)
+    if (met.has(id)) sorted.repeated.push(item)
+    else if (newest === null || (newest !== undefined && newest.timestamp < fix.timestamp)) sorted.fresh.push(item)
+    else sorted.older.push(item)
+    met.add(id)
   }
   return sorted
 }

@@ -70,12 +70,12 @@ class GuardedParsing {
   }
 
   take(chunk: Buffer): number {
+    const waits = this.#isParsing || this.#reading.isPaused || this.#waiting !== undefined
+    if (waits && chunk.length > 0) this.#wait().push(chunk)
     // A packet that is handled at once has Aedes read on before the rest of its chunk is parsed.
-    const isFirst = !this.#isParsing && !this.#reading.isPaused && this.#waiting === undefined
-    if (chunk.length > 0 && !isFirst) this.#wait().push(chunk)
     if (this.#isParsing) return 0
     this.#isParsing = true
-    if (chunk.length > 0 && isFirst) this.#parse(chunk)
+    if (!waits) this.#parse(chunk)
     while (this.#waiting !== undefined && !this.#reading.isPaused) {
       const next = this.#waiting.shift()!
       if (this.#waiting.length === 0) this.#waiting = undefined

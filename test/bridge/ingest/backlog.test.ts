@@ -5,7 +5,6 @@ import { pino } from 'pino'
 import { Backlog } from '../../../bridge/ingest/backlog.ts'
 import { type QueuedFix, queueBatch } from '../../../bridge/ingest/fix-queue.ts'
 import type { FixResult } from '../../../bridge/ingest/ingest.ts'
-import { keyOf } from '../../../bridge/ingest/state-cache.ts'
 
 const NOW = Date.now()
 const MOST_FIXES = 50_000
@@ -24,7 +23,7 @@ function message(deviceId: string, second: number, { count = 1, mayThin = false,
     location: { lat: 1, lng: 1 },
   }))
   const batch = { org: 'demo', deviceId, fixes, receivedAt: NOW, registers: true, mayThin, bytes }
-  return queueBatch(batch, { key: keyOf(batch), nowMs: NOW, registers: true, clockOffsetMs: 0, onRefused: () => {} })
+  return queueBatch(batch, { nowMs: NOW, registers: true, clockOffsetMs: 0, onRefused: () => {} })
 }
 
 function add(backlog: Backlog, ...of: Parameters<typeof message>): Promise<FixResult[]> {
