@@ -1,3 +1,4 @@
+import { bigintColumn, integerColumn, textColumn } from './columns.ts'
 import type { Queryable } from './database.ts'
 import type { DeviceKey } from './device-states.ts'
 
@@ -30,13 +31,31 @@ export function loadDeviceClocks(db: Queryable): Promise<DeviceClockRow[]> {
   )
 }
 
-export async function saveDeviceClock(db: Queryable, clock: DeviceClockRow, nowMs: number): Promise<void> {
+/** In the order in which they were learnt: what a device taught last is its latest finding. */
+export async function saveDeviceClocks(db: Queryable, clocks: readonly DeviceClockRow[], nowMs: number): Promise<void> {
+  const latest = new Map<string, DeviceClockRow>()
+  for (const clock of clocks) {
+    const key = `${clock.org}/${clock.deviceId}@${clock.offsetSeconds}`
+    latest.delete(key)
+    latest.set(key, clock)
+  }
+  const rows = [...latest.values()]
   await db.query(
     `insert into device_clocks as d (org, device_id, offset_seconds, kind, count, since, learnt_at)
-     values ($1, $2, $3, $4, $5, $6, $7)
+     select org, device_id, offset_seconds, kind, count, since, $7::bigint + row_number() over (partition by org, device_id order by ord) - 1
+     from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::integer[], $6::bigint[]) with ordinality
+       as t(org, device_id, offset_seconds, kind, count, since, ord)
      on conflict (org, device_id, offset_seconds)
        do update set count = greatest(d.count, excluded.count), learnt_at = excluded.learnt_at`,
-    [clock.org, clock.deviceId, clock.offsetSeconds, clock.kind, clock.count, clock.since, nowMs],
+    [
+      textColumn(rows.map(({ org }) => org)),
+      textColumn(rows.map(({ deviceId }) => deviceId)),
+      integerColumn(rows.map(({ offsetSeconds }) => offsetSeconds)),
+      textColumn(rows.map(({ kind }) => kind)),
+      integerColumn(rows.map(({ count }) => count)),
+      bigintColumn(rows.map(({ since }) => since)),
+      nowMs,
+    ],
   )
 }
 

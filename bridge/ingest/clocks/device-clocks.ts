@@ -4,11 +4,12 @@ import type { Database } from '../../store/database.ts'
 import {
   type ClockKind,
   type DeviceClock,
+  type DeviceClockRow,
   deleteClockCorrection,
   loadClockCorrections,
   loadDeviceClocks,
   saveClockCorrection,
-  saveDeviceClock,
+  saveDeviceClocks,
 } from '../../store/device-clocks.ts'
 import type { DeviceKey } from '../../store/device-states.ts'
 import type { ClockCorrectionCall } from '../ingest.ts'
@@ -17,6 +18,13 @@ import type { Pipeline } from '../pipeline.ts'
 import { keyOf } from '../state-cache.ts'
 import { type ClockStreak, isLearnt, observeFix, readClock } from './clock-streak.ts'
 import { Hourly } from './hourly.ts'
+
+/** What a fix taught of its device's clock. */
+export interface Lesson {
+  readonly clock: DeviceClockRow
+  /** Not merely more fixes that say the same. */
+  readonly isNew: boolean
+}
 
 /** Devices whose clock is being learnt; a device with a right clock is none of them. */
 const MOST_STREAKS = 50_000
@@ -66,10 +74,10 @@ export class DeviceClocks {
   }
 
   /**
-   * Learns from one live fix, by the time it was sent with; what is new is kept and told before this resolves.
-   * Synchronous in effect for a device whose clock is right and always was.
+   * Learns from one live fix, by the time it was sent with.
+   * @returns what it taught, for keep(); undefined, at no cost, for a device whose clock is right and always was
    */
-  observe(pipeline: Pipeline, device: DeviceKey, timeMs: number, receivedMs: number): Promise<void> | undefined {
+  observe(device: DeviceKey, timeMs: number, receivedMs: number): Lesson | undefined {
     const key = keyOf(device)
     const before = this.#streaks.get(key)
     const known = this.#learnt.get(key)
@@ -88,19 +96,26 @@ export class DeviceClocks {
       return undefined
     }
     if (same && !isPowerOfTwo(streak.count)) return undefined
-    return this.#learn(pipeline, device, streak, !same)
+    const { offsetSeconds, count, firstReceived } = streak
+    const { org, deviceId } = device
+    const clock = { org, deviceId, offsetSeconds, kind: kindOf(offsetSeconds), count, since: firstReceived }
+    this.#learnt.set(key, clock)
+    return { clock, isNew: !same }
   }
 
-  async #learn(pipeline: Pipeline, device: DeviceKey, streak: ClockStreak, isNew: boolean): Promise<void> {
-    const { db, logger, now, announcer } = pipeline
-    const { offsetSeconds, count, firstReceived } = streak
-    const clock: DeviceClock = { offsetSeconds, kind: kindOf(offsetSeconds), count, since: firstReceived }
-    await persist(() => saveDeviceClock(db, { ...device, ...clock }, now()), pipeline)
-    const key = keyOf(device)
-    this.#learnt.set(key, clock)
-    if (!isNew) return
+  /** Keeps what the fixes of a group taught, in one statement, and tells what of it is new. */
+  async keep(pipeline: Pipeline, lessons: readonly Lesson[]): Promise<void> {
+    if (lessons.length === 0) return
+    const { db, now } = pipeline
+    const clocks = lessons.map(({ clock }) => clock)
+    await persist(() => saveDeviceClocks(db, clocks, now()), pipeline)
+    for (const { clock, isNew } of lessons) if (isNew) this.#tell(pipeline, clock)
+  }
+
+  #tell({ logger, announcer }: Pipeline, clock: DeviceClockRow): void {
+    const { org, deviceId, offsetSeconds, count } = clock
+    const key = keyOf(clock)
     const applied = this.#corrections.get(key) ?? 0
-    const { org, deviceId } = device
     logger.warn(
       { org, deviceId, offsetSeconds, appliedSeconds: applied, fixes: count },
       'the clock of a device was learnt',

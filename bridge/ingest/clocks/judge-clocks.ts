@@ -3,6 +3,7 @@ import { type ClockEvidence, type ClockQuestion, findClockEvidence } from '../..
 import { named, type QueuedFix } from '../fix-queue.ts'
 import { persist } from '../persist.ts'
 import type { Pipeline } from '../pipeline.ts'
+import type { Lesson } from './device-clocks.ts'
 import {
   contradictsRollover,
   maybeRollover,
@@ -20,11 +21,13 @@ const HISTORY_MS = 30 * 86_400_000
  */
 export async function judgeClocks(pipeline: Pipeline, items: readonly QueuedFix[]): Promise<readonly QueuedFix[]> {
   const judged = await repairRollovers(pipeline, items)
+  const lessons: Lesson[] = []
   for (const item of judged) {
     if (!speaksForClock(judged, item)) continue
-    const learning = pipeline.clocks.observe(pipeline, item, sentTime(item), item.arrivedAt)
-    if (learning !== undefined) await learning
+    const lesson = pipeline.clocks.observe(item, sentTime(item), item.arrivedAt)
+    if (lesson !== undefined) lessons.push(lesson)
   }
+  await pipeline.clocks.keep(pipeline, lessons)
   return judged
 }
 
