@@ -1,4 +1,5 @@
 import { messages, type PGlite, protocol } from '@electric-sql/pglite'
+import { BindPacket, type BoundValue } from './bind-packet.ts'
 
 const { serialize } = protocol
 
@@ -15,6 +16,7 @@ interface Prepared {
 export class PreparedStatements {
   readonly #db: PGlite
   readonly #prepared = new Map<string, Prepared>()
+  readonly #packet = new BindPacket()
 
   constructor(db: PGlite) {
     this.#db = db
@@ -24,7 +26,7 @@ export class PreparedStatements {
     return this.#db.runExclusive(async () => {
       const { name, parameterTypes, columns } = this.#prepared.get(sql) ?? (await this.#prepare(sql))
       const values = params.map((param, i) => this.#serialized(param, parameterTypes[i]!))
-      const answers = await this.#say(serialize.bind({ statement: name, values }), serialize.execute({}))
+      const answers = await this.#say(this.#packet.encode(name, values))
       return answers
         .filter(answer => answer instanceof messages.DataRowMessage)
         .map(({ fields }) =>
@@ -35,7 +37,8 @@ export class PreparedStatements {
 
   async #prepare(sql: string): Promise<Prepared> {
     const name = `prepared-${this.#prepared.size}`
-    const answers = await this.#say(serialize.parse({ name, text: sql }), serialize.describe({ type: 'S', name }))
+    const question = [serialize.parse({ name, text: sql }), serialize.describe({ type: 'S', name }), serialize.sync()]
+    const answers = await this.#say(Buffer.concat(question))
     const prepared = {
       name,
       parameterTypes: answers.find(answer => answer instanceof messages.ParameterDescriptionMessage)?.dataTypeIDs ?? [],
@@ -45,11 +48,12 @@ export class PreparedStatements {
     return prepared
   }
 
-  #say(...packets: Uint8Array[]): Promise<messages.BackendMessage[]> {
-    return this.#db.execProtocolStream(Buffer.concat([...packets, serialize.sync()]), { syncToFs: false })
+  /** PGlite reads the packet before it returns. */
+  #say(packet: Uint8Array): Promise<messages.BackendMessage[]> {
+    return this.#db.execProtocolStream(packet, { syncToFs: false })
   }
 
-  #serialized(value: unknown, type: number): string | Uint8Array | null {
+  #serialized(value: unknown, type: number): BoundValue {
     if (value === null || value === undefined) return null
     if (value instanceof Uint8Array) return value
     return this.#db.serializers[type]?.(value) ?? String(value)
