@@ -31,15 +31,17 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
       const registers = principal.role === 'device' && principal.sub === deviceId
       return keepSaying(ingest, { org, deviceId, content, registers })
     },
-    location: async (message, mayThin) => {
+    location: (message, mayThin) => {
       const fixes = [message.payload]
-      const [result] = await ingest.fixes({ fixes, hasShape: true, forward: 'repaired', mayThin, ...origin(message) })
-      if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)
-      if (result?.status === 'set-aside') return [{ code: result.code, message: result.message }]
-      if (result?.status === 'repeated') return 'swallow'
-      if (result?.status !== 'stored' || result.repaired === undefined) return []
-      const notices = repairNotices(message, [result])
-      return notices.length > 0 ? notices.map(({ code, message }) => ({ code, message })) : 'swallow'
+      const storing = ingest.fixes({ fixes, hasShape: true, forward: 'repaired', mayThin, ...origin(message) })
+      return storing.then(([result]) => {
+        if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)
+        if (result?.status === 'set-aside') return [{ code: result.code, message: result.message }]
+        if (result?.status === 'repeated') return 'swallow'
+        if (result?.status !== 'stored' || result.repaired === undefined) return []
+        const notices = repairNotices(message, [result])
+        return notices.length > 0 ? notices.map(({ code, message }) => ({ code, message })) : 'swallow'
+      })
     },
     mayForwardUnstored: message => {
       const { org, deviceId } = message.params

@@ -14,12 +14,10 @@ export interface Fix {
 export function engineFix({ timestamp, location, metadata, attributes }: LocationUpdate): Fix {
   const ignition = attributes?.ignition
   const battery = metadata?.battery
-  return {
-    timestamp,
-    location,
-    ...(typeof ignition === 'boolean' && { ignition }),
-    ...(battery !== undefined && { battery }),
-  }
+  const fix: { -readonly [Part in keyof Fix]: Fix[Part] } = { timestamp, location }
+  if (typeof ignition === 'boolean') fix.ignition = ignition
+  if (battery !== undefined) fix.battery = battery
+  return fix
 }
 
 /** Whose fixes these are: the organisation's fences apply, narrowed by device and groups. */

@@ -120,23 +120,19 @@ export function expectedBy(
 ): Expectation {
   const { device, fences } = surroundings
   const { newest } = state
+  const concerned = newest === null ? [] : timedFences(fences, state)
+  if (newest === null || concerned.length === 0) {
+    return { events: [], decisions: [], nextAt: { inEventTime: null, byClock: null } }
+  }
   const inEventTime = new Earliest()
   const byClock = new Earliest()
-  if (newest === null) return { events: [], decisions: [], nextAt: { inEventTime: null, byClock: null } }
-
   const received = heardAt ?? newest.timestamp
-  const remembered = new Map(Object.entries(state.fences))
-  const concerned = new Set(fences.expecting())
-  for (const fenceId of remembered.keys()) {
-    const fence = fences.get(fenceId)
-    if (fence !== undefined) concerned.add(fence)
-  }
   const telling = new FenceTelling(device, Math.max(eventNow, clock))
   for (const fence of concerned) {
     const { stayLimits, schedule } = fence
-    if ((stayLimits === null && schedule === null) || !appliesTo(fence.feature.properties, device)) continue
+    if (!appliesTo(fence.feature.properties, device)) continue
     const settledUntil = surroundings.settledUntil(Math.max(fence.epoch, surroundings.epoch))
-    const before = remembered.get(fence.feature.id) ?? unremembered(state, fence.noise?.maxAccuracy)
+    const before = memoryOf(state, fence.feature.id) ?? unremembered(state, fence.noise?.maxAccuracy)
     const until = { begins: clock, ends: eventNow, waiting: received, settledUntil }
     const { memory, overtaken } = passTime(fence, before, newest, undefined, until, telling)
     for (const stays of [...overtaken, memory]) inEventTime.add(tellExpected(fence, stays, newest, eventNow, telling))
@@ -196,6 +192,17 @@ function isBare({ stay, withheld, pending, undecided }: FenceMemory): boolean {
 /** An id may be the name of something that every object has. */
 function memoryOf({ fences }: DeviceState, fenceId: string): FenceMemory | undefined {
   return Object.hasOwn(fences, fenceId) ? fences[fenceId] : undefined
+}
+
+/** The fences for which time passes: those that devices should be inside of, and of those remembered the ones with limits or a schedule. */
+function timedFences(fences: FenceIndex, { fences: remembered }: DeviceState): readonly CompiledFence[] {
+  const timed = fences.hasExpecting ? [...fences.expecting()] : []
+  for (const fenceId of Object.keys(remembered)) {
+    const fence = fences.get(fenceId)
+    if (fence === undefined || (fence.stayLimits === null && fence.schedule === null)) continue
+    if (!timed.includes(fence)) timed.push(fence)
+  }
+  return timed
 }
 
 /** The fences that cover the position and those that are remembered, each once. */

@@ -64,12 +64,10 @@ export class Backlog {
 
   add(fix: QueuedFix): void {
     if (this.#overload === undefined && (this.length >= MOST_FIXES || this.bytes >= MOST_BYTES)) this.#begin()
-    let lane = this.#lanes.get(fix.key)
-    if (lane === undefined) {
-      lane = { fixes: [], first: 0 }
-      this.#lanes.set(fix.key, lane)
-    } else if (this.#overload !== undefined && this.#thin(this.#overload, lane, fix)) return
-    lane.fixes.push(fix)
+    const lane = this.#lanes.get(fix.key)
+    if (lane === undefined) this.#lanes.set(fix.key, { fixes: [fix], first: 0 })
+    else if (this.#overload !== undefined && this.#thin(this.#overload, lane, fix)) return
+    else lane.fixes.push(fix)
     this.length += 1
     this.bytes += fix.bytes
   }

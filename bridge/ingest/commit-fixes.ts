@@ -57,10 +57,9 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   applyToMemory(pipeline, committed)
   answer(pipeline, items, committed.repeated)
   pipeline.announcer.enqueue(committed.outbox)
-  for (const key of committed.moved) {
-    const { org, deviceId, newest } = committed.states.get(key)!
-    pipeline.positions.moved(org, deviceId, newest!)
-    pipeline.proximity().moved({ org, deviceId })
+  for (const state of committed.moved) {
+    pipeline.positions.moved(state.org, state.deviceId, state.newest!)
+    pipeline.proximity().moved(state)
   }
   if (committed.outbox.length > 0) logger.debug({ messages: committed.outbox.length }, 'events committed')
 }
@@ -149,7 +148,8 @@ async function storeStates(tx: Queryable, { states }: Evaluation): Promise<void>
 function applyToMemory({ devices, states, metrics, timers }: Pipeline, committed: Committed): void {
   for (const { org, deviceId } of committed.registered) devices.put({ org, deviceId, groups: [] })
   for (const state of committed.states.values()) {
-    states.put({ ...state, version: state.version + 1 })
+    state.version += 1
+    states.put(state)
     timers().dueAt(state.dueAt)
   }
   countEvents(metrics, committed.changes)

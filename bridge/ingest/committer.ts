@@ -74,7 +74,8 @@ export class Committer<Item> {
       throw new TrackwireError('overloaded')
     }
     for (const item of items) this.#waiting.add(item)
-    this.#wakeUp()
+    // While a group is committed, nobody waits for more of them.
+    if (!this.#servesBeside) this.#wakeUp()
   }
 
   /** Whether an SOS waits for the work that runs now. */

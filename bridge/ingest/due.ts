@@ -8,7 +8,7 @@ const NEXT_LOOK_MS = 100
 export function askedAt({ newest, heardAt }: CommittedState, nowMs: number): AskedUntil {
   const passed = heardAt === null ? 0 : Math.max(0, nowMs - heardAt)
   const eventNow = (newest?.timestamp ?? nowMs) + passed
-  return { eventNow, clock: nowMs, ...(heardAt !== null && { heardAt }) }
+  return heardAt === null ? { eventNow, clock: nowMs } : { eventNow, clock: nowMs, heardAt }
 }
 
 /** What is due at `nowMs`; nothing is, of a device that never sent a fix. */
@@ -20,11 +20,12 @@ export function expectedAt(surroundings: Surroundings, state: CommittedState, no
 /** When, by the clock, the device has to be looked at next; null: never. */
 export function nextLookAt({ newest, heardAt }: CommittedState, { nextAt }: Expectation, nowMs: number): number | null {
   const { inEventTime, byClock } = nextAt
-  const looks = [
-    ...(inEventTime === null || newest === null || heardAt === null ? [] : [heardAt + inEventTime - newest.timestamp]),
-    ...(byClock === null ? [] : [byClock]),
-  ]
-  return looks.length === 0 ? null : Math.ceil(Math.max(nowMs + NEXT_LOOK_MS, Math.min(...looks)))
+  const inDeviceTime =
+    inEventTime === null || newest === null || heardAt === null
+      ? Number.POSITIVE_INFINITY
+      : heardAt + inEventTime - newest.timestamp
+  const look = Math.min(inDeviceTime, byClock ?? Number.POSITIVE_INFINITY)
+  return look === Number.POSITIVE_INFINITY ? null : Math.ceil(Math.max(nowMs + NEXT_LOOK_MS, look))
 }
 
 /**
@@ -33,7 +34,7 @@ export function nextLookAt({ newest, heardAt }: CommittedState, { nextAt }: Expe
  */
 export function dueAfter(surroundings: Surroundings, state: CommittedState, nowMs: number): number | null {
   const expectation = expectedAt(surroundings, state, nowMs)
-  const announced = new Set(state.provisional?.map(({ baseId }) => baseId))
-  const next = expectation.events.every(({ id }) => announced.has(id)) ? nextLookAt(state, expectation, nowMs) : nowMs
+  const isAnnounced = ({ id }: { id: string }) => state.provisional?.some(({ baseId }) => baseId === id) === true
+  const next = expectation.events.every(isAnnounced) ? nextLookAt(state, expectation, nowMs) : nowMs
   return state.dueAt !== null && (next === null || state.dueAt <= next) ? state.dueAt : next
 }

@@ -10,10 +10,10 @@ import { DAY_MS } from '../store/partitions.ts'
 import { dueAfter } from './due.ts'
 import { amendment, lateEvent } from './event-difference.ts'
 import { type CausedDecision, CHECKPOINT_INTERVAL } from './late-run.ts'
-import { causedByClock, type Reconciled, reconcile } from './provisional.ts'
+import { causedByClock, reconcile } from './provisional.ts'
 import { type LateOutcome, reevaluate } from './reevaluate.ts'
 import { meetEpoch } from './settled.ts'
-import { inSlices } from './slices.ts'
+import { Slices } from './slices.ts'
 import type { CommittedState } from './state-cache.ts'
 import type { EventOutcome, NewEvent } from './store-events.ts'
 import { type Circumstances, surroundingsIn } from './surroundings.ts'
@@ -31,11 +31,13 @@ export interface ReplacedStretch extends DeviceKey {
   readonly surroundings: Surroundings
 }
 
+type Changing<State> = { -readonly [Key in keyof State]: State[Key] }
+
 export interface Evaluation {
-  /** Changed states by device key, versions as they were read. */
-  readonly states: Map<string, CommittedState>
-  /** Keys of the devices whose newest fix is another one now. */
-  readonly moved: ReadonlySet<string>
+  /** Changed states by device key, versions as they were read. They belong to whoever asked for the evaluation. */
+  readonly states: ReadonlyMap<string, Changing<CommittedState>>
+  /** The devices whose newest fix is another one now. */
+  readonly moved: readonly CommittedState[]
   readonly checkpoints: readonly CheckpointRow[]
   readonly outcome: EventOutcome
   readonly decisions: readonly DecisionRow[]
@@ -68,8 +70,9 @@ interface Track {
   readonly forward: readonly EvaluatedFix[]
   readonly unsaved: Checkpoint | undefined
   /** A copy of its own, which goes on with every fix. */
-  state: { -readonly [Key in keyof CommittedState]: CommittedState[Key] }
-  readonly checkpoints: Map<number, unknown>
+  state: Changing<CommittedState>
+  /** The engine's state by the time at which it is kept; undefined: at none. */
+  checkpoints: Map<number, unknown> | undefined
   readonly events: NewEvent[]
   readonly decisions: CausedDecision[]
 }
@@ -96,25 +99,25 @@ export async function evaluate(
           context.betweenRounds,
         )
   for (const [key, outcome] of outcomes) applyLate(tracks.get(key)!, outcome)
-  await inSlices(eachForward(tracks), ({ track, fix }) => goForward(track, fix))
 
   const contradicted: AnnouncedEvent[] = []
   const expected: ExpectedEvent[] = []
-  await inSlices(tracks.values(), track => {
-    const { org } = track.before
-    const outcome = finish(track, context.nowMs)
-    for (const { baseId } of outcome.contradicted) contradicted.push({ org, baseId })
-    for (const event of outcome.expected) expected.push({ org, baseId: event.id, event })
-  })
+  const slices = new Slices()
+  for (const track of tracks.values()) {
+    for (const fix of track.forward) {
+      goForward(track, fix)
+      if (slices.isOver) await slices.next()
+    }
+    finish(track, context.nowMs, { contradicted, expected })
+  }
   const standing = await standingOf(db, [...contradicted, ...expected])
+  const { states, moved, checkpoints, events, decisions } = gathered(tracks)
   return {
-    states: new Map([...tracks].map(([key, { state }]) => [key, state])),
-    moved: new Set([...tracks].filter(([, { forward }]) => forward.length > 0).map(([key]) => key)),
-    checkpoints: [...tracks.values()].flatMap(({ before: { org, deviceId }, checkpoints }) =>
-      [...checkpoints].map(([time, engine]) => ({ org, deviceId, time, engine })),
-    ),
+    states,
+    moved,
+    checkpoints,
     outcome: {
-      events: [...tracks.values()].flatMap(({ events }) => events),
+      events,
       retracted: [
         ...[...outcomes.values()].flatMap(({ difference }) => difference.vanished),
         ...contradicted.flatMap(event => standing.get(baseKeyOf(event)) ?? []),
@@ -124,14 +127,32 @@ export async function evaluate(
         ...expected.flatMap(now => asExpected(standing.get(baseKeyOf(now)), now)),
       ],
     },
-    decisions: [...tracks.values()].flatMap(({ before: { org, deviceId }, decisions }) =>
-      decisions.map(decided => ({ org, deviceId, ...decided })),
-    ),
+    decisions,
     replaced: [...outcomes].map(([key, { run }]) => {
       const { before, surroundings } = tracks.get(key)!
       return { org: before.org, deviceId: before.deviceId, surroundings, ...run.stretch }
     }),
   }
+}
+
+/** What came of all tracks. */
+function gathered(tracks: ReadonlyMap<string, Track>) {
+  const states = new Map<string, Changing<CommittedState>>()
+  const moved: CommittedState[] = []
+  const checkpoints: CheckpointRow[] = []
+  const events: NewEvent[] = []
+  const decisions: DecisionRow[] = []
+  for (const [key, track] of tracks) {
+    const { org, deviceId } = track.before
+    states.set(key, track.state)
+    if (track.forward.length > 0) moved.push(track.state)
+    if (track.checkpoints !== undefined) {
+      for (const [time, engine] of track.checkpoints) checkpoints.push({ org, deviceId, time, engine })
+    }
+    for (const event of track.events) events.push(event)
+    for (const { decision, causeTime } of track.decisions) decisions.push({ org, deviceId, decision, causeTime })
+  }
+  return { states, moved, checkpoints, events, decisions }
 }
 
 async function tracksOf(
@@ -147,37 +168,49 @@ async function tracksOf(
     else met.push(fix)
   }
   const older: EvaluatedFix[] = []
-  const forward = new Map<string, EvaluatedFix[]>()
   for (const [key, met] of perDevice) {
-    const newest = committed.get(key)!.newest?.timestamp ?? Number.NEGATIVE_INFINITY
+    const newest = newestTimeOf(committed.get(key)!)
     const sorted = inTimeOrder(met)
-    older.push(...sorted.filter(({ fix }) => fix.timestamp < newest))
-    forward.set(
-      key,
-      sorted.filter(({ fix }) => fix.timestamp > newest),
-    )
+    perDevice.set(key, sorted)
+    if (sorted[0]!.fix.timestamp < newest) older.push(...sorted.filter(({ fix }) => fix.timestamp < newest))
   }
-  const late = older.length === 0 ? [] : await unstoredOf(db, older)
+  const late = older.length === 0 ? NONE_LATE : await unstoredOf(db, older)
   const tracks = new Map<string, Track>()
-  for (const key of perDevice.keys()) {
-    const lateOnes = late.filter(fix => fix.key === key).map(({ fix }) => fix)
-    if (lateOnes.length + forward.get(key)!.length === 0) continue
+  for (const [key, sorted] of perDevice) {
     const before = committed.get(key)!
-    tracks.set(key, trackOf(before, circumstancesOf(before.org, before.deviceId), lateOnes, forward.get(key)!))
+    const newest = newestTimeOf(before)
+    const forward = sorted[0]!.fix.timestamp > newest ? sorted : sorted.filter(({ fix }) => fix.timestamp > newest)
+    const lateOnes = late.get(key) ?? []
+    if (lateOnes.length + forward.length === 0) continue
+    tracks.set(key, trackOf(before, circumstancesOf(before.org, before.deviceId), lateOnes, forward))
   }
   return tracks
 }
 
+function newestTimeOf({ newest }: CommittedState): number {
+  return newest === null ? Number.NEGATIVE_INFINITY : newest.timestamp
+}
+
 /** Oldest first; of several of one time the first to arrive. */
-function inTimeOrder(fixes: readonly EvaluatedFix[]): EvaluatedFix[] {
-  if (fixes.length === 1) return [fixes[0]!]
+function inTimeOrder(fixes: EvaluatedFix[]): EvaluatedFix[] {
+  if (fixes.length === 1) return fixes
   const sorted = [...fixes].sort((a, b) => a.fix.timestamp - b.fix.timestamp)
   return sorted.filter(({ fix }, i) => fix.timestamp !== sorted[i - 1]?.fix.timestamp)
 }
 
-async function unstoredOf(db: Queryable, fixes: readonly EvaluatedFix[]): Promise<EvaluatedFix[]> {
+const NONE_LATE: ReadonlyMap<string, readonly LocationUpdate[]> = new Map()
+
+/** Those that are not stored, by device key, in order. */
+async function unstoredOf(db: Queryable, fixes: readonly EvaluatedFix[]): Promise<Map<string, LocationUpdate[]>> {
+  const perDevice = new Map<string, LocationUpdate[]>()
   const unstored = await findUnstored(db, fixes)
-  return fixes.filter((_, i) => unstored.has(i))
+  for (const [index, { key, fix }] of fixes.entries()) {
+    if (!unstored.has(index)) continue
+    const known = perDevice.get(key)
+    if (known === undefined) perDevice.set(key, [fix])
+    else known.push(fix)
+  }
+  return perDevice
 }
 
 function trackOf(
@@ -190,6 +223,7 @@ function trackOf(
   const changes = meetEpoch(before.changes, circumstances.orgEpoch, newest?.timestamp ?? null)
   const meetsChange = changes !== before.changes && newest !== null
   const unsaved = meetsChange ? { time: newest.timestamp, engine } : undefined
+  const checkpoints = unsaved === undefined ? undefined : new Map([[unsaved.time, unsaved.engine as unknown]])
   return {
     before,
     surroundings: surroundingsIn(circumstances, changes),
@@ -197,7 +231,7 @@ function trackOf(
     forward,
     unsaved,
     state: { ...before, changes },
-    checkpoints: new Map(unsaved === undefined ? [] : [[unsaved.time, unsaved.engine]]),
+    checkpoints,
     events: [],
     decisions: [],
   }
@@ -205,27 +239,29 @@ function trackOf(
 
 function applyLate(track: Track, { run, difference }: LateOutcome): void {
   const { org } = track.before
-  for (const { time, engine } of run.checkpoints) track.checkpoints.set(time, engine)
+  for (const { time, engine } of run.checkpoints) keepCheckpoint(track, time, engine)
   for (const { event, causeTime } of difference.appeared) track.events.push({ org, event: lateEvent(event), causeTime })
   track.decisions.push(...run.decisions)
   if (!run.met) track.state = { ...track.state, engine: run.state, sinceCheckpoint: run.sinceCheckpoint }
 }
 
-function* eachForward(tracks: ReadonlyMap<string, Track>): Iterable<{ track: Track; fix: EvaluatedFix }> {
-  for (const track of tracks.values()) for (const fix of track.forward) yield { track, fix }
+function keepCheckpoint(track: Track, time: number, engine: unknown): void {
+  track.checkpoints ??= new Map()
+  track.checkpoints.set(time, engine)
 }
 
 function goForward(track: Track, { org, fix, receivedAt }: EvaluatedFix): void {
   const { state, surroundings } = track
   const { newest } = state
   // After a long silence the history before it may be gone when a late fix asks for the state.
-  if (newest !== null && fix.timestamp - newest.timestamp > DAY_MS)
-    track.checkpoints.set(newest.timestamp, state.engine)
+  if (newest !== null && fix.timestamp - newest.timestamp > DAY_MS) {
+    keepCheckpoint(track, newest.timestamp, state.engine)
+  }
   const { state: engine, events, decisions } = evaluateFix(surroundings, state.engine, engineFix(fix))
   for (const event of events) track.events.push({ org, event, causeTime: fix.timestamp })
   for (const decision of decisions) track.decisions.push({ decision, causeTime: fix.timestamp })
   const isCheckpoint = state.sinceCheckpoint + 1 >= CHECKPOINT_INTERVAL
-  if (isCheckpoint) track.checkpoints.set(fix.timestamp, engine)
+  if (isCheckpoint) keepCheckpoint(track, fix.timestamp, engine)
   state.newest = fix
   state.engine = engine
   state.heardAt = receivedAt
@@ -233,17 +269,21 @@ function goForward(track: Track, { org, fix, receivedAt }: EvaluatedFix): void {
 }
 
 /** What the clock announced, against what the fixes said; when to look next. */
-function finish(track: Track, nowMs: number): Pick<Reconciled, 'contradicted' | 'expected'> {
-  const { surroundings } = track
-  let outcome: Pick<Reconciled, 'contradicted' | 'expected'> = { contradicted: [], expected: [] }
-  if (track.state.provisional !== null) {
+function finish(
+  track: Track,
+  nowMs: number,
+  found: { readonly contradicted: AnnouncedEvent[]; readonly expected: ExpectedEvent[] },
+): void {
+  const { surroundings, state } = track
+  const { org } = state
+  if (state.provisional !== null) {
     const given = new Set(track.events.map(({ event }) => event.id))
-    const reconciled = reconcile(surroundings, track.state, given, nowMs)
-    outcome = reconciled
-    track.state.provisional = reconciled.provisional
+    const { provisional, contradicted, expected } = reconcile(surroundings, state, given, nowMs)
+    state.provisional = provisional
+    for (const { baseId } of contradicted) found.contradicted.push({ org, baseId })
+    for (const event of expected) found.expected.push({ org, baseId: event.id, event })
   }
-  track.state.dueAt = dueAfter(surroundings, track.state, nowMs)
-  return outcome
+  state.dueAt = dueAfter(surroundings, state, nowMs)
 }
 
 /** Those of them that stand. */

@@ -63,7 +63,8 @@ export function queueBatch(
   const alone = batch.fixes.length === 1
   const bytes = FIX_BYTES + (batch.bytes === undefined ? USUAL_BYTES : Math.ceil(batch.bytes / batch.fixes.length))
   const results: FixResult[] = new Array(batch.fixes.length)
-  const items: QueuedFix[] = []
+  const items: QueuedFix[] = new Array(batch.fixes.length)
+  let kept = 0
   let open = batch.fixes.length
   const { promise, resolve, reject } = settlement<FixResult[]>()
   const settle = (index: number, result: FixResult): void => {
@@ -71,14 +72,14 @@ export function queueBatch(
     if (--open === 0) resolve(results)
   }
   if (open === 0) resolve(results)
-  for (const [index, value] of batch.fixes.entries()) {
-    const judged = judge(value, batch, nowMs, clockOffsetMs)
+  for (let index = 0; index < batch.fixes.length; index += 1) {
+    const judged = judge(batch.fixes[index], batch, nowMs, clockOffsetMs)
     if (judged instanceof TrackwireError) {
       onRefused(judged.code)
       settle(index, { status: 'refused', code: judged.code, message: judged.message })
       continue
     }
-    items.push({
+    items[kept++] = {
       index,
       key,
       org,
@@ -97,8 +98,9 @@ export function queueBatch(
       setAside: judged.setAside,
       settle: result => settle(index, result),
       fail: reject,
-    })
+    }
   }
+  items.length = kept
   // A batch may come in any order; sorted, its own fixes are not late to each other.
   if (items.length > 1) items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
   return { items, results: promise }

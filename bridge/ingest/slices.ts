@@ -3,13 +3,25 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 /** Sockets get a turn after so much uninterrupted work. */
 const SLICE_MS = 5
 
+/** Work that lets the event loop turn now and then: whoever does it asks between its pieces. */
+export class Slices {
+  #end = performance.now() + SLICE_MS
+
+  get isOver(): boolean {
+    return performance.now() >= this.#end
+  }
+
+  async next(): Promise<void> {
+    await nextTurn()
+    this.#end = performance.now() + SLICE_MS
+  }
+}
+
 /** Does something with each item, in order, and lets the event loop turn now and then. */
 export async function inSlices<Item>(items: Iterable<Item>, work: (item: Item) => void): Promise<void> {
-  let sliceEnd = performance.now() + SLICE_MS
+  const slices = new Slices()
   for (const item of items) {
     work(item)
-    if (performance.now() < sliceEnd) continue
-    await nextTurn()
-    sliceEnd = performance.now() + SLICE_MS
+    if (slices.isOver) await slices.next()
   }
 }

@@ -61,7 +61,8 @@ export class StateCache {
 
   put(state: CommittedState): void {
     const key = keyOf(state)
-    this.#states.delete(key)
+    // Whose turn it is to make room matters only once room runs short: an entry that is taken out and put in costs memory each time.
+    if (this.#states.size > CAPACITY / 2) this.#states.delete(key)
     this.#states.set(key, state)
     if (this.#states.size > CAPACITY) this.#states.delete(this.#states.keys().next().value!)
   }

@@ -142,16 +142,17 @@ export function authorizePublish(path: PublishPath): Publishing {
     return fault === undefined ? 'forward' : 'swallow'
   }
 
-  async function stored(
+  function stored(
     sender: Sender,
     work: Promise<readonly Refusal[] | 'swallow'>,
     packet: PublishPacket,
     accepted: Verdict = 'swallow',
   ): Promise<Verdict> {
-    const refusals = await work
-    if (refusals === 'swallow') return 'swallow'
-    for (const refusal of refusals) path.tell(sender.principal, { ...refusal, topic: packet.topic })
-    return refusals.length === 0 ? accepted : 'swallow'
+    return work.then(refusals => {
+      if (refusals === 'swallow') return 'swallow'
+      for (const refusal of refusals) path.tell(sender.principal, { ...refusal, topic: packet.topic })
+      return refusals.length === 0 ? accepted : 'swallow'
+    })
   }
 
   function status(sender: Sender, packet: PublishPacket, message: Inbound<'status'>): Verdict {

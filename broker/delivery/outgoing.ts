@@ -34,6 +34,9 @@ type Waiting = Buffer | Acknowledged
 /** Of most connections no position waits: they share it. */
 const NO_POSITIONS = new Map<string, Waiting>()
 
+/** An array that grows from nothing takes room for seventeen at once; most writes are of one part. */
+const NO_PARTS: Buffer[] = []
+
 /** Connections that have something to write at the end of this turn of the event loop. */
 let toFlush: Outgoing[] = []
 /** Many connections are often sent the very same messages: what was joined last. */
@@ -58,7 +61,7 @@ export class Outgoing {
   readonly #conn: Duplex
   readonly #numbering: Numbering
   readonly #options: OutgoingOptions
-  #parts: Buffer[] = []
+  #parts = NO_PARTS
   #partsBytes = 0
   /** The socket is full: nothing is written until it drains. */
   #isHeld = false
@@ -129,7 +132,7 @@ export class Outgoing {
   flush(): void {
     const parts = this.#parts
     if (parts.length === 0) return
-    this.#parts = []
+    this.#parts = NO_PARTS
     this.#partsBytes = 0
     const conn = this.#conn
     if (this.#isEnded || conn.destroyed || !conn.writable) return
@@ -139,7 +142,7 @@ export class Outgoing {
 
   end(): void {
     this.#isEnded = true
-    this.#parts = []
+    this.#parts = NO_PARTS
     this.#ordered = []
     this.#first = 0
     this.#newest = NO_POSITIONS
@@ -154,8 +157,8 @@ export class Outgoing {
     if (this.#parts.length === 0) {
       if (toFlush.length === 0) setImmediate(flushAll)
       toFlush.push(this)
-    }
-    this.#parts.push(bytes)
+      this.#parts = [bytes]
+    } else this.#parts.push(bytes)
     this.#partsBytes += bytes.length
   }
 

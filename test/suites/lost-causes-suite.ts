@@ -88,6 +88,7 @@ export function lostCausesSuite(name: string, openDatabase: (t: TestScope) => Pr
       await ingest.putFence(org, { ...ALARM, id: 'other' })
       await send('truck', fixAt(1, OUTSIDE), fixAt(2, INSIDE))
       const { topic } = await opened(started, 'geofence')
+      await until(async () => notifications(started, org).length === 2)
       const before = notifications(started, org)
       assert.deepEqual(before, ['geofence/enter/truck', 'geofence/enter/truck'])
       assert.equal(await ingest.deleteFence(org, 'square'), true)
