@@ -1,5 +1,10 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+
+// V8 allocates as old what survived while the platform was busy or started, and goes on to; what a fix leaves behind then waits for a
+// collection of the whole heap, which stops everything (docs/decisions/0034-pauses.md). Before anything is compiled.
+setFlagsFromString('--no-allocation-site-pretenuring')
 
 const main = new URL('../dist/cli/main.js', import.meta.url)
 if (existsSync(main)) {

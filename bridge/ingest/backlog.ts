@@ -34,7 +34,7 @@ interface Overload {
  * is always stored.
  */
 export class Backlog {
-  readonly #lanes = new Map<string, Lane>()
+  #lanes = new Map<string, Lane>()
   readonly #logger: Logger
   readonly #now: () => number
   readonly #thinned: () => void
@@ -74,6 +74,28 @@ export class Backlog {
 
   /** Up to so many, of all devices in turn; those of one message stay together, larger ones when the smaller leave room. */
   take(most: number): QueuedFix[] {
+    const group = this.length <= most ? this.#takeAll() : this.#takeInTurn(most)
+    if (this.#overload !== undefined) this.#mayBeOver(this.#overload)
+    return group
+  }
+
+  /**
+   * The lanes are left as they are and others begun: a table from which one entry after the other is taken is made anew again and again,
+   * and what was in the old one is kept until the collector comes to old tables.
+   */
+  #takeAll(): QueuedFix[] {
+    const group: QueuedFix[] = []
+    for (const { fixes, first } of this.#lanes.values()) {
+      for (let i = first; i < fixes.length; i += 1) group.push(fixes[i]!)
+    }
+    this.#lanes = new Map()
+    this.length = 0
+    this.bytes = 0
+    this.#passedOver = 0
+    return group
+  }
+
+  #takeInTurn(most: number): QueuedFix[] {
     const group: QueuedFix[] = []
     const turn = Math.min(most, Math.max(LEAST_TURN, Math.floor(most / this.#lanes.size)))
     const isTurnOfLarge = this.#passedOver >= MOST_PASSED_OVER && this.#serveLarge(group, most, turn)
@@ -81,7 +103,6 @@ export class Backlog {
     const isServed = isTurnOfLarge || (hasLarge && this.#serveLarge(group, most, turn))
     // A full group was perhaps full before a large one was met.
     this.#passedOver = !isServed && (hasLarge || group.length >= most) ? this.#passedOver + 1 : 0
-    if (this.#overload !== undefined) this.#mayBeOver(this.#overload)
     return group
   }
 
