@@ -34,10 +34,10 @@ export async function saveCheckpoints(tx: Queryable, rows: readonly CheckpointRo
      from unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) as t(org, device_id, fix_time, engine)
      on conflict (org, device_id, fix_time) do update set engine = excluded.engine`,
     [
-      textColumn(rows.map(({ org }) => org)),
-      textColumn(rows.map(({ deviceId }) => deviceId)),
-      bigintColumn(rows.map(({ time }) => time)),
-      textColumn(rows.map(({ engine }) => JSON.stringify(engine))),
+      textColumn(rows, ({ org }) => org),
+      textColumn(rows, ({ deviceId }) => deviceId),
+      bigintColumn(rows, ({ time }) => time),
+      textColumn(rows, ({ engine }) => JSON.stringify(engine)),
     ],
   )
 }

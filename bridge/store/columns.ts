@@ -11,84 +11,127 @@ const LENGTH_BYTES = 4
 const NULL_LENGTH = -1
 const UINT32_VALUES = 2 ** 32
 const NUMERIC_VALUE_OUT_OF_RANGE = '22003'
+/** UTF-8 of one UTF-16 code unit at the most. */
+const MOST_BYTES_OF_UNIT = 3
 
-/**
+const FIRST_BYTES = 65_536
+/** What a column of huge values needed is not kept. */
+const KEPT_BYTES = 4 * 1_048_576
+
+/*
  * Columns of many rows as parameters (`$1::text[]`), in PostgreSQL's binary format of arrays, which both drivers pass on as it is.
- * As text every element would be quoted here and parsed there, which costs more than storing it. Iterators would give the
- * collector more to do than all the rest of it: loops count.
+ * As text every element would be quoted here and parsed there, which costs more than storing it. They are written by loops that count,
+ * with a DataView: iterators, and arrays of values between, cost more than the writing.
  */
-export function textColumn(values: readonly (string | null)[]): Uint8Array {
-  let elementBytes = 0
-  for (let i = 0; i < values.length; i += 1) {
-    const value = values[i]!
-    if (value !== null) elementBytes += Buffer.byteLength(value)
+
+/** All columns are written into it, and copied out. */
+let scratch = Buffer.allocUnsafeSlow(FIRST_BYTES)
+let view = viewOf(scratch)
+
+export function textColumn<Row>(rows: readonly Row[], cell: (row: Row) => string | null): Uint8Array {
+  let at = begin(TEXT, rows.length)
+  for (let i = 0; i < rows.length; i += 1) {
+    const value = cell(rows[i]!)
+    if (value === null) at = writeNull(at)
+    else {
+      makeRoom(at, LENGTH_BYTES + value.length * MOST_BYTES_OF_UNIT)
+      const bytes = scratch.write(value, at + LENGTH_BYTES)
+      view.setInt32(at, bytes)
+      at += LENGTH_BYTES + bytes
+    }
   }
-  const { bytes, start } = arrayOf(TEXT, values.length, elementBytes)
-  let at = start
-  for (let i = 0; i < values.length; i += 1) {
-    const value = values[i]!
-    const written = value === null ? 0 : bytes.write(value, at + LENGTH_BYTES)
-    at = bytes.writeInt32BE(value === null ? NULL_LENGTH : written, at) + written
-  }
-  return bytes
+  return finished(at)
 }
 
 /** Integers below 2^53. */
-export function bigintColumn(values: readonly (number | null)[]): Uint8Array {
-  return fixedColumn(INT8, 8, values, (bytes, value, at) => {
-    const high = Math.floor(checked(value, Number.isSafeInteger) / UINT32_VALUES)
-    bytes.writeInt32BE(high, at)
-    bytes.writeUInt32BE(value - high * UINT32_VALUES, at + 4)
-  })
-}
-
-export function integerColumn(values: readonly (number | null)[]): Uint8Array {
-  return fixedColumn(INT4, 4, values, (bytes, value, at) => {
-    bytes.writeInt32BE(
-      checked(value, it => (it | 0) === it),
-      at,
-    )
-  })
-}
-
-export function doubleColumn(values: readonly (number | null)[]): Uint8Array {
-  return fixedColumn(FLOAT8, 8, values, (bytes, value, at) => bytes.writeDoubleBE(value, at))
-}
-
-function fixedColumn(
-  type: number,
-  size: number,
-  values: readonly (number | null)[],
-  write: (bytes: Buffer, value: number, at: number) => void,
-): Uint8Array {
-  let present = 0
-  for (let i = 0; i < values.length; i += 1) if (values[i] !== null) present += 1
-  const { bytes, start } = arrayOf(type, values.length, present * size)
-  let at = start
-  for (let i = 0; i < values.length; i += 1) {
-    const value = values[i]!
-    if (value === null) {
-      at = bytes.writeInt32BE(NULL_LENGTH, at)
-      continue
+export function bigintColumn<Row>(rows: readonly Row[], cell: (row: Row) => number | null): Uint8Array {
+  let at = begin(INT8, rows.length)
+  for (let i = 0; i < rows.length; i += 1) {
+    const value = cell(rows[i]!)
+    if (value === null) at = writeNull(at)
+    else {
+      if (!Number.isSafeInteger(value)) throw outOfRange(value)
+      makeRoom(at, LENGTH_BYTES + 8)
+      const high = Math.floor(value / UINT32_VALUES)
+      view.setInt32(at, 8)
+      view.setInt32(at + 4, high)
+      view.setUint32(at + 8, value - high * UINT32_VALUES)
+      at += LENGTH_BYTES + 8
     }
-    at = bytes.writeInt32BE(size, at)
-    write(bytes, value, at)
-    at += size
+  }
+  return finished(at)
+}
+
+export function integerColumn<Row>(rows: readonly Row[], cell: (row: Row) => number | null): Uint8Array {
+  let at = begin(INT4, rows.length)
+  for (let i = 0; i < rows.length; i += 1) {
+    const value = cell(rows[i]!)
+    if (value === null) at = writeNull(at)
+    else {
+      if ((value | 0) !== value) throw outOfRange(value)
+      makeRoom(at, LENGTH_BYTES + 4)
+      view.setInt32(at, 4)
+      view.setInt32(at + 4, value)
+      at += LENGTH_BYTES + 4
+    }
+  }
+  return finished(at)
+}
+
+export function doubleColumn<Row>(rows: readonly Row[], cell: (row: Row) => number | null): Uint8Array {
+  let at = begin(FLOAT8, rows.length)
+  for (let i = 0; i < rows.length; i += 1) {
+    const value = cell(rows[i]!)
+    if (value === null) at = writeNull(at)
+    else {
+      makeRoom(at, LENGTH_BYTES + 8)
+      view.setInt32(at, 8)
+      view.setFloat64(at + 4, value)
+      at += LENGTH_BYTES + 8
+    }
+  }
+  return finished(at)
+}
+
+/** One dimension, numbered from one; whether it holds nulls is for PostgreSQL to see. @returns where the elements begin */
+function begin(type: number, count: number): number {
+  view.setInt32(0, 1)
+  view.setInt32(4, 0)
+  view.setInt32(8, type)
+  view.setInt32(12, count)
+  view.setInt32(16, 1)
+  return HEADER_BYTES
+}
+
+function writeNull(at: number): number {
+  makeRoom(at, LENGTH_BYTES)
+  view.setInt32(at, NULL_LENGTH)
+  return at + LENGTH_BYTES
+}
+
+function makeRoom(at: number, bytes: number): void {
+  if (at + bytes <= scratch.length) return
+  const larger = Buffer.allocUnsafeSlow(2 * (at + bytes))
+  scratch.copy(larger, 0, 0, at)
+  scratch = larger
+  view = viewOf(larger)
+}
+
+/** A buffer of its own: of a slice of a larger one, all of that would be copied to the thread of the embedded database. */
+function finished(end: number): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(end)
+  scratch.copy(bytes, 0, 0, end)
+  if (scratch.length > KEPT_BYTES) {
+    scratch = Buffer.allocUnsafeSlow(FIRST_BYTES)
+    view = viewOf(scratch)
   }
   return bytes
 }
 
-/** One dimension, numbered from one; whether it holds nulls is for PostgreSQL to see. */
-function arrayOf(type: number, count: number, elementBytes: number): { bytes: Buffer; start: number } {
-  // A buffer of its own: of a slice of a pool, all of the pool would be copied to the thread of the embedded database.
-  const bytes = Buffer.allocUnsafeSlow(HEADER_BYTES + count * LENGTH_BYTES + elementBytes)
-  const words = [1, 0, type, count, 1]
-  let start = 0
-  for (let i = 0; i < words.length; i += 1) start = bytes.writeInt32BE(words[i]!, start)
-  return { bytes, start }
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }
 
-function checked(value: number, fits: (value: number) => boolean): number {
-  if (!fits(value)) throw new DatabaseError(NUMERIC_VALUE_OUT_OF_RANGE, `${value} does not fit its column`)
-  return value
+function outOfRange(value: number): DatabaseError {
+  return new DatabaseError(NUMERIC_VALUE_OUT_OF_RANGE, `${value} does not fit its column`)
 }

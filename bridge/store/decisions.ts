@@ -26,13 +26,13 @@ export async function insertDecisions(tx: Queryable, rows: readonly DecisionRow[
      from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[]) with ordinality
        as t(org, device_id, fix_time, cause_time, kind, subject, body, ord) order by ord`,
     [
-      textColumn(rows.map(({ org }) => org)),
-      textColumn(rows.map(({ deviceId }) => deviceId)),
-      bigintColumn(rows.map(({ decision }) => decision.timestamp)),
-      bigintColumn(rows.map(({ causeTime }) => causeTime)),
-      textColumn(rows.map(({ decision }) => decision.kind)),
-      textColumn(rows.map(({ decision }) => decision.subject)),
-      textColumn(rows.map(({ decision }) => JSON.stringify(decision))),
+      textColumn(rows, ({ org }) => org),
+      textColumn(rows, ({ deviceId }) => deviceId),
+      bigintColumn(rows, ({ decision }) => decision.timestamp),
+      bigintColumn(rows, ({ causeTime }) => causeTime),
+      textColumn(rows, ({ decision }) => decision.kind),
+      textColumn(rows, ({ decision }) => decision.subject),
+      textColumn(rows, ({ decision }) => JSON.stringify(decision)),
     ],
   )
 }

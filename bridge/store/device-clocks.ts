@@ -48,12 +48,12 @@ export async function saveDeviceClocks(db: Queryable, clocks: readonly DeviceClo
      on conflict (org, device_id, offset_seconds)
        do update set count = greatest(d.count, excluded.count), learnt_at = excluded.learnt_at`,
     [
-      textColumn(rows.map(({ org }) => org)),
-      textColumn(rows.map(({ deviceId }) => deviceId)),
-      integerColumn(rows.map(({ offsetSeconds }) => offsetSeconds)),
-      textColumn(rows.map(({ kind }) => kind)),
-      integerColumn(rows.map(({ count }) => count)),
-      bigintColumn(rows.map(({ since }) => since)),
+      textColumn(rows, ({ org }) => org),
+      textColumn(rows, ({ deviceId }) => deviceId),
+      integerColumn(rows, ({ offsetSeconds }) => offsetSeconds),
+      textColumn(rows, ({ kind }) => kind),
+      integerColumn(rows, ({ count }) => count),
+      bigintColumn(rows, ({ since }) => since),
       nowMs,
     ],
   )

@@ -101,17 +101,17 @@ export async function saveDeviceStates(db: Queryable, rows: readonly DeviceState
      )
      select count(*)::int as count from written`,
     [
-      textColumn(sorted.map(({ org }) => org)),
-      textColumn(sorted.map(({ deviceId }) => deviceId)),
-      bigintColumn(sorted.map(({ version }) => version)),
-      bigintColumn(sorted.map(({ newest }) => newest?.timestamp ?? null)),
-      textColumn(sorted.map(({ newest }) => (newest === null ? null : JSON.stringify(newest)))),
-      textColumn(sorted.map(({ engine }) => JSON.stringify(engine))),
-      bigintColumn(sorted.map(({ heardAt }) => heardAt)),
-      bigintColumn(sorted.map(({ dueAt }) => dueAt)),
-      integerColumn(sorted.map(({ sinceCheckpoint }) => sinceCheckpoint)),
-      textColumn(sorted.map(({ provisional }) => jsonOrNull(provisional))),
-      textColumn(sorted.map(({ changes }) => jsonOrNull(changes))),
+      textColumn(sorted, ({ org }) => org),
+      textColumn(sorted, ({ deviceId }) => deviceId),
+      bigintColumn(sorted, ({ version }) => version),
+      bigintColumn(sorted, ({ newest }) => newest?.timestamp ?? null),
+      textColumn(sorted, ({ newest }) => (newest === null ? null : JSON.stringify(newest))),
+      textColumn(sorted, ({ engine }) => JSON.stringify(engine)),
+      bigintColumn(sorted, ({ heardAt }) => heardAt),
+      bigintColumn(sorted, ({ dueAt }) => dueAt),
+      integerColumn(sorted, ({ sinceCheckpoint }) => sinceCheckpoint),
+      textColumn(sorted, ({ provisional }) => jsonOrNull(provisional)),
+      textColumn(sorted, ({ changes }) => jsonOrNull(changes)),
     ],
   )
   return row!.count

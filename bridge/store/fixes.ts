@@ -53,17 +53,17 @@ export async function insertFixes(db: Queryable, rows: readonly FixRow[]): Promi
 
 function columnsOf(rows: readonly FixRow[]): Uint8Array[] {
   return [
-    textColumn(rows.map(({ org }) => org)),
-    textColumn(rows.map(({ deviceId }) => deviceId)),
-    bigintColumn(rows.map(({ fix }) => fix.timestamp)),
-    bigintColumn(rows.map(({ receivedAt }) => receivedAt)),
-    doubleColumn(rows.map(({ fix }) => fix.location.lat)),
-    doubleColumn(rows.map(({ fix }) => fix.location.lng)),
-    doubleColumn(rows.map(({ fix }) => fix.location.accuracy ?? null)),
-    doubleColumn(rows.map(({ fix }) => fix.location.speed ?? null)),
-    doubleColumn(rows.map(({ fix }) => fix.location.heading ?? null)),
-    doubleColumn(rows.map(({ fix }) => fix.location.altitude ?? null)),
-    textColumn(rows.map(detailsOf)),
+    textColumn(rows, ({ org }) => org),
+    textColumn(rows, ({ deviceId }) => deviceId),
+    bigintColumn(rows, ({ fix }) => fix.timestamp),
+    bigintColumn(rows, ({ receivedAt }) => receivedAt),
+    doubleColumn(rows, ({ fix }) => fix.location.lat),
+    doubleColumn(rows, ({ fix }) => fix.location.lng),
+    doubleColumn(rows, ({ fix }) => fix.location.accuracy ?? null),
+    doubleColumn(rows, ({ fix }) => fix.location.speed ?? null),
+    doubleColumn(rows, ({ fix }) => fix.location.heading ?? null),
+    doubleColumn(rows, ({ fix }) => fix.location.altitude ?? null),
+    textColumn(rows, detailsOf),
   ]
 }
 
@@ -76,9 +76,9 @@ export async function findUnstored(
     `select ord - 1 as ord from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as t(org, device_id, fix_time, ord)
      where not exists (select 1 from fixes f where f.org = t.org and f.device_id = t.device_id and f.fix_time = t.fix_time)`,
     [
-      textColumn(rows.map(({ org }) => org)),
-      textColumn(rows.map(({ deviceId }) => deviceId)),
-      bigintColumn(rows.map(({ fix }) => fix.timestamp)),
+      textColumn(rows, ({ org }) => org),
+      textColumn(rows, ({ deviceId }) => deviceId),
+      bigintColumn(rows, ({ fix }) => fix.timestamp),
     ],
   )
   return new Set(unstored.map(({ ord }) => ord))

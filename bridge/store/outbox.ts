@@ -29,8 +29,8 @@ export async function insertOutbox(
      from unnest($1::text[], $2::text[], $3::smallint[], $4::boolean[]) with ordinality as t(topic, payload, qos, retain, ord)
      order by ord returning ${COLUMNS}`,
     [
-      textColumn(messages.map(({ topic }) => topic)),
-      textColumn(messages.map(({ payload }) => payload)),
+      textColumn(messages, ({ topic }) => topic),
+      textColumn(messages, ({ payload }) => payload),
       messages.map(({ qos }) => qos),
       messages.map(({ retain }) => retain),
       nowMs,
@@ -52,5 +52,5 @@ export function pageOutbox(
 
 /** Takes out what the broker has. */
 export async function deleteOutbox(db: Queryable, ids: readonly number[]): Promise<void> {
-  await db.query('delete from outbox where id = any($1::bigint[])', [bigintColumn(ids)])
+  await db.query('delete from outbox where id = any($1::bigint[])', [bigintColumn(ids, id => id)])
 }

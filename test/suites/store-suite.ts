@@ -88,29 +88,49 @@ export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise
       const bigints = [0, 1, -1, null, 2 ** 32, -(2 ** 32) - 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]
       const integers = [0, 1, -1, null, 2 ** 31 - 1, -(2 ** 31), 65_536, 7]
       const doubles = [0, -0.5, 1e-300, null, Number.MAX_VALUE, 41.1496, Number.NEGATIVE_INFINITY, 1 / 3]
-      const columns = [textColumn(texts), bigintColumn(bigints), integerColumn(integers), doubleColumn(doubles)]
+      const columns = [
+        textColumn(texts, it => it),
+        bigintColumn(bigints, it => it),
+        integerColumn(integers, it => it),
+        doubleColumn(doubles, it => it),
+      ]
       const types =
         '$1::text[] as texts, to_jsonb($2::bigint[]) as bigints, $3::int[] as integers, $4::float8[] as doubles'
       const [row] = await db.query(`select ${types}`, columns)
       const known = texts.map(text => (text === '\ud800' ? '\ufffd' : text))
       assert.deepEqual(row, { texts: known, bigints, integers, doubles })
-      const none = [textColumn([]), bigintColumn([]), integerColumn([]), doubleColumn([])]
+      const none = [
+        textColumn([], it => it),
+        bigintColumn([], it => it),
+        integerColumn([], it => it),
+        doubleColumn([], it => it),
+      ]
       assert.deepEqual(
         await db.query('select * from unnest($1::text[], $2::bigint[], $3::int[], $4::float8[])', none),
         [],
       )
     })
 
+    it('takes a column that is larger than all before it, and small ones after', async () => {
+      const texts = ['a'.repeat(100_000), '€'.repeat(2_000_000), null, 'z']
+      for (const column of [texts, ['small', null], texts.toReversed()]) {
+        const [row] = await db.query('select $1::text[] as texts', [textColumn(column, it => it)])
+        assert.deepEqual(row, { texts: column })
+      }
+    })
+
     it('refuses in a column what its type cannot hold, as a fault of the data', async () => {
       for (const column of [
-        () => bigintColumn([2 ** 53]),
-        () => bigintColumn([0.5]),
-        () => integerColumn([2 ** 31]),
-        () => integerColumn([Number.NaN]),
+        () => bigintColumn([2 ** 53], it => it),
+        () => bigintColumn([0.5], it => it),
+        () => integerColumn([2 ** 31], it => it),
+        () => integerColumn([Number.NaN], it => it),
       ]) {
         assert.throws(column, error => error instanceof DatabaseError && isDataFault(error.code))
       }
-      await assert.rejects(db.query('select $1::text[]', [textColumn(['\0'])]), ({ code }) => isDataFault(code))
+      await assert.rejects(db.query('select $1::text[]', [textColumn(['\0'], it => it)]), ({ code }) =>
+        isDataFault(code),
+      )
     })
 
     it('gives numbers, JSON and arrays as JavaScript has them', async () => {
