@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 
 // V8 allocates as old what survived while the platform was busy or started, and goes on to; what a fix leaves behind then waits for a
-// collection of the whole heap, which stops everything (docs/decisions/0034-pauses.md). Before anything is compiled.
+// collection of the whole heap, which stops everything (docs/decisions/0034-what-is-left-behind.md). Before anything is compiled.
 setFlagsFromString('--no-allocation-site-pretenuring')
 
 const main = new URL('../dist/cli/main.js', import.meta.url)
