@@ -109,6 +109,7 @@ export async function evaluate(
       if (slices.isOver) await slices.next()
     }
     finish(track, context.nowMs, { contradicted, expected })
+    if (slices.isOver) await slices.next()
   }
   const standing = await standingOf(db, [...contradicted, ...expected])
   const { states, moved, checkpoints, events, decisions } = gathered(tracks)

@@ -5,6 +5,8 @@ const TEXT = 0
 const BINARY = 1
 const NULL_LENGTH = -1
 const FIRST_BYTES = 65_536
+/** A packet that is larger has memory of its own, which is not kept. */
+const KEPT_BYTES = 4 * 1_048_576
 /** Of the three messages beside names and values: types, lengths, counts, empty names. */
 const FRAME_BYTES = 32
 const [INT16_BYTES, INT32_BYTES] = [2, 4]
@@ -22,9 +24,7 @@ export class BindPacket {
 
   /** @returns a view that the next call overwrites */
   encode(statement: string, values: readonly BoundValue[]): Uint8Array {
-    const size = sizeOf(statement, values)
-    if (size > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(2 * size)
-    const bytes = this.#bytes
+    const bytes = this.#room(sizeOf(statement, values))
     bytes[0] = BIND
     let at = 1 + INT32_BYTES
     // The portal has no name.
@@ -44,6 +44,12 @@ export class BindPacket {
     bytes[at++] = SYNC
     at = bytes.writeInt32BE(INT32_BYTES, at)
     return bytes.subarray(0, at)
+  }
+
+  #room(size: number): Buffer {
+    if (size > KEPT_BYTES) return Buffer.allocUnsafeSlow(size)
+    if (size > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(Math.min(2 * size, KEPT_BYTES))
+    return this.#bytes
   }
 }
 

@@ -19,6 +19,8 @@ test("a packet is what PGlite's own serializer makes of it, one after the other 
     [new Uint8Array(0), new Uint8Array([1, 2, 3]), null, '4'],
     ['x'.repeat(200_000), new Uint8Array(300_000).fill(7)],
     ['after a large one'],
+    ['€'.repeat(2_000_000)],
+    ['after one whose memory is not kept'],
   ]
   for (const values of cases) {
     assert.deepEqual(Buffer.from(packet.encode('prepared-12', values)), expected('prepared-12', values))
