@@ -31,20 +31,15 @@ export function loadDeviceClocks(db: Queryable): Promise<DeviceClockRow[]> {
   )
 }
 
-/** In the order in which they were learnt: what a device taught last is its latest finding. */
-export async function saveDeviceClocks(db: Queryable, clocks: readonly DeviceClockRow[], nowMs: number): Promise<void> {
-  const latest = new Map<string, DeviceClockRow>()
-  for (const clock of clocks) {
-    const key = `${clock.org}/${clock.deviceId}@${clock.offsetSeconds}`
-    latest.delete(key)
-    latest.set(key, clock)
-  }
-  const rows = [...latest.values()]
+/** In the order in which they were learnt, a device perhaps several times: what it taught last is its latest finding. */
+export async function saveDeviceClocks(db: Queryable, rows: readonly DeviceClockRow[], nowMs: number): Promise<void> {
   await db.query(
     `insert into device_clocks as d (org, device_id, offset_seconds, kind, count, since, learnt_at)
-     select org, device_id, offset_seconds, kind, count, since, $7::bigint + row_number() over (partition by org, device_id order by ord) - 1
+     select org, device_id, offset_seconds, min(kind), max(count), min(since),
+       $7::bigint + row_number() over (partition by org, device_id order by max(ord)) - 1
      from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::integer[], $6::bigint[]) with ordinality
        as t(org, device_id, offset_seconds, kind, count, since, ord)
+     group by org, device_id, offset_seconds
      on conflict (org, device_id, offset_seconds)
        do update set count = greatest(d.count, excluded.count), learnt_at = excluded.learnt_at`,
     [

@@ -4,6 +4,7 @@ import { type Database, DatabaseError, migrate } from '../../bridge/index.ts'
 import { saveCheckpoints } from '../../bridge/store/checkpoints.ts'
 import { bigintColumn, doubleColumn, integerColumn, textColumn } from '../../bridge/store/columns.ts'
 import { insertDecisions } from '../../bridge/store/decisions.ts'
+import { learntOffsets, loadDeviceClocks, saveDeviceClocks } from '../../bridge/store/device-clocks.ts'
 import { insertFixes } from '../../bridge/store/fixes.ts'
 import { createPartition, DAY_MS, dayOf, openDayPartitions } from '../../bridge/store/partitions.ts'
 import { listDecisions } from '../../bridge/store/queries/decisions.ts'
@@ -81,6 +82,40 @@ export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise
         decisions.map(({ body }) => body.timestamp),
         [cut, cut + DAY_MS],
       )
+    })
+
+    it('keeps what a group of fixes taught of clocks, in its order, each offset once', async (_, org) => {
+      const taught = (deviceId: string, offsetSeconds: number, count: number) => ({
+        ...{ org, deviceId, offsetSeconds, count },
+        ...{ kind: offsetSeconds === 0 ? ('right' as const) : ('lagging' as const), since: 1_000 },
+      })
+      const mine = async () =>
+        (await loadDeviceClocks(db))
+          .filter(clock => clock.org === org)
+          .map(({ deviceId, offsetSeconds, count }) => [deviceId, offsetSeconds, count])
+      await saveDeviceClocks(
+        db,
+        [
+          taught('a', -3_600, 16),
+          taught('b', -7_200, 10),
+          taught('a', -3_600, 32),
+          taught('b', 0, 5),
+          taught('c', 0, 5),
+        ],
+        5_000,
+      )
+      assert.deepEqual(await mine(), [
+        ['a', -3_600, 32],
+        ['b', 0, 5],
+        ['c', 0, 5],
+      ])
+      await saveDeviceClocks(db, [taught('b', -7_200, 10), taught('c', 0, 8), taught('b', -7_200, 8)], 6_000)
+      assert.deepEqual(await mine(), [
+        ['a', -3_600, 32],
+        ['b', -7_200, 10],
+        ['c', 0, 8],
+      ])
+      assert.equal((await learntOffsets(db, org, ['a', 'b', 'c'])).length, 4)
     })
 
     it('takes whole columns as they are', async () => {
