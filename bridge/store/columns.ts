@@ -45,49 +45,41 @@ export function textColumn<Row>(rows: readonly Row[], cell: (row: Row) => string
 
 /** Integers below 2^53. */
 export function bigintColumn<Row>(rows: readonly Row[], cell: (row: Row) => number | null): Uint8Array {
-  let at = begin(INT8, rows.length)
-  for (let i = 0; i < rows.length; i += 1) {
-    const value = cell(rows[i]!)
-    if (value === null) at = writeNull(at)
-    else {
-      if (!Number.isSafeInteger(value)) throw outOfRange(value)
-      makeRoom(at, LENGTH_BYTES + 8)
-      const high = Math.floor(value / UINT32_VALUES)
-      view.setInt32(at, 8)
-      view.setInt32(at + 4, high)
-      view.setUint32(at + 8, value - high * UINT32_VALUES)
-      at += LENGTH_BYTES + 8
-    }
-  }
-  return finished(at)
+  return fixedColumn(INT8, 8, rows, cell, (value, at) => {
+    if (!Number.isSafeInteger(value)) throw outOfRange(value)
+    const high = Math.floor(value / UINT32_VALUES)
+    view.setInt32(at, high)
+    view.setUint32(at + 4, value - high * UINT32_VALUES)
+  })
 }
 
 export function integerColumn<Row>(rows: readonly Row[], cell: (row: Row) => number | null): Uint8Array {
-  let at = begin(INT4, rows.length)
-  for (let i = 0; i < rows.length; i += 1) {
-    const value = cell(rows[i]!)
-    if (value === null) at = writeNull(at)
-    else {
-      if ((value | 0) !== value) throw outOfRange(value)
-      makeRoom(at, LENGTH_BYTES + 4)
-      view.setInt32(at, 4)
-      view.setInt32(at + 4, value)
-      at += LENGTH_BYTES + 4
-    }
-  }
-  return finished(at)
+  return fixedColumn(INT4, 4, rows, cell, (value, at) => {
+    if ((value | 0) !== value) throw outOfRange(value)
+    view.setInt32(at, value)
+  })
 }
 
 export function doubleColumn<Row>(rows: readonly Row[], cell: (row: Row) => number | null): Uint8Array {
-  let at = begin(FLOAT8, rows.length)
+  return fixedColumn(FLOAT8, 8, rows, cell, (value, at) => view.setFloat64(at, value))
+}
+
+function fixedColumn<Row>(
+  type: number,
+  size: number,
+  rows: readonly Row[],
+  cell: (row: Row) => number | null,
+  write: (value: number, at: number) => void,
+): Uint8Array {
+  let at = begin(type, rows.length)
   for (let i = 0; i < rows.length; i += 1) {
     const value = cell(rows[i]!)
     if (value === null) at = writeNull(at)
     else {
-      makeRoom(at, LENGTH_BYTES + 8)
-      view.setInt32(at, 8)
-      view.setFloat64(at + 4, value)
-      at += LENGTH_BYTES + 8
+      makeRoom(at, LENGTH_BYTES + size)
+      view.setInt32(at, size)
+      write(value, at + LENGTH_BYTES)
+      at += LENGTH_BYTES + size
     }
   }
   return finished(at)
