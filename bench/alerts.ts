@@ -133,8 +133,6 @@ function square(i: number): FenceFeature {
 
 function startFleet(platform: RunningPlatform, acknowledgedMs: number[]): Promise<Vehicle[]> {
   const port = Number(new URL(platform.mqttUrl).port)
-  // Ahead of the clock by seconds after minutes, not by hours: what is in the future is set aside.
-  const timestamp = Date.now() - 3_600_000
   return Promise.all(
     Array.from({ length: Number(values.devices) }, async (_, i): Promise<Vehicle> => {
       const id = `bench-${i}`
@@ -148,7 +146,7 @@ function startFleet(platform: RunningPlatform, acknowledgedMs: number[]): Promis
         heading: random() * 2 * Math.PI,
         lat: CENTRE.lat + (random() - 0.5) * extent,
         lng: CENTRE.lng + (random() - 0.5) * extent,
-        timestamp,
+        timestamp: 0,
         packetId: 0,
         unanswered: [],
         sentAt: new Map(),
@@ -210,7 +208,7 @@ function drive(vehicle: Vehicle): LocationUpdate {
   const step = METERS_PER_FIX / METERS_PER_DEGREE
   vehicle.lat = within(vehicle.lat + Math.cos(vehicle.heading) * step, CENTRE.lat)
   vehicle.lng = within(vehicle.lng + Math.sin(vehicle.heading) * step, CENTRE.lng)
-  vehicle.timestamp += 1_000
+  vehicle.timestamp = Math.max(Date.now(), vehicle.timestamp + 1)
   const heading = (vehicle.heading * 180) / Math.PI
   return {
     timestamp: vehicle.timestamp,
