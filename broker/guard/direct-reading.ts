@@ -19,7 +19,11 @@ interface Parts {
   readonly generate: symbol
 }
 
-const READ_BYTES = 65_536
+/**
+ * Of one connection in a turn of the event loop: who fills it has sent more, and is read again after the others. libuv by itself reads on up to 32
+ * times, so that a few who send without a pause make everybody else wait for seconds.
+ */
+const READ_BYTES = 32_768
 /** All connections are read into it, one after the other: what came is copied out before the next one is read. */
 const READ_INTO = Buffer.allocUnsafeSlow(READ_BYTES)
 /** The same in all sockets of a process; undefined until the first one was looked at, null where Node names them otherwise. */
@@ -37,13 +41,18 @@ export function readDirectly(conn: Duplex, client: Client): boolean {
   const handle = (conn as unknown as { _handle: Handle | null })._handle
   if (parts === null || handle?.useUserBuffer === undefined) return false
   const reading = client as unknown as Reading
+  const readOn = () => {
+    if (!conn.destroyed) conn._read(0)
+  }
   const take = (bytes: number, from: Buffer): boolean => {
     const chunk = Buffer.from(from.subarray(0, bytes))
     const { connected, closed, _paused, _parsingBatch } = reading
     if (!connected || closed || _paused === true || _parsingBatch > 0 || conn.readableLength > 0)
       return conn.push(chunk)
     reading._parser.parse(chunk)
-    return true
+    if (bytes < READ_BYTES) return true
+    setImmediate(readOn)
+    return false
   }
   Object.assign(conn, { [parts.buffer]: READ_INTO, [parts.callback]: take, [parts.generate]: null })
   // biome-ignore lint/correctness/useHookAtTopLevel: Node's handle, no hook of React
