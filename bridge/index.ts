@@ -27,6 +27,7 @@ export type {
   Ingest,
   IngestOptions,
   Publish,
+  SentFix,
   SosCall,
   SosEscalation,
   SosPolicyChange,

@@ -36,6 +36,12 @@ export interface PhoneSaying {
 /** What is said of parts of a message that were refused or set aside. */
 export type Refusal = Pick<ErrorNotice, 'code' | 'message' | 'index'>
 
+/**
+ * What became of a fix. Nothing to say: it is stored. `swallow`: acknowledged, and goes no further as it came: it was stored before, or is
+ * passed on with another time. An error: a TrackwireError, as handlers reject with.
+ */
+export type Said = readonly Refusal[] | 'swallow' | Error
+
 /** Resolves when what it does is committed: only then is a QoS 1 message acknowledged. Rejects with a TrackwireError. */
 export type Handler<Name extends ChannelName, Outcome = readonly Refusal[]> = (
   message: Inbound<Name>,
@@ -44,12 +50,19 @@ export type Handler<Name extends ChannelName, Outcome = readonly Refusal[]> = (
 /** The work behind the channels that clients publish to; the rest the broker does itself. */
 export interface Handlers {
   /**
-   * `swallow`: acknowledged, and goes no further as it came: it was stored before, or is passed on with another time.
-   * @param mayThin it was passed on, and nobody waits for it: when too much waits to be stored, a newer one takes its place
+   * Of every fix whose sender waits, so by a call and not by a promise. Throws a TrackwireError for what is refused at once.
+   * @param answer called once, when it is committed
    */
-  readonly location: (message: Inbound<'location'>, mayThin?: boolean) => Promise<readonly Refusal[] | 'swallow'>
-  /** Whether a QoS 0 fix may be passed on before it is stored; left out, every one may. */
-  readonly mayForwardUnstored?: (message: Inbound<'location'>) => boolean
+  readonly location: (message: Inbound<'location'>, answer: (said: Said) => void) => void
+  /**
+   * Takes a fix of QoS 0, for which nobody waits, and says at once whether it goes on to subscribers; undefined: it is one to wait for, and goes
+   * the way of `location`, as all do when this is left out. Throws a TrackwireError for what is refused at once.
+   * @param tell called with what is to be said of it later, if anything
+   */
+  readonly unawaitedLocation?: (
+    message: Inbound<'location'>,
+    tell: (said: Said) => void,
+  ) => 'forward' | 'swallow' | undefined
   readonly locationBatch: Handler<'locationBatch'>
   readonly sos: Handler<'sos'>
   readonly sosAnswer: Handler<'sosAnswer'>

@@ -4,7 +4,7 @@ export type { Rights, RightsChange } from './auth/rights.ts'
 export type { ShareGate } from './auth/share-gate.ts'
 export { type Clock, SYSTEM_CLOCK } from './clock.ts'
 export type { ConnectionDesk, ConnectionView } from './connection-desk.ts'
-export type { Handler, Handlers, Inbound, PhoneSaying, Refusal } from './handlers.ts'
+export type { Handler, Handlers, Inbound, PhoneSaying, Refusal, Said } from './handlers.ts'
 export type { IdentityClash, IdentityClashSettings } from './identity-clash.ts'
 export { type Limits, openLimits } from './limits/limits.ts'
 export {

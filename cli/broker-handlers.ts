@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
-import { type CommandDesk, type FixResult, Hourly, type Ingest, keepSaying } from '../bridge/index.ts'
-import type { Handlers, Inbound, PhoneSaying, Refusal } from '../broker/index.ts'
-import { type ChannelName, type ErrorCode, TrackwireError } from '../contract/index.ts'
+import { type CommandDesk, type FixResult, Hourly, type Ingest, keepSaying, type SentFix } from '../bridge/index.ts'
+import type { Handlers, Inbound, PhoneSaying, Refusal, Said } from '../broker/index.ts'
+import { type ChannelName, TrackwireError } from '../contract/index.ts'
 
 const WEEK_MS = 7 * 86_400_000
+const NOTHING: readonly Refusal[] = []
 
 /** Connects the channels that devices and people publish to with the ingest pipeline and the desk of commands. */
 export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Logger): Handlers {
@@ -22,6 +23,27 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
     return []
   }
 
+  function saidOf(message: Inbound<'location'>, outcome: FixResult | Error): Said {
+    if (outcome instanceof Error) return outcome
+    switch (outcome.status) {
+      case 'refused':
+        return new TrackwireError(outcome.code, outcome.message)
+      case 'set-aside':
+        return [{ code: outcome.code, message: outcome.message }]
+      case 'stored': {
+        if (outcome.repaired === undefined) return NOTHING
+        const notices = repairNotices(message, [outcome]).map(({ code, message }) => ({ code, message }))
+        return notices.length > 0 ? notices : 'swallow'
+      }
+      default:
+        return 'swallow'
+    }
+  }
+
+  function sent(message: Inbound<'location'>, tell: (said: Said) => void): SentFix {
+    return { fix: message.payload, told: outcome => tell(saidOf(message, outcome)), ...origin(message) }
+  }
+
   return {
     deviceSession: session => ingest.deviceSession(session),
     identityClash: clash => {
@@ -31,25 +53,8 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
       const registers = principal.role === 'device' && principal.sub === deviceId
       return keepSaying(ingest, { org, deviceId, content, registers })
     },
-    location: (message, mayThin) => {
-      const fixes = [message.payload]
-      const storing = ingest.fixes({ fixes, hasShape: true, forward: 'repaired', mayThin, ...origin(message) })
-      return storing.then(([result]) => {
-        if (result?.status === 'refused') throw new TrackwireError(result.code as ErrorCode, result.message)
-        if (result?.status === 'set-aside') return [{ code: result.code, message: result.message }]
-        if (result?.status === 'repeated') return 'swallow'
-        if (result?.status !== 'stored' || result.repaired === undefined) return []
-        const notices = repairNotices(message, [result])
-        return notices.length > 0 ? notices.map(({ code, message }) => ({ code, message })) : 'swallow'
-      })
-    },
-    mayForwardUnstored: message => {
-      const { org, deviceId } = message.params
-      return (
-        ingest.isAdmitted({ org: org!, deviceId: deviceId!, registers: isOfItself(message) }) &&
-        ingest.trustsClock(org!, deviceId!, message.payload.timestamp)
-      )
-    },
+    location: (message, answer) => ingest.awaited(sent(message, answer)),
+    unawaitedLocation: (message, tell) => ingest.unawaited(sent(message, tell)),
     locationBatch: async message => {
       const results = await ingest.fixes({ fixes: message.payload, ...origin(message) })
       return [...results.flatMap(refusalOf), ...repairNotices(message, results)]

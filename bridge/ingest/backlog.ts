@@ -37,18 +37,20 @@ export class Backlog {
   #lanes = new Map<string, Lane>()
   readonly #logger: Logger
   readonly #now: () => number
-  readonly #thinned: () => void
   #overload: Overload | undefined
+  #isPressed = false
   /** Groups since a large message was served though there may be one. */
   #passedOver = 0
   length = 0
+  /** Those of them that are not thinned. */
+  awaited = 0
   bytes = 0
+  /** Fixes that were not stored, because a newer one was. */
+  thinned = 0
 
-  /** @param thinned called for each fix that will not be stored */
-  constructor({ logger, now, thinned }: { logger: Logger; now: () => number; thinned: () => void }) {
+  constructor({ logger, now }: { logger: Logger; now: () => number }) {
     this.#logger = logger
     this.#now = now
-    this.#thinned = thinned
   }
 
   get isOverloaded(): boolean {
@@ -63,13 +65,28 @@ export class Backlog {
   }
 
   add(fix: QueuedFix): void {
-    if (this.#overload === undefined && (this.length >= MOST_FIXES || this.bytes >= MOST_BYTES)) this.#begin()
+    if (this.#overload === undefined && (this.length >= MOST_FIXES || this.bytes >= MOST_BYTES)) {
+      this.#overload = this.#begin()
+    }
     const lane = this.#lanes.get(fix.key)
     if (lane === undefined) this.#lanes.set(fix.key, { fixes: [fix], first: 0 })
     else if (this.#overload !== undefined && this.#thin(this.#overload, lane, fix)) return
     else lane.fixes.push(fix)
     this.length += 1
     this.bytes += fix.bytes
+    if (!fix.mayThin) this.awaited += 1
+  }
+
+  /** While there is no time to store everything that comes, fixes are thinned however few wait: those that do, first of all. */
+  press(isPressed: boolean): void {
+    if (isPressed === this.#isPressed) return
+    this.#isPressed = isPressed
+    if (!isPressed) {
+      if (this.#overload !== undefined) this.#mayBeOver(this.#overload)
+      return
+    }
+    this.#overload ??= this.#begin()
+    for (const lane of this.#lanes.values()) this.#thinLane(this.#overload, lane)
   }
 
   /** Up to so many, of all devices in turn; those of one message stay together, larger ones when the smaller leave room. */
@@ -90,6 +107,7 @@ export class Backlog {
     }
     this.#lanes = new Map()
     this.length = 0
+    this.awaited = 0
     this.bytes = 0
     this.#passedOver = 0
     return group
@@ -137,6 +155,7 @@ export class Backlog {
     for (let i = 0; i < size; i += 1) {
       const fix = lane.fixes[lane.first++]!
       this.bytes -= fix.bytes
+      if (!fix.mayThin) this.awaited -= 1
       group.push(fix)
     }
     this.length -= size
@@ -153,25 +172,46 @@ export class Backlog {
     const [kept, left] = fix.fix.timestamp >= last.fix.timestamp ? [fix, last] : [last, fix]
     lane.fixes[lane.fixes.length - 1] = kept
     this.bytes += kept.bytes - last.bytes
-    overload.thinned += 1
-    this.#thinned()
-    left.settle({ status: 'thinned' })
+    this.#leave(overload, left)
     return true
   }
 
-  #begin(): void {
+  /** Of those that may be thinned, the newest stays. */
+  #thinLane(overload: Overload, lane: Lane): void {
+    const waiting = lane.fixes.splice(lane.first)
+    const newest = waiting.reduce<QueuedFix | undefined>(
+      (a, b) => (b.mayThin && (a === undefined || b.fix.timestamp >= a.fix.timestamp) ? b : a),
+      undefined,
+    )
+    for (const fix of waiting) {
+      if (!fix.mayThin || fix === newest) lane.fixes.push(fix)
+      else {
+        this.length -= 1
+        this.bytes -= fix.bytes
+        this.#leave(overload, fix)
+      }
+    }
+  }
+
+  #leave(overload: Overload, fix: QueuedFix): void {
+    overload.thinned += 1
+    this.thinned += 1
+    fix.message.settle(fix, { status: 'thinned' })
+  }
+
+  #begin(): Overload {
     const { length: fixes, bytes } = this
-    this.#overload = { sinceMs: this.#now(), thinned: 0, refused: 0, most: fixes }
     this.#logger.warn(
       { fixes, bytes },
       'overload: fixes come faster than they are stored; of QoS 0 only the newest of each device is kept for now',
     )
+    return { sinceMs: this.#now(), thinned: 0, refused: 0, most: fixes }
   }
 
   #mayBeOver(overload: Overload): void {
     overload.most = Math.max(overload.most, this.length)
     const part = 1 - FREE_AFTER_OVERLOAD
-    if (this.length > MOST_FIXES * part || this.bytes > MOST_BYTES * part) return
+    if (this.#isPressed || this.length > MOST_FIXES * part || this.bytes > MOST_BYTES * part) return
     this.#overload = undefined
     const { sinceMs, thinned, refused, most } = overload
     const seconds = (this.#now() - sinceMs) / 1_000
@@ -182,9 +222,9 @@ export class Backlog {
 /** How much waits first in a lane that came with one message; counted until it is more than that. */
 function messageSize({ fixes, first }: Lane, most: number, after = 0): number {
   const start = first + after
-  const { batch } = fixes[start]!
+  const { message } = fixes[start]!
   let size = 1
-  while (size <= most && fixes[start + size]?.batch === batch) size += 1
+  while (size <= most && fixes[start + size]?.message === message) size += 1
   return size
 }
 

@@ -27,7 +27,7 @@ interface Committed extends Evaluation {
 }
 
 /**
- * One group of fixes, start to end: evaluate, commit in one transaction, then change what is in memory, answer, announce.
+ * One group of fixes, start to end: evaluate, commit in one transaction, then change what is in memory, announce, answer.
  * Whatever PostgreSQL refuses because of its content is found by halving the group, and costs only itself.
  * Settles every fix; rejects never.
  */
@@ -47,7 +47,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
       },
     })
   } catch (error) {
-    if (error instanceof TrackwireError) for (const item of items) item.fail(error)
+    if (error instanceof TrackwireError) for (const item of items) item.message.fail(item, error)
     else if (items.length > 1 && mayBeOneCulprit(error)) await commitHalves(pipeline, items)
     else refuse(pipeline, items, error)
     return
@@ -55,8 +55,9 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   metrics.commitSeconds.observe((performance.now() - started) / 1_000)
   metrics.groupSize.observe(items.length)
   applyToMemory(pipeline, committed)
-  answer(pipeline, items, committed.repeated)
+  // An alert does not wait behind a thousand answers.
   pipeline.announcer.enqueue(committed.outbox)
+  answer(pipeline, items, committed.repeated)
   for (const state of committed.moved) {
     pipeline.positions.moved(state.org, state.deviceId, state.newest!)
     pipeline.proximity().moved(state)
@@ -160,14 +161,17 @@ function answer({ metrics }: Pipeline, items: readonly QueuedFix[], repeated: Re
   for (const item of items) {
     if (item.setAside !== undefined) {
       const { message } = item.setAside
-      item.settle({ status: 'set-aside', code: 'timestamp_future', message })
+      item.message.settle(item, { status: 'set-aside', code: 'timestamp_future', message })
       metrics.fixes.inc({ result: 'timestamp_future' })
     } else if (repeated.has(item)) {
-      item.settle({ status: 'repeated' })
+      item.message.settle(item, { status: 'repeated' })
       metrics.fixes.inc({ result: 'repeated' })
     } else {
       const { clock, fix } = item
-      item.settle({ status: 'stored', ...(clock && { repaired: { ...clock, timestamp: fix.timestamp } }) })
+      item.message.settle(item, {
+        status: 'stored',
+        ...(clock && { repaired: { ...clock, timestamp: fix.timestamp } }),
+      })
       stored++
     }
   }
@@ -188,16 +192,19 @@ async function commitHalves(pipeline: Pipeline, items: readonly QueuedFix[]): Pr
 
 function refuse({ logger, metrics }: Pipeline, items: readonly QueuedFix[], error: unknown): void {
   const fault = error instanceof DatabaseError && isDataFault(error.code)
-  for (const { org, deviceId, fix, settle, fail } of items) {
+  for (const item of items) {
+    const { org, deviceId, fix, message: sent } = item
     logger.error({ err: error, org, deviceId, timestamp: fix.timestamp }, 'a fix could not be stored')
     if (fault) {
-      settle({ status: 'refused', code: 'payload_invalid', message: 'the database cannot hold a value of this fix' })
+      const message = 'the database cannot hold a value of this fix'
+      sent.settle(item, { status: 'refused', code: 'payload_invalid', message })
       metrics.fixes.inc({ result: 'payload_invalid' })
     } else if (error instanceof DatabaseError) {
-      fail(new TrackwireError('internal', undefined, { cause: error }))
+      sent.fail(item, new TrackwireError('internal', undefined, { cause: error }))
     } else {
       // Sending it again would meet the same fault of ours: say so once instead of being sent it for ever.
-      settle({ status: 'refused', code: 'internal', message: 'an unexpected fault; the log has the details' })
+      const message = 'an unexpected fault; the log has the details'
+      sent.settle(item, { status: 'refused', code: 'internal', message })
       metrics.fixes.inc({ result: 'internal' })
     }
   }

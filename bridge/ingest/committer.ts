@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { TrackwireError } from '../../contract/index.ts'
+import { LiveFirst } from './live-first.ts'
 
 /** At low load a group waits so long for company, so that thousands of devices share a transaction. */
 const LINGER_MS = 4
@@ -21,8 +22,12 @@ export function isShuttingDown(error: unknown): boolean {
 /** Where fixes wait for their transaction, and in which groups they come out. */
 export interface Waiting<Item> {
   readonly length: number
+  /** Those of them that somebody waits for. */
+  readonly awaited: number
   add(item: Item): void
   take(most: number): Item[]
+  /** Whether there has been no time for long to store what nobody waits for. */
+  press(isPressed: boolean): void
 }
 
 /**
@@ -38,6 +43,7 @@ export class Committer<Item> {
   readonly #urgent: Job[] = []
   readonly #changes: Job[] = []
   readonly #waiting: Waiting<Item>
+  readonly #liveFirst: LiveFirst
   #wake = ignore
   #accepting = true
   readonly #done: Promise<void>
@@ -51,6 +57,7 @@ export class Committer<Item> {
     { logger, hasSessions, waiting }: { logger: Logger; hasSessions: boolean; waiting: Waiting<Item> },
   ) {
     this.#waiting = waiting
+    this.#liveFirst = new LiveFirst(isPressed => waiting.press(isPressed))
     this.#commitGroup = commitGroup
     this.#logger = logger
     this.#hasSessions = hasSessions
@@ -96,6 +103,7 @@ export class Committer<Item> {
   /** Refuses new work and resolves when all that was accepted is settled. */
   close(): Promise<void> {
     this.#accepting = false
+    this.#liveFirst.close()
     this.#wakeUp()
     return this.#done
   }
@@ -130,16 +138,20 @@ export class Committer<Item> {
   }
 
   async #nextGroup(): Promise<void> {
-    if (this.#waiting.length < MAX_GROUP && this.#accepting) {
-      await delay(LINGER_MS)
-      if (this.#urgent.length > 0) return
-    }
+    if (this.#waiting.length < MAX_GROUP && this.#accepting) await delay(LINGER_MS)
+    const isItsTurn = await this.#liveFirst.rest({
+      isAwaited: () => this.#waiting.awaited > 0 || !this.#accepting,
+      isForOther: () => this.#urgent.length > 0 || this.#changes.length > 0,
+    })
+    if (!isItsTurn || this.#urgent.length > 0) return
+    this.#liveFirst.groupBegins()
     const group = this.#waiting.take(MAX_GROUP)
     const committing = this.#commitGroup(group).catch(error =>
       this.#logger.error({ err: error }, 'a group of fixes was not settled'),
     )
     if (this.#hasSessions) await this.#serveUrgentBeside(committing)
     else await committing
+    this.#liveFirst.groupEnded()
   }
 
   async #serveUrgentBeside(committing: Promise<void>): Promise<void> {

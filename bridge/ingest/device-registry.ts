@@ -1,10 +1,16 @@
 import type { Database, Queryable } from '../store/database.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { type DeviceRow, ensureOrganisations, findDevices, insertDevices, loadDevices } from '../store/devices.ts'
+import { keyOf } from './state-cache.ts'
 
-/** The registered devices with their groups, in memory: about 150 bytes each. */
+interface KnownDevice {
+  readonly key: string
+  readonly groups: readonly string[]
+}
+
+/** The registered devices with their groups, in memory: about 200 bytes each. */
 export class DeviceRegistry {
-  readonly #orgs = new Map<string, Map<string, readonly string[]>>()
+  readonly #orgs = new Map<string, Map<string, KnownDevice>>()
 
   static async load(db: Database): Promise<DeviceRegistry> {
     const registry = new DeviceRegistry()
@@ -18,20 +24,27 @@ export class DeviceRegistry {
       devices = new Map()
       this.#orgs.set(org, devices)
     }
-    devices.set(deviceId, groups)
+    devices.set(deviceId, { key: keyOf({ org, deviceId }), groups })
   }
 
   has(org: string, deviceId: string): boolean {
     return this.#orgs.get(org)?.has(deviceId) ?? false
   }
 
+  /** What {@link keyOf} makes of it, but always the same string, which tables find at once; undefined for one that is not known. */
+  keyOf(org: string, deviceId: string): string | undefined {
+    return this.#orgs.get(org)?.get(deviceId)?.key
+  }
+
   /** The devices of a group; looks at all of the organisation. */
   inGroup(org: string, group: string): string[] {
-    return [...(this.#orgs.get(org) ?? [])].flatMap(([deviceId, groups]) => (groups.includes(group) ? [deviceId] : []))
+    return [...(this.#orgs.get(org) ?? [])].flatMap(([deviceId, { groups }]) =>
+      groups.includes(group) ? [deviceId] : [],
+    )
   }
 
   groups(org: string, deviceId: string): readonly string[] {
-    return this.#orgs.get(org)?.get(deviceId) ?? []
+    return this.#orgs.get(org)?.get(deviceId)?.groups ?? []
   }
 
   /** Looks up those that are not in memory: another node or process may have registered them. */

@@ -1,11 +1,19 @@
 import { checkFix, checkPlausible, type ErrorCode, type LocationUpdate, TrackwireError } from '../../contract/index.ts'
 import type { ClockRepair } from '../store/fixes.ts'
-import type { FixBatch, FixResult } from './ingest.ts'
+import type { FixBatch, FixResult, SentFix } from './ingest.ts'
 import { keyOf } from './state-cache.ts'
+
+/** What fixes came in; told what becomes of each. */
+export interface FixMessage {
+  settle(item: QueuedFix, result: FixResult): void
+  fail(item: QueuedFix, error: unknown): void
+}
 
 /** One fix on its way to the database. */
 export interface QueuedFix {
-  /** Its place in the batch as sent. */
+  /** Fixes of one message share it. */
+  readonly message: FixMessage
+  /** Its place in the message as sent. */
   readonly index: number
   readonly key: string
   readonly org: string
@@ -14,8 +22,6 @@ export interface QueuedFix {
   /** Our clock when it was judged, milliseconds. */
   readonly arrivedAt: number
   readonly registers: boolean
-  /** What it came with; fixes of one message share it. */
-  readonly batch: object
   /** Subscribers of the device's location topic get it. */
   readonly isForwarded: boolean
   /** The bridge by which it came from another broker. */
@@ -24,17 +30,15 @@ export interface QueuedFix {
   readonly alone: boolean
   readonly fix: LocationUpdate
   /** Its time is another one than was sent. */
-  readonly clock?: ClockRepair | undefined
+  readonly clock: ClockRepair | undefined
   /** It was set aside, and a person accepted it. */
-  readonly accepts?: { readonly setAsideId: number; readonly by: string } | undefined
+  readonly accepts: { readonly setAsideId: number; readonly by: string } | undefined
   /** Why it is kept apart instead of being stored as history. */
   readonly setAside: TrackwireError | undefined
   /** What it takes in memory, about. */
   readonly bytes: number
   /** A newer one of the device may take its place when too many wait. */
   readonly mayThin: boolean
-  settle(result: FixResult): void
-  fail(error: unknown): void
 }
 
 /** What a fix takes in memory beside what was sent of it, and how much is sent when nobody says. */
@@ -58,28 +62,24 @@ export function queueBatch(
   batch: FixBatch,
   { nowMs, registers, clockOffsetMs, onRefused }: QueueingOptions,
 ): { items: QueuedFix[]; results: Promise<FixResult[]> } {
-  const { org, deviceId, receivedAt } = batch
+  const { org, deviceId, receivedAt, fixes } = batch
   const key = keyOf(batch)
-  const alone = batch.fixes.length === 1
-  const bytes = FIX_BYTES + (batch.bytes === undefined ? USUAL_BYTES : Math.ceil(batch.bytes / batch.fixes.length))
-  const results: FixResult[] = new Array(batch.fixes.length)
-  const items: QueuedFix[] = new Array(batch.fixes.length)
+  const alone = fixes.length === 1
+  const bytes = FIX_BYTES + (batch.bytes === undefined ? USUAL_BYTES : Math.ceil(batch.bytes / fixes.length))
+  const isForwarded = batch.forward !== undefined && batch.forward !== false
+  const message = new BatchMessage(fixes.length)
+  const items: QueuedFix[] = new Array(fixes.length)
   let kept = 0
-  let open = batch.fixes.length
-  const { promise, resolve, reject } = settlement<FixResult[]>()
-  const settle = (index: number, result: FixResult): void => {
-    results[index] = result
-    if (--open === 0) resolve(results)
-  }
-  if (open === 0) resolve(results)
-  for (let index = 0; index < batch.fixes.length; index += 1) {
-    const judged = judge(batch.fixes[index], batch, nowMs, clockOffsetMs)
+  for (let index = 0; index < fixes.length; index += 1) {
+    const judged = judge(fixes[index], batch, nowMs, clockOffsetMs)
     if (judged instanceof TrackwireError) {
       onRefused(judged.code)
-      settle(index, { status: 'refused', code: judged.code, message: judged.message })
+      message.refuse(index, judged)
       continue
     }
+    const { fix, clock, setAside } = judged
     items[kept++] = {
+      message,
       index,
       key,
       org,
@@ -87,30 +87,98 @@ export function queueBatch(
       receivedAt,
       arrivedAt: nowMs,
       registers,
-      batch,
-      isForwarded: batch.forward !== undefined && batch.forward !== false,
+      isForwarded,
       bridge: batch.bridge,
       alone,
+      fix,
+      clock,
+      accepts: undefined,
+      setAside,
       bytes,
-      mayThin: batch.mayThin === true && judged.setAside === undefined,
-      fix: judged.fix,
-      clock: judged.clock,
-      setAside: judged.setAside,
-      settle: result => settle(index, result),
-      fail: reject,
+      mayThin: false,
     }
   }
   items.length = kept
   // A batch may come in any order; sorted, its own fixes are not late to each other.
   if (items.length > 1) items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
-  return { items, results: promise }
+  return { items, results: message.results }
+}
+
+/**
+ * The same for one alone, of a registered device whose clock nobody corrects.
+ * @throws TrackwireError what it is refused for
+ */
+export function queueOne(
+  { org, deviceId, fix: sent, receivedAt, bytes }: SentFix,
+  { key, nowMs, message, isAwaited }: { key: string; nowMs: number; message: FixMessage; isAwaited: boolean },
+): QueuedFix {
+  const judged = judge(sent, { deviceId, hasShape: true }, nowMs, 0)
+  if (judged instanceof TrackwireError) throw judged
+  const { fix, clock, setAside } = judged
+  // In the order of those of a batch: then both are of one shape, and read fast.
+  return {
+    message,
+    index: 0,
+    key,
+    org,
+    deviceId,
+    receivedAt,
+    arrivedAt: nowMs,
+    registers: false,
+    isForwarded: true,
+    bridge: undefined,
+    alone: true,
+    fix,
+    clock,
+    accepts: undefined,
+    setAside,
+    bytes: FIX_BYTES + bytes,
+    mayThin: !isAwaited && setAside === undefined,
+  }
+}
+
+/** Collects what becomes of the fixes of a batch. */
+class BatchMessage implements FixMessage {
+  readonly results: Promise<FixResult[]>
+  readonly #results: FixResult[]
+  #open: number
+  #resolve!: (results: FixResult[]) => void
+  #reject!: (error: unknown) => void
+
+  constructor(count: number) {
+    this.results = new Promise<FixResult[]>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#results = new Array(count)
+    this.#open = count
+    if (count === 0) this.#resolve(this.#results)
+  }
+
+  settle({ index }: QueuedFix, result: FixResult): void {
+    this.#put(index, result)
+  }
+
+  refuse(index: number, { code, message }: TrackwireError): void {
+    this.#put(index, { status: 'refused', code, message })
+  }
+
+  fail(_item: QueuedFix, error: unknown): void {
+    this.#reject(error)
+  }
+
+  #put(index: number, result: FixResult): void {
+    this.#results[index] = result
+    this.#open -= 1
+    if (this.#open === 0) this.#resolve(this.#results)
+  }
 }
 
 type Judged = Pick<QueuedFix, 'fix' | 'clock' | 'setAside'>
 
 function judge(
   value: unknown,
-  { deviceId, hasShape }: FixBatch,
+  { deviceId, hasShape }: Pick<FixBatch, 'deviceId' | 'hasShape'>,
   nowMs: number,
   clockOffsetMs: number,
 ): Judged | TrackwireError {
@@ -122,7 +190,9 @@ function judge(
   } catch (error) {
     if (!(error instanceof TrackwireError)) throw error
     // Checked last, so everything else about the fix is valid.
-    return error.code === 'timestamp_future' ? { fix: value as LocationUpdate, setAside: error } : error
+    return error.code === 'timestamp_future'
+      ? { fix: value as LocationUpdate, clock: undefined, setAside: error }
+      : error
   }
 }
 
@@ -141,14 +211,4 @@ function corrected(value: unknown, clockOffsetMs: number): unknown {
   const sent = value as Partial<LocationUpdate> | null
   if (clockOffsetMs === 0 || typeof sent?.timestamp !== 'number') return value
   return { ...sent, timestamp: sent.timestamp - clockOffsetMs }
-}
-
-function settlement<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
-  let resolve!: (value: T) => void
-  let reject!: (error: unknown) => void
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise, resolve, reject }
 }

@@ -6,6 +6,7 @@ import type {
   FenceFeature,
   IncidentSettings,
   Location,
+  LocationUpdate,
   OwnTracksCard,
   OwnTracksWaypoint,
   ProximityRule,
@@ -44,7 +45,7 @@ export interface IngestOptions {
 /** What became of one fix, committed before it is told. */
 export type FixResult =
   | { readonly status: 'stored'; readonly repaired?: RepairedTime }
-  /** Not stored: a newer fix of the device took its place. Of a batch that may be thinned. */
+  /** Not stored: a newer fix of the device took its place. Of one that nobody waits for. */
   | { readonly status: 'thinned' }
   /** It was there already (as far as that can be told cheaply); nothing changed. */
   | { readonly status: 'repeated' }
@@ -78,12 +79,26 @@ export interface FixBatch {
   readonly bridge?: string | undefined
   /** What was sent, in bytes; for the bound of what waits. */
   readonly bytes?: number | undefined
-  /** Its sender waits for no answer: in overload a newer fix of the device may take its place. Of a batch of one. */
-  readonly mayThin?: boolean | undefined
   /** Its sender can come again: in overload it is refused while something of the device waits. Errors: overloaded. */
   readonly mayRefuse?: boolean | undefined
   /** Who sent it: told of when nobody knows the device. */
   readonly from?: MessageOrigin | undefined
+}
+
+/** A fix that came in a message of its own; the schema of `LocationUpdate` was checked. */
+export interface SentFix {
+  readonly org: string
+  readonly deviceId: string
+  readonly fix: LocationUpdate
+  readonly receivedAt: number
+  /** The sender is the device itself: it is registered on first use. */
+  readonly registers: boolean
+  /** As it was sent. */
+  readonly bytes: number
+  /** Who sent it: told of when nobody knows the device. */
+  readonly from: MessageOrigin
+  /** Called once, with what became of it after its commit, or with what failed. */
+  readonly told: (outcome: FixResult | Error) => void
 }
 
 /** What a device says of itself at one moment, with a position or without. */
@@ -189,7 +204,7 @@ export interface ClockCorrectionCall {
 export interface BacklogState {
   readonly fixes: number
   readonly bytes: number
-  /** More comes than is stored: see {@link FixBatch.mayThin}, {@link FixBatch.mayRefuse}. */
+  /** More comes than is stored: see {@link Ingest.unawaited}, {@link FixBatch.mayRefuse}. */
   readonly overloaded: boolean
 }
 
@@ -204,6 +219,18 @@ export type Publish = (message: OutgoingMessage) => Promise<void>
 export interface Ingest {
   /** One result per fix, in order. Errors: device_unknown. */
   fixes(batch: FixBatch): Promise<FixResult[]>
+  /**
+   * One fix whose sender waits; with a repaired time it is passed on, as it must not be as it came.
+   * @throws TrackwireError what checkFix does; overloaded
+   */
+  awaited(fix: SentFix): void
+  /**
+   * Takes a fix that nobody waits for: in overload a newer one of its device takes its place, and `told` is called only when there is something
+   * to say. Returns whether subscribers may have it before it is stored: one of the future they may not. Undefined: it was not taken, for it
+   * is one to wait for, of a device that is not known yet, with a time that is not what it seems, or with alarms.
+   * @throws TrackwireError what checkFix does
+   */
+  unawaited(fix: SentFix): 'forward' | 'swallow' | undefined
   /**
    * What registered devices say of their alarms without a fix; those in the attributes of fixes are heard with the fixes. One that
    * is raised again begins nothing new.
@@ -240,8 +267,6 @@ export interface Ingest {
   readonly unknownDevices: UnknownDevices
   /** Whether a fix of this sender registers the device or is of one that is: from memory. */
   isAdmitted(batch: Pick<FixBatch, 'org' | 'deviceId' | 'registers'>): boolean
-  /** Whether a fix may be passed on as it was sent before it is judged: its time is what it seems. From memory. */
-  trustsClock(org: string, deviceId: string, timestamp: number): boolean
   /** Corrects the times of a device from its next fix on; null takes that back. Errors: device_unknown. */
   correctClock(correction: ClockCorrectionCall, act?: Act): Promise<void>
   /** Fixes that were set aside become fixes of their device, up to 1,000 a call. */

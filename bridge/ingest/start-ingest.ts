@@ -27,7 +27,7 @@ import { alarmReportsOf, DeviceAlarms, kindsIn, namesIn } from './device-alarms.
 import { DeviceRegistry } from './device-registry.ts'
 import { DeviceTimers } from './device-timers.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
-import { named, type QueuedFix, queueBatch } from './fix-queue.ts'
+import { named, type QueuedFix, queueBatch, queueOne } from './fix-queue.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { IncidentDesk } from './incident-desk.ts'
 import type {
@@ -38,8 +38,10 @@ import type {
   FixResult,
   Ingest,
   IngestOptions,
+  SentFix,
 } from './ingest.ts'
 import { LivePositions } from './live-positions.ts'
+import { type Afterwards, MessageOfOne } from './message-of-one.ts'
 import { createMetrics } from './metrics.ts'
 import { OpenAlerts } from './open-alerts.ts'
 import { persist } from './persist.ts'
@@ -75,7 +77,7 @@ export async function startIngest({
   const closing = new AbortController()
   const announcer = new Announcer({ db, logger, now })
   const positions = new LivePositions({ announcer, alerts })
-  const backlog = new Backlog({ logger, now, thinned: () => pipeline.metrics.fixes.inc({ result: 'thinned' }) })
+  const backlog = new Backlog({ logger, now })
   const pipeline: Pipeline = {
     db,
     logger,
@@ -168,6 +170,53 @@ class RunningIngest implements Ingest {
     const registers = batch.registers && this.#resources.deviceAdoption === 'auto'
     if (registers || this.#pipeline.devices.has(batch.org, batch.deviceId)) return this.#queue(batch, key, registers)
     return this.#lookUpSender(batch).then(() => this.#queue(batch, key, registers))
+  }
+
+  awaited(sent: SentFix): void {
+    if (this.#take(sent, true) !== undefined) return
+    const { fix, told, ...message } = sent
+    this.fixes({ ...message, fixes: [fix], hasShape: true, forward: 'repaired' }).then(
+      ([result]) => told(result!),
+      told,
+    )
+  }
+
+  unawaited(sent: SentFix): 'forward' | 'swallow' | undefined {
+    const item = this.#take(sent, false)
+    if (item === undefined) return undefined
+    return item.setAside === undefined ? 'forward' : 'swallow'
+  }
+
+  /** Undefined when more than a commit is needed: it is not taken then. */
+  #take(sent: SentFix, isAwaited: boolean): QueuedFix | undefined {
+    const { devices, clocks, metrics, now } = this.#pipeline
+    const { org, deviceId, fix } = sent
+    const key = devices.keyOf(org, deviceId)
+    const nowMs = now()
+    if (this.#closed !== undefined || key === undefined || fix.attributes?.alarms !== undefined) return undefined
+    if (clocks.correctionMs(key) !== 0 || maybeRollover(fix.timestamp, nowMs)) return undefined
+    let item: QueuedFix
+    try {
+      const message = new MessageOfOne(sent, isAwaited, this.#afterwards)
+      item = queueOne(sent, { key, nowMs, message, isAwaited })
+    } catch (error) {
+      if (error instanceof TrackwireError) metrics.fixes.inc({ result: error.code })
+      throw error
+    }
+    this.#committer.add([item])
+    this.#pipeline.connectivity().heard(sent)
+    return item
+  }
+
+  readonly #afterwards: Afterwards = {
+    repaired: (item, result) => this.#forward([item], [result], 'repaired'),
+    alarms: (item, result) => {
+      if (!this.#mayConcernAlarms([item])) return
+      const { org, deviceId } = item
+      return this.alarms({ org, deviceId, reports: alarmReportsOf([item], [result]) })
+    },
+    untold: ({ org, deviceId }, err) =>
+      this.#pipeline.logger.error({ err, org, deviceId }, 'what became of a fix could not be told'),
   }
 
   #queue(batch: FixBatch, key: string, registers: boolean): Promise<FixResult[]> {
@@ -345,11 +394,6 @@ class RunningIngest implements Ingest {
     const plan = await this.#committer.change(() => commitDevices(this.#pipeline, org, devices, act))
     if (plan.created.length > 0) await this.takeIn(plan.created)
     return plan
-  }
-
-  trustsClock(org: string, deviceId: string, timestamp: number): boolean {
-    const { clocks, now } = this.#pipeline
-    return clocks.correctionMs(keyOf({ org, deviceId })) === 0 && !maybeRollover(timestamp, now())
   }
 
   async correctClock(correction: ClockCorrectionCall, act?: Act): Promise<void> {

@@ -6,7 +6,6 @@ import {
   type Channel,
   type ChannelName,
   checkPayloadSize,
-  checkPlausible,
   type Decision,
   type DeviceStatus,
   decideTopic,
@@ -25,7 +24,7 @@ import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { type OwnTracksSecret, type PhoneContent, type Translation, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
-import { bytesOf, countUntilDone, type Judge, Passage, type Verdict } from './passage.ts'
+import { type Answer, type Judge, type Later, Passage, type Verdict } from './passage.ts'
 import type { ParsedTopics } from './reader.ts'
 import { type Sender, senderOf } from './sender.ts'
 
@@ -69,7 +68,8 @@ export function authorizePublish(path: PublishPath): Publishing {
     packet: PublishPacket,
     parsed: ParsedTopic | null,
     receivedAt: number,
-  ): Verdict | Promise<Verdict> {
+    later: Later,
+  ): Answer {
     if (parsed === null) throw new TrackwireError('topic_unknown', `no channel has the topic ${packet.topic}`)
     path.metrics.received(parsed.channel)
     const decision = decide(sender, packet, parsed)
@@ -85,13 +85,13 @@ export function authorizePublish(path: PublishPath): Publishing {
       address: sender.connection?.address,
       bytes: packet.payload.length,
     }
-    const verdict = work(sender, packet, parsed, message)
-    if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
     // DUP is between the sender and us. [MQTT-3.3.1-3]
     packet.dup = false
     // Whether a topic is retained is the table's to say, never the client's.
     packet.retain = (CHANNELS[parsed.channel] as Channel).retain
-    return verdict
+    const answer = work(sender, packet, parsed, message, later)
+    if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
+    return answer
   }
 
   function work(
@@ -99,10 +99,11 @@ export function authorizePublish(path: PublishPath): Publishing {
     packet: PublishPacket,
     { channel }: ParsedTopic,
     message: Inbound<ChannelName>,
-  ): Verdict | Promise<Verdict> {
+    later: Later,
+  ): Answer {
     switch (channel) {
       case 'location':
-        return location(sender, packet, message as Inbound<'location'>)
+        return location(sender, packet, message as Inbound<'location'>, later)
       case 'locationBatch':
         return stored(sender, path.handlers.locationBatch(message as Inbound<'locationBatch'>), packet)
       case 'sos':
@@ -124,35 +125,41 @@ export function authorizePublish(path: PublishPath): Publishing {
     }
   }
 
-  function location(sender: Sender, packet: PublishPacket, message: Inbound<'location'>): Verdict | Promise<Verdict> {
-    const mayForward = path.handlers.mayForwardUnstored?.(message) ?? true
-    if (packet.qos > 0 || !mayForward) return stored(sender, path.handlers.location(message), packet, 'forward')
-    let fault: TrackwireError | undefined
-    try {
-      checkPlausible(message.payload, message.params.deviceId!, message.receivedAt)
-    } catch (error) {
-      if (!(error instanceof TrackwireError) || error.code !== 'timestamp_future') throw error
-      fault = error
+  function location(sender: Sender, packet: PublishPacket, message: Inbound<'location'>, later: Later): Answer {
+    const { handlers } = path
+    if (packet.qos === 0) {
+      const verdict = handlers.unawaitedLocation?.(message, said => {
+        if (said instanceof Error) refuse(sender, packet, said)
+        else verdictOf(sender, packet, said)
+      })
+      if (verdict !== undefined) return verdict
     }
-    // Nobody waits for it, so its number is bounded where it waits: by newer ones of the same device. An alarm is not replaced.
-    const mayThin = message.payload.attributes?.alarms === undefined
-    const storing = stored(sender, path.handlers.location(message, mayThin), packet)
-    if (!mayThin) countUntilDone(sender, bytesOf(packet, null), storing)
-    storing.catch(error => refuse(sender, packet, error))
-    return fault === undefined ? 'forward' : 'swallow'
+    handlers.location(message, said => {
+      if (said instanceof Error) later.fail(said)
+      else later.settle(verdictOf(sender, packet, said, 'forward'))
+    })
+    return 'later'
   }
 
   function stored(
     sender: Sender,
-    work: Promise<readonly Refusal[] | 'swallow'>,
+    work: Promise<readonly Refusal[]>,
     packet: PublishPacket,
     accepted: Verdict = 'swallow',
   ): Promise<Verdict> {
-    return work.then(refusals => {
-      if (refusals === 'swallow') return 'swallow'
-      for (const refusal of refusals) path.tell(sender.principal, { ...refusal, topic: packet.topic })
-      return refusals.length === 0 ? accepted : 'swallow'
-    })
+    return work.then(refusals => verdictOf(sender, packet, refusals, accepted))
+  }
+
+  /** Tells the sender what there is to say. */
+  function verdictOf(
+    { principal }: Sender,
+    { topic }: PublishPacket,
+    said: readonly Refusal[] | 'swallow',
+    accepted: Verdict = 'swallow',
+  ): Verdict {
+    if (said === 'swallow') return 'swallow'
+    for (const refusal of said) path.tell(principal, { ...refusal, topic })
+    return said.length === 0 ? accepted : 'swallow'
   }
 
   function status(sender: Sender, packet: PublishPacket, message: Inbound<'status'>): Verdict {
@@ -249,7 +256,7 @@ export function authorizePublish(path: PublishPath): Publishing {
   }
 
   const messages: Judge = {
-    judge: (sender, { packet, parsed, receivedAt }) => judge(sender, packet, parsed, receivedAt),
+    judge: (sender, passage) => judge(sender, passage.packet, passage.parsed, passage.receivedAt, passage),
     refuse,
   }
 
@@ -280,12 +287,12 @@ export function authorizePublish(path: PublishPath): Publishing {
       const { as } = translateOwnTracks(packet, sender.principal, path.ownTracks)
       if (as === 'ignored') return finish('swallow')
       const receivedAt = path.now()
-      const verdict =
+      const answer =
         as === 'contract'
-          ? judge(sender, packet, path.topics.of(packet.topic), receivedAt)
+          ? judge(sender, packet, path.topics.of(packet.topic), receivedAt, { settle: finish, fail })
           : phoneSays(sender, packet, as, receivedAt)
-      if (typeof verdict === 'string') finish(verdict)
-      else verdict.then(finish, fail)
+      if (typeof answer !== 'string') answer.then(finish, fail)
+      else if (answer !== 'later') finish(answer)
     } catch (error) {
       fail(error)
     }

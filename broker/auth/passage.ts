@@ -14,20 +14,33 @@ const MESSAGE_BYTES = 512
 /** A batch takes so much more memory than its payload while its fixes wait. */
 const BATCH_GROWS_BY = 8
 
+/** `later`: by a call of {@link Later}. */
+export type Answer = Verdict | Promise<Verdict> | 'later'
+
+/** Takes the one answer that was not there at once. */
+export interface Later {
+  settle(verdict: Verdict): void
+  fail(error: unknown): void
+}
+
 export interface Judge {
   /** All that is done for a message before it is acknowledged. */
-  judge(sender: Sender, passage: Passage): Verdict | Promise<Verdict>
+  judge(sender: Sender, passage: Passage): Answer
   /** Tells the sender; returns an error when the connection has to end. */
   refuse(sender: Sender, packet: PublishPacket, error: unknown): Error | null
 }
 
 /** One PUBLISH of a connection, from its arrival to its answer; one object, because there is one of every message. */
-export class Passage implements Arrival {
+export class Passage implements Arrival, Later {
   readonly connection: Connection
   readonly packet: PublishPacket
   readonly parsed: ParsedTopic | null
   readonly turn: Turn | undefined
   readonly receivedAt: number
+  #sender: Sender | undefined
+  #isSettled = false
+  /** Of QoS 0 that is worked on. */
+  #worked: (() => void) | undefined
   readonly #judge: Judge
   readonly #done: (error: Error | null) => void
 
@@ -51,50 +64,47 @@ export class Passage implements Arrival {
   handle(): void {
     const { connection } = this
     // What was put off meanwhile has the rights that its sender has now.
-    const sender: Sender = { principal: connection.principal, connection, isWill: false }
+    this.#sender = { principal: connection.principal, connection, isWill: false }
     try {
-      const verdict = this.#judge.judge(sender, this)
-      if (typeof verdict === 'string') this.#finish(verdict)
-      else {
-        if (this.turn === undefined) countUntilDone(sender, bytesOf(this.packet, this.parsed), verdict)
-        verdict.then(
-          settled => this.#finish(settled),
-          error => this.#fail(sender, error),
-        )
+      const answer = this.#judge.judge(this.#sender, this)
+      if (answer === 'forward' || answer === 'swallow') return this.settle(answer)
+      // QoS 0 that has to be worked on counts like the rest.
+      if (this.turn === undefined && !this.#isSettled) {
+        this.#worked = connection.answers.workOn(bytesOf(this.packet, this.parsed))
       }
+      if (answer !== 'later')
+        answer.then(
+          verdict => this.settle(verdict),
+          error => this.fail(error),
+        )
     } catch (error) {
-      this.#fail(sender, error)
+      this.fail(error)
     }
   }
 
-  drop(): void {
-    this.#finish('swallow')
-  }
-
-  #finish(verdict: Verdict): void {
+  settle(verdict: Verdict): void {
     if (verdict === 'swallow') swallow(this.packet)
     this.#answer(null)
   }
 
-  #fail(sender: Sender, error: unknown): void {
-    const fatal = this.#judge.refuse(sender, this.packet, error)
-    if (fatal === null) this.#finish('swallow')
+  fail(error: unknown): void {
+    const fatal = this.#judge.refuse(this.#sender!, this.packet, error)
+    if (fatal === null) this.settle('swallow')
     else this.#answer(fatal)
   }
 
+  drop(): void {
+    this.settle('swallow')
+  }
+
   #answer(error: Error | null): void {
+    this.#isSettled = true
+    this.#worked?.()
     if (this.turn === undefined) this.#done(error)
     else this.turn.answer(() => this.#done(error))
   }
 }
 
-/** QoS 0 that has to be worked on counts like the rest. */
-export function countUntilDone({ connection, isWill }: Sender, bytes: number, work: Promise<unknown>): void {
-  if (connection === null || isWill) return
-  const done = connection.answers.workOn(bytes)
-  work.then(done, done)
-}
-
-export function bytesOf({ payload }: PublishPacket, parsed: ParsedTopic | null): number {
+function bytesOf({ payload }: PublishPacket, parsed: ParsedTopic | null): number {
   return MESSAGE_BYTES + payload.length * (parsed?.channel === 'locationBatch' ? BATCH_GROWS_BY : 1)
 }

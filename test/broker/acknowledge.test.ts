@@ -189,6 +189,7 @@ for (const qos of [0, 1] as const) {
   test(`QoS ${qos}: a fix from the future reaches the handler, is told, and is not forwarded`, async t => {
     const running = await startTestBroker(t)
     running.work.held = true
+    running.work.verdict = 'swallow'
     const desk = await listener(await running.connect(DESK), 'demo/devices/+/location')
     const device = await connected(t, running)
     await device.subscribe(ERRORS)
@@ -196,6 +197,7 @@ for (const qos of [0, 1] as const) {
     await running.work.arrived(1)
     running.work.calls[0]!.resolve([{ code: 'timestamp_future', message: 'ahead of the clock' }])
     assert.equal(JSON.parse((await device.next('publish')).payload.toString()).code, 'timestamp_future')
+    running.work.verdict = 'forward'
     const good = fix()
     device.publish(LOCATION, good, 0)
     assert.equal((await desk()).text, good)

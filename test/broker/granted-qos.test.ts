@@ -168,7 +168,7 @@ test('a fix that was stored before is acknowledged once more, and not passed on 
   let repeated = false
   const handlers = (await startTestBroker(t)).work.handlers()
   const running = await startTestBroker(t, {
-    handlers: { ...handlers, location: async () => (repeated ? 'swallow' : []) },
+    handlers: { ...handlers, location: (_message, answer) => answer(repeated ? 'swallow' : []) },
   })
   const desk = await connected(t, running)
   await subscribe(desk, 1, [[WIDE, 1]])

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import pg from 'pg'
 import { fix } from '../support/broker.ts'
 import { withPostgresUrl } from '../support/databases.ts'
 import { eventually } from '../support/eventually.ts'
+import { publish } from '../support/mqtt-bytes.ts'
 import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
 import { openRaw } from '../support/raw-mqtt.ts'
 import type { TestScope } from '../support/scope.ts'
@@ -138,4 +141,50 @@ test('past what the database stores: floods are held back, SOS and live position
   const lines = () => platform.output().match(/"msg":"overload[^"]*/g) ?? []
   await eventually('the end is told', () => lines().length >= 4)
   assert.equal(lines().length, 4, platform.output())
+})
+
+const [TRUCKS, IN_ONE_WRITE] = [20, 200]
+const SECONDS_OF_FLOOD = 60
+
+test('more fixes of QoS 0 than there is time for: positions are passed on, the newest of each is stored soon, who waits is answered, and it recovers', async t => {
+  const platform = await startTestPlatform(t, { environment: { TRACKWIRE_LIMITS: 'off' } })
+  const desk = await platform.connect({ role: 'dispatcher', sub: 'desk' })
+  let heard = 0
+  desk.on('message', () => (heard += 1))
+  await desk.subscribeAsync('demo/devices/truck-0/location', { qos: 0 })
+  const trucks = await Promise.all(Array.from({ length: TRUCKS }, (_, i) => deviceOf(t, platform, `truck-${i}`)))
+  const honest = await deviceOf(t, platform, 'honest')
+  let isOver = false
+  const endMs = performance.now() + SECONDS_OF_FLOOD * 1_000
+  const floods = trucks.map(async ({ raw }, i) => {
+    let time = Date.now() - 1_000_000
+    while (!isOver && performance.now() < endMs) {
+      const fixes = Array.from({ length: IN_ONE_WRITE }, () => {
+        time += 1
+        return publish(0, `demo/devices/truck-${i}/location`, null, fix(time))
+      })
+      if (raw.stream.write(Buffer.concat(fixes))) await nextTurn()
+      else await once(raw.stream, 'drain')
+    }
+    return time
+  })
+  const queued = async () => (await metrics(platform)).get('trackwire_ingest_queue_length')!
+  const thinned = async () => (await metrics(platform)).get('trackwire_ingest_fixes_total{result="thinned"}') ?? 0
+  await eventually('overload', async () => (await thinned()) > 1_000, SECONDS_OF_FLOOD * 1_000)
+  await eventually('few wait', async () => (await queued()) <= TRUCKS + 1)
+  const before = heard
+  honest.publish(0, 1)
+  await eventually('an answer', () => honest.acknowledged() === 1)
+  await eventually('positions', () => heard > before + 100)
+  isOver = true
+  const newest = await Promise.all(floods)
+  const last = async (i: number) => {
+    const answer = await platform.request(`/api/v1/devices/truck-${i}`, { role: 'admin', sub: 'root' })
+    return ((await answer.json()) as { last?: { timestamp: number } }).last?.timestamp
+  }
+  await eventually('the newest of each', async () => {
+    const stored = await Promise.all(newest.map((_, i) => last(i)))
+    return stored.every((time, i) => time === newest[i])
+  })
+  await eventually('its end', async () => (await metrics(platform)).get('trackwire_ingest_overload') === 0, 30_000)
 })

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { type Database, registerDevice } from '../../bridge/index.ts'
-import { buildTopic, type GeofenceEvent, type LocationUpdate, type SosEvent } from '../../contract/index.ts'
+import { type Database, type FixResult, registerDevice, type SentFix } from '../../bridge/index.ts'
+import {
+  buildTopic,
+  type GeofenceEvent,
+  type LocationUpdate,
+  type SosEvent,
+  type TrackwireError,
+} from '../../contract/index.ts'
 import { onDatabase } from '../support/database-suite.ts'
 import {
   FENCE,
@@ -187,6 +193,85 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
         recorder.payloads<LocationUpdate>(last(org, 'truck')).map(fix => fix?.timestamp),
         [START + 1_000],
       )
+    })
+
+    describe('fixes that come alone', () => {
+      const sent = (org: string, fix: LocationUpdate, told: SentFix['told'] = () => {}): SentFix => ({
+        org,
+        deviceId: 'truck',
+        fix,
+        receivedAt: Date.now(),
+        registers: true,
+        bytes: 100,
+        from: { sub: 'truck', role: 'device', address: undefined },
+        told,
+      })
+      const awaited = ({ ingest }: TestIngest, org: string, fix: LocationUpdate) =>
+        new Promise<FixResult | Error>(resolve => ingest.awaited(sent(org, fix, resolve)))
+
+      it('whose sender waits are told of after the commit, whoever the device is', async (t, org) => {
+        const running = await withIngest(t, db, org)
+        for (const second of [1, 2]) {
+          assert.deepEqual(await awaited(running, org, fixAt(second, INSIDE)), { status: 'stored' })
+          assert.equal(await count('fixes', org), second)
+        }
+        assert.deepEqual(await awaited(running, org, fixAt(2, INSIDE)), { status: 'repeated' })
+        const poison = (await awaited(
+          running,
+          org,
+          fixAt(3, INSIDE, { attributes: { note: 'a NUL \0 in it' } }),
+        )) as Extract<FixResult, { status: 'refused' }>
+        assert.deepEqual([poison.status, poison.code], ['refused', 'payload_invalid'])
+        const future = (await awaited(running, org, {
+          timestamp: Date.now() + 3_600_000,
+          location: INSIDE,
+        })) as FixResult
+        assert.equal(future.status, 'set-aside')
+        await assert.rejects(awaited(running, org, fixAt(4, { lat: 0, lng: 0 })), { code: 'position_null_island' })
+        await running.ingest.correctClock({ org, deviceId: 'truck', offsetSeconds: 10, by: 'ann' })
+        const repaired = (await awaited(running, org, fixAt(50, INSIDE))) as FixResult
+        assert.ok(repaired.status === 'stored' && repaired.repaired?.timestamp === fixAt(40, INSIDE).timestamp)
+        await running.recorder.until(({ topic }) => topic === buildTopic('location', { org, deviceId: 'truck' }))
+      })
+
+      it('that nobody waits for are passed on at once, stored, and told of only when there is something to say', async (t, org) => {
+        const { ingest, send } = await withIngest(t, db, org)
+        const told: (FixResult | Error)[] = []
+        const unawaited = (fix: LocationUpdate) => ingest.unawaited(sent(org, fix, outcome => void told.push(outcome)))
+        assert.equal(unawaited(fixAt(1, INSIDE)), undefined, 'the device is not known yet')
+        await send('truck', fixAt(1, INSIDE))
+        assert.equal(unawaited(fixAt(2, INSIDE)), 'forward')
+        assert.equal(unawaited({ timestamp: Date.now() + 3_600_000, location: INSIDE }), 'swallow')
+        assert.throws(() => unawaited(fixAt(3, { lat: 0, lng: 0 })), { code: 'position_null_island' })
+        assert.equal(
+          unawaited(fixAt(3, INSIDE, { attributes: { alarms: ['tow'] } })),
+          undefined,
+          'an alarm is waited for',
+        )
+        await send('truck', fixAt(4, INSIDE))
+        assert.equal(await count('fixes', org), 3)
+        assert.deepEqual(
+          told.map(outcome => 'status' in outcome && outcome.status),
+          ['set-aside'],
+        )
+        await ingest.correctClock({ org, deviceId: 'truck', offsetSeconds: 10, by: 'ann' })
+        assert.equal(unawaited(fixAt(5, INSIDE)), undefined, 'its time is another one')
+        await ingest.close()
+        assert.equal(unawaited(fixAt(6, INSIDE)), undefined)
+        const late = new Promise(resolve => ingest.awaited(sent(org, fixAt(6, INSIDE), resolve)))
+        assert.equal(((await late) as TrackwireError).code, 'shutting_down')
+      })
+
+      it('cost the others nothing when whoever is told throws', async (t, org) => {
+        const running = await withIngest(t, db, org)
+        await running.send('truck', fixAt(1, INSIDE))
+        running.ingest.awaited(
+          sent(org, fixAt(2, INSIDE), () => {
+            throw new Error('a fault')
+          }),
+        )
+        assert.deepEqual(await awaited(running, org, fixAt(3, INSIDE)), { status: 'stored' })
+      })
     })
 
     it('a value the database cannot hold costs only its own fix', async (t, org) => {

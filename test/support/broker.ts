@@ -57,6 +57,8 @@ export interface Call {
 export class RecordingHandlers {
   readonly calls: Call[] = []
   held = false
+  /** On a fix that nobody waits for. */
+  verdict: 'forward' | 'swallow' = 'forward'
   readonly #waiting: { count: number; resolve: () => void }[] = []
 
   /** Resolves once so many calls have arrived. */
@@ -74,8 +76,15 @@ export class RecordingHandlers {
         if (!this.held) resolve([])
         this.#check()
       })
+    const location: Handlers['location'] = (message, answer) => {
+      record('location')(message as never).then(answer, answer)
+    }
     return {
-      location: record('location'),
+      location,
+      unawaitedLocation: (message, tell) => {
+        location(message, tell)
+        return this.verdict
+      },
       locationBatch: record('locationBatch'),
       sos: record('sos'),
       sosAnswer: record('sosAnswer'),

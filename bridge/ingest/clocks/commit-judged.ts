@@ -11,7 +11,7 @@ export async function commitJudged(pipeline: Pipeline, items: readonly QueuedFix
     judged = await judgeClocks(pipeline, items)
   } catch (error) {
     if (error instanceof TrackwireError) {
-      for (const item of items) item.fail(error)
+      for (const item of items) item.message.fail(item, error)
       return
     }
     // A fault of ours in judging clocks must not cost the fixes.

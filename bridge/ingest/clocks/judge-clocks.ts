@@ -37,7 +37,7 @@ function speaksForClock(items: readonly QueuedFix[], item: QueuedFix): boolean {
   if (item.alone) return true
   if (item.setAside === undefined) return false
   const next = items[items.indexOf(item) + 1]
-  return next?.batch !== item.batch
+  return next?.message !== item.message
 }
 
 function sentTime({ clock, fix }: QueuedFix): number {
@@ -114,7 +114,7 @@ function repair(pipeline: Pipeline, item: QueuedFix, { items, newest, evidence }
   const isHistory = (other: QueuedFix): boolean => {
     const otherMs = timeOf(pipeline, other)
     return (
-      other.batch === item.batch &&
+      other.message === item.message &&
       Math.abs(otherMs - timeMs) <= HISTORY_MS &&
       contradictsRollover(otherMs, shiftMs, context)
     )
@@ -145,6 +145,6 @@ function moved(item: QueuedFix, timestamp: number): QueuedFix {
 /** Fixes of one message stay together, oldest first. */
 function inOrder(items: readonly QueuedFix[]): QueuedFix[] {
   const places = new Map<object, number>()
-  for (const { batch } of items) if (!places.has(batch)) places.set(batch, places.size)
-  return [...items].sort((a, b) => places.get(a.batch)! - places.get(b.batch)! || a.fix.timestamp - b.fix.timestamp)
+  for (const { message } of items) if (!places.has(message)) places.set(message, places.size)
+  return [...items].sort((a, b) => places.get(a.message)! - places.get(b.message)! || a.fix.timestamp - b.fix.timestamp)
 }

@@ -3,7 +3,7 @@ import { type Act, recordAudit } from '../../store/audit.ts'
 import { learntOffsets } from '../../store/device-clocks.ts'
 import { dropSetAside, selectWaiting, type WaitingRow } from '../../store/set-aside.ts'
 import { commitFixes } from '../commit-fixes.ts'
-import { named, type QueuedFix } from '../fix-queue.ts'
+import { type FixMessage, named, type QueuedFix } from '../fix-queue.ts'
 import type { AcceptedTime, FixResult, SetAsideJudgement, SetAsideSelection } from '../ingest.ts'
 import { persist } from '../persist.ts'
 import type { Pipeline } from '../pipeline.ts'
@@ -40,29 +40,25 @@ export async function acceptSetAside(
   )
   const judged: number[] = []
   const refused: Refused[] = []
-  const batch = {}
-  const open: { row: WaitingRow; item: QueuedFix; result: Promise<FixResult> }[] = []
+  const message = new Acceptance()
+  const items: QueuedFix[] = []
   for (const row of rows) {
     const offsets = learnt.filter(({ deviceId }) => deviceId === row.deviceId).map(({ offsetSeconds }) => offsetSeconds)
     try {
-      open.push({ row, ...queuedFix(pipeline, row, { selection, batch, timestamp: acceptedTime(row, time, offsets) }) })
+      items.push(queuedFix(pipeline, row, { selection, message, timestamp: acceptedTime(row, time, offsets) }))
     } catch (error) {
       if (!(error instanceof TrackwireError)) throw error
       refused.push({ id: row.id, code: error.code, message: error.message })
     }
   }
-  open.sort((a, b) => a.item.fix.timestamp - b.item.fix.timestamp)
-  for (let start = 0; start < open.length; start += GROUP) {
+  items.sort((a, b) => a.fix.timestamp - b.fix.timestamp)
+  for (let start = 0; start < items.length; start += GROUP) {
     await committer().serveUrgent()
-    await commitFixes(
-      pipeline,
-      open.slice(start, start + GROUP).map(({ item }) => item),
-    )
+    await commitFixes(pipeline, items.slice(start, start + GROUP))
   }
-  for (const { row, result } of open) {
-    const outcome = await result
-    if (outcome.status === 'refused') refused.push({ id: row.id, code: outcome.code, message: outcome.message })
-    else judged.push(row.id)
+  for (const [id, outcome] of message.outcomes) {
+    if (outcome.status === 'refused') refused.push({ id, code: outcome.code, message: outcome.message })
+    else judged.push(id)
   }
   refused.sort((a, b) => a.id - b.id)
   // The rows themselves say who accepted them, in the transactions that did; this says it once more, for the whole call.
@@ -106,16 +102,13 @@ function acceptedTime(row: WaitingRow, { timestamp, offsetSeconds }: AcceptedTim
 function queuedFix(
   { now }: Pipeline,
   row: WaitingRow,
-  { selection, batch, timestamp }: { selection: SetAsideSelection; batch: object; timestamp: number },
-): { item: QueuedFix; result: Promise<FixResult> } {
+  { selection, message, timestamp }: { selection: SetAsideSelection; message: FixMessage; timestamp: number },
+): QueuedFix {
   const { org, deviceId, receivedAt } = row
   const nowMs = now()
   const fix = checkAccepted({ ...row.fix, timestamp }, deviceId, nowMs)
-  let settle!: (result: FixResult) => void
-  const result = new Promise<FixResult>(resolve => {
-    settle = resolve
-  })
-  const item: QueuedFix = {
+  return {
+    message,
     index: 0,
     key: keyOf({ org, deviceId }),
     org,
@@ -123,20 +116,29 @@ function queuedFix(
     receivedAt,
     arrivedAt: nowMs,
     registers: false,
-    batch,
     isForwarded: false,
     bridge: undefined,
     alone: false,
     fix: named(fix, deviceId),
     clock: timestamp === row.fixTime ? undefined : { received: row.fixTime, repair: 'accepted' },
+    accepts: { setAsideId: row.id, by: selection.by },
     setAside: undefined,
     bytes: 0,
     mayThin: false,
-    accepts: { setAsideId: row.id, by: selection.by },
-    settle,
-    fail: error => settle(refusal(error)),
   }
-  return { item, result }
+}
+
+/** What became of the fixes that were accepted, by the ids of those that waited. */
+class Acceptance implements FixMessage {
+  readonly outcomes = new Map<number, FixResult>()
+
+  settle({ accepts }: QueuedFix, result: FixResult): void {
+    this.outcomes.set(accepts!.setAsideId, result)
+  }
+
+  fail(item: QueuedFix, error: unknown): void {
+    this.settle(item, refusal(error))
+  }
 }
 
 function checkAccepted(value: unknown, deviceId: string, nowMs: number) {

@@ -3,16 +3,17 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { Backlog } from '../../../bridge/ingest/backlog.ts'
-import { type QueuedFix, queueBatch } from '../../../bridge/ingest/fix-queue.ts'
-import type { FixResult } from '../../../bridge/ingest/ingest.ts'
+import { type QueuedFix, queueBatch, queueOne } from '../../../bridge/ingest/fix-queue.ts'
+import type { FixResult, SentFix } from '../../../bridge/ingest/ingest.ts'
 
 const NOW = Date.now()
 const MOST_FIXES = 50_000
+const SENDER = { sub: 'd', role: 'device', address: undefined } as const
 
 function backlogOf() {
   const lines: Record<string, unknown>[] = []
   const logger = pino({ base: null }, { write: line => void lines.push(JSON.parse(line)) })
-  const backlog = new Backlog({ logger, now: () => NOW, thinned: () => {} })
+  const backlog = new Backlog({ logger, now: () => NOW })
   return { backlog, lines }
 }
 
@@ -22,8 +23,19 @@ function message(deviceId: string, second: number, { count = 1, mayThin = false,
     timestamp: NOW - 3_600_000 + second * 1_000 + i,
     location: { lat: 1, lng: 1 },
   }))
-  const batch = { org: 'demo', deviceId, fixes, receivedAt: NOW, registers: true, mayThin, bytes }
+  const sent = { org: 'demo', deviceId, receivedAt: NOW, bytes }
+  if (mayThin) return unawaited({ ...sent, registers: true, fix: fixes[0]!, from: SENDER, told: () => {} })
+  const batch = { ...sent, fixes, registers: true }
   return queueBatch(batch, { nowMs: NOW, registers: true, clockOffsetMs: 0, onRefused: () => {} })
+}
+
+function unawaited(sent: SentFix): { items: QueuedFix[]; results: Promise<FixResult[]> } {
+  let settle!: (result: FixResult) => void
+  const results = new Promise<FixResult[]>(resolve => {
+    settle = result => resolve([result])
+  })
+  const message = { settle: (_: QueuedFix, result: FixResult) => settle(result), fail: () => {} }
+  return { items: [queueOne(sent, { key: `demo/${sent.deviceId}`, nowMs: NOW, message, isAwaited: false })], results }
 }
 
 function add(backlog: Backlog, ...of: Parameters<typeof message>): Promise<FixResult[]> {
@@ -128,6 +140,35 @@ test('in overload the newest fix of each device is stored, what it replaces is c
     [
       { msg: 'overload: fixes ', thinned: undefined, refused: undefined, mostFixes: undefined },
       { msg: 'overload is over', thinned: 51, refused: 1, mostFixes: MOST_FIXES },
+    ],
+  )
+})
+
+test('while there is no time to store, of each device the newest that nobody waits for stays, and all that somebody waits for', async () => {
+  const { backlog, lines } = backlogOf()
+  const early: Promise<FixResult[]>[] = []
+  for (const second of [0, 2, 1]) early.push(add(backlog, 'd1', second, { mayThin: true }))
+  void add(backlog, 'd1', 3)
+  void add(backlog, 'd2', 0, { count: 2 })
+  assert.deepEqual([backlog.length, backlog.awaited], [6, 3])
+  backlog.press(true)
+  assert.equal(backlog.isOverloaded, true)
+  assert.deepEqual(await early[0], [{ status: 'thinned' }])
+  assert.deepEqual(await early[2], [{ status: 'thinned' }])
+  assert.deepEqual([backlog.length, backlog.awaited, backlog.thinned], [4, 3, 2])
+  // What comes meanwhile is thinned too, and pressing again changes nothing.
+  for (const second of [4, 5, 6]) void add(backlog, 'd1', second, { mayThin: true })
+  backlog.press(true)
+  assert.deepEqual(seconds(backlog.take(500), 'd1'), [2, 3, 6])
+  assert.deepEqual([backlog.length, backlog.awaited, backlog.bytes], [0, 0, 0])
+  assert.equal(backlog.isOverloaded, true)
+  backlog.press(false)
+  assert.equal(backlog.isOverloaded, false)
+  assert.deepEqual(
+    lines.map(({ msg, thinned }) => [String(msg).slice(0, 16), thinned]),
+    [
+      ['overload: fixes ', undefined],
+      ['overload is over', 4],
     ],
   )
 })

@@ -51,6 +51,15 @@ describe('alarms that devices raise themselves', () => {
     assert.deepEqual(await incidentsOf('van-1'), ['power-cut device closed ended 1'])
   })
 
+  it('one that nobody waited for ends an alarm too', async () => {
+    await first.send('van-9', raising(0, 'power-cut'))
+    const fix = fixAt(10, OUTSIDE, { attributes: { externalPower: true } })
+    const from = { sub: 'van-9', role: 'device', address: undefined } as const
+    const sent = { org: 'demo', deviceId: 'van-9', fix, receivedAt: nowMs, registers: true, bytes: 100, from }
+    assert.equal(first.ingest.unawaited({ ...sent, told: () => {} }), 'forward')
+    await first.recorder.until(({ payload }) => payload.includes('"end"') && payload.includes('van-9'))
+  })
+
   it('of two messages of one moment the second may be the alarm, though it is the same fix', async () => {
     await first.send('van-2', fixAt(0, OUTSIDE))
     const [result] = await first.send('van-2', raising(0, 'overspeed'))
