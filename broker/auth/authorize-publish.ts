@@ -29,6 +29,7 @@ import type { ParsedTopics } from './reader.ts'
 import { type Sender, senderOf } from './sender.ts'
 
 type Done = (error?: Error | null) => void
+type About = Pick<PublishPacket, 'topic'>
 
 /** Both ways in: Aedes' hook, which wills come by too, and that of a connection whose packets do not pass through Aedes. */
 export interface Publishing {
@@ -127,18 +128,21 @@ export function authorizePublish(path: PublishPath): Publishing {
 
   function location(sender: Sender, packet: PublishPacket, message: Inbound<'location'>, later: Later): Answer {
     const { handlers } = path
-    if (packet.qos === 0) {
-      const verdict = handlers.unawaitedLocation?.(message, said => {
-        if (said instanceof Error) refuse(sender, packet, said)
-        else verdictOf(sender, packet, said)
-      })
-      if (verdict !== undefined) return verdict
-    }
+    const verdict = packet.qos === 0 ? unawaitedLocation(sender, packet.topic, message) : undefined
+    if (verdict !== undefined) return verdict
     handlers.location(message, said => {
       if (said instanceof Error) later.fail(said)
       else later.settle(verdictOf(sender, packet, said, 'forward'))
     })
     return 'later'
+  }
+
+  /** Fixes may wait long: what is kept of each for it holds no bytes of the chunk that it came in. */
+  function unawaitedLocation(sender: Sender, topic: string, message: Inbound<'location'>): Verdict | undefined {
+    return path.handlers.unawaitedLocation?.(message, said => {
+      if (said instanceof Error) refuse(sender, { topic }, said)
+      else verdictOf(sender, { topic }, said)
+    })
   }
 
   function stored(
@@ -153,7 +157,7 @@ export function authorizePublish(path: PublishPath): Publishing {
   /** Tells the sender what there is to say. */
   function verdictOf(
     { principal }: Sender,
-    { topic }: PublishPacket,
+    { topic }: About,
     said: readonly Refusal[] | 'swallow',
     accepted: Verdict = 'swallow',
   ): Verdict {
@@ -186,15 +190,15 @@ export function authorizePublish(path: PublishPath): Publishing {
   }
 
   /** Tells the sender; returns an error when the connection has to end. */
-  function refuse(sender: Sender, packet: PublishPacket, error: unknown): Error | null {
+  function refuse(sender: Sender, { topic }: About, error: unknown): Error | null {
     if (!(error instanceof TrackwireError)) {
-      path.logger.error({ err: error, topic: packet.topic }, 'a message could not be handled')
+      path.logger.error({ err: error, topic }, 'a message could not be handled')
       return error as Error
     }
     path.tell(sender.principal, {
       code: error.code,
       message: error.message,
-      topic: packet.topic,
+      topic,
       ...(typeof error.details?.index === 'number' ? { index: error.details.index } : {}),
     })
     if (ERRORS[error.code].retry) return error

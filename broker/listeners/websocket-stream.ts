@@ -3,6 +3,8 @@ import type { WebSocket } from 'ws'
 
 /** FIN and the opcode of binary data, RFC 6455 §5.2. */
 const BINARY = 0x82
+/** Read of one connection, it lets the others have their turn: who sends without a pause would be read for as long as there is more. */
+const TURN_BYTES = 32_768
 /** Larger ones are not copied to stand behind a header. */
 const FRAMED_UP_TO_BYTES = 65_535
 /** Many connections are often sent the very same bytes: what was put into a frame last. */
@@ -34,6 +36,10 @@ function framed(bytes: Buffer): Buffer {
 export class WebSocketStream extends Duplex {
   readonly #socket: WebSocket
   readonly #transport: Duplex
+  #readBytes = 0
+  /** The broker does not keep up. */
+  #isFull = false
+  #hadItsTurn = false
 
   /** @param transport what the WebSocket was upgraded from: frames are written to it, in between those of `ws` */
   constructor(socket: WebSocket, transport: Duplex) {
@@ -46,8 +52,11 @@ export class WebSocketStream extends Duplex {
       if (!isBinary) {
         socket.close(1003, 'MQTT takes binary frames')
         this.destroy(new Error('protocol violation: a text frame'))
-      } else if (!this.push(data)) {
-        socket.pause()
+      } else {
+        this.#isFull = !this.push(data)
+        this.#readBytes += data.length
+        if (this.#readBytes >= TURN_BYTES) this.#letOthersRead()
+        if (this.#isFull) socket.pause()
       }
     })
     // No destroy: what the peer sent before it left is still read, as on a TCP connection.
@@ -56,7 +65,23 @@ export class WebSocketStream extends Duplex {
   }
 
   override _read(): void {
-    if (this.#socket.isPaused) this.#socket.resume()
+    this.#isFull = false
+    this.#readOn()
+  }
+
+  #letOthersRead(): void {
+    if (this.#hadItsTurn) return
+    this.#hadItsTurn = true
+    this.#socket.pause()
+    setImmediate(() => {
+      this.#hadItsTurn = false
+      this.#readBytes = 0
+      this.#readOn()
+    })
+  }
+
+  #readOn(): void {
+    if (!this.#isFull && !this.#hadItsTurn && this.#socket.isPaused) this.#socket.resume()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
+import { publish } from '../support/mqtt-bytes.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
 
 const LOCATION = 'demo/devices/truck-7/location'
@@ -49,4 +50,20 @@ test('keep alive does not end a connection that is not read because too much of 
   await device.until('all answers', () => device.of('puback').length === count && device.of('pingresp').length === 1)
   // From here on it is read, and silent.
   await device.closed()
+})
+
+test('who sends without a pause is read a part at a time: others have their turn in between', async t => {
+  const running = await startTestBroker(t, { limits: false })
+  const { calls } = running.work
+  const device = await connected(t, running)
+  const count = 20_000
+  const text = fix()
+  device.stream.write(Buffer.concat(Array.from({ length: count }, () => publish(0, LOCATION, null, text))))
+  let most = 0
+  while (calls.length < count) {
+    const before = calls.length
+    await new Promise(setImmediate)
+    most = Math.max(most, calls.length - before)
+  }
+  assert.ok(most <= 1_000, `${most} in a turn`)
 })

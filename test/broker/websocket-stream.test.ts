@@ -59,3 +59,19 @@ test('frames of every length come whole and in order, between those of ws', asyn
   while (heard.length < lengths.length) await new Promise(setImmediate)
   for (const [i, length] of lengths.entries()) assert.deepEqual(heard[i], Buffer.alloc(length, i + 1))
 })
+
+test('who sends without a pause is read a part at a time: others have their turn in between', async t => {
+  const { peer, stream } = await openPair(t)
+  const [frames, bytes] = [8_000, 1_000]
+  for (let i = 0; i < frames; i += 1) peer.send(Buffer.alloc(bytes))
+  let heard = 0
+  stream.on('data', (data: Buffer) => (heard += data.length))
+  let most = 0
+  while (heard < frames * bytes) {
+    const before = heard
+    await new Promise(setImmediate)
+    most = Math.max(most, heard - before)
+  }
+  // A buffer of 64 KiB that was read already is taken to its end.
+  assert.ok(most <= 3 * 65_536, `${most} bytes in a turn`)
+})
