@@ -68,6 +68,9 @@ async function buildPage(source: string, outDir: string, alias: Record<string, s
   })
 }
 
+/** What Chromium itself says of a network that is cut, by reset or by end. */
+const OF_THE_NETWORK = /ERR_|favicon|404|closed before receiving a handshake/
+
 async function openPage(
   t: TestContext,
   { browser, origin }: Stage,
@@ -79,7 +82,7 @@ async function openPage(
   page.on('pageerror', error => faults.push(error.message))
   page.on(
     'console',
-    message => message.type() === 'error' && !/ERR_|favicon|404/.test(message.text()) && faults.push(message.text()),
+    message => message.type() === 'error' && !OF_THE_NETWORK.test(message.text()) && faults.push(message.text()),
   )
   t.after(() => assert.deepEqual(faults, []))
   await page.goto(`${origin}/${path}/#${new URLSearchParams(said)}`)
