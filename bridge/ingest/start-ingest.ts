@@ -203,7 +203,13 @@ class RunningIngest implements Ingest {
       if (error instanceof TrackwireError) metrics.fixes.inc({ result: error.code })
       throw error
     }
-    this.#committer.add([item])
+    try {
+      this.#committer.add([item])
+    } catch (error) {
+      if (isAwaited) throw error
+      // It is passed on all the same.
+      sent.told(error as Error)
+    }
     this.#pipeline.connectivity().heard(sent)
     return item
   }
