@@ -56,10 +56,10 @@ export interface Handlers {
   readonly location: (message: Inbound<'location'>, answer: (said: Said) => void) => void
   /**
    * Takes a fix of QoS 0, for which nobody waits, and says at once whether it goes on to subscribers; undefined: it is one to wait for, and goes
-   * the way of `location`, as all do when this is left out. Throws a TrackwireError for what is refused at once.
+   * the way of `location`. Throws a TrackwireError for what is refused at once.
    * @param tell called with what is to be said of it later, if anything
    */
-  readonly unawaitedLocation?: (
+  readonly unawaitedLocation: (
     message: Inbound<'location'>,
     tell: (said: Said) => void,
   ) => 'forward' | 'swallow' | undefined

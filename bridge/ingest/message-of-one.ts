@@ -1,3 +1,4 @@
+import type { DeviceKey } from '../store/device-states.ts'
 import type { FixMessage, QueuedFix } from './fix-queue.ts'
 import type { FixResult, SentFix } from './ingest.ts'
 
@@ -8,7 +9,7 @@ export interface Afterwards {
   /** What it says of alarms; undefined where there is nothing to wait for. */
   alarms(item: QueuedFix, result: FixResult): Promise<void> | undefined
   /** Telling it threw: a fault of whoever was told. */
-  untold(item: QueuedFix, error: unknown): void
+  untold(device: DeviceKey, error: unknown): void
 }
 
 /** A message of one fix: what becomes of it is told without a promise and a list, which would cost more than all else that is done here. */

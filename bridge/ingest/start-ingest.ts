@@ -175,10 +175,9 @@ class RunningIngest implements Ingest {
   awaited(sent: SentFix): void {
     if (this.#take(sent, true) !== undefined) return
     const { fix, told, ...message } = sent
-    this.fixes({ ...message, fixes: [fix], hasShape: true, forward: 'repaired' }).then(
-      ([result]) => told(result!),
-      told,
-    )
+    this.fixes({ ...message, fixes: [fix], hasShape: true, forward: 'repaired' })
+      .then(([result]) => told(result!), told)
+      .catch(error => this.#afterwards.untold(sent, error))
   }
 
   unawaited(sent: SentFix): 'forward' | 'swallow' | undefined {

@@ -139,7 +139,7 @@ export function authorizePublish(path: PublishPath): Publishing {
 
   /** Fixes may wait long: what is kept of each for it holds no bytes of the chunk that it came in. */
   function unawaitedLocation(sender: Sender, topic: string, message: Inbound<'location'>): Verdict | undefined {
-    return path.handlers.unawaitedLocation?.(message, said => {
+    return path.handlers.unawaitedLocation(message, said => {
       if (said instanceof Error) refuse(sender, { topic }, said)
       else verdictOf(sender, { topic }, said)
     })
