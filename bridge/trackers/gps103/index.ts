@@ -4,14 +4,18 @@ import { decodeGps103, type Gps103Memory } from './decode.ts'
 
 const MAX_FRAME_BYTES = 1_024
 
-/** A login ends with `A` or `A;`, a heartbeat is 15 digits, everything else ends with a semicolon, a star or a line end. */
+/** These may end without a sign: a login, and a heartbeat of 15 digits. */
+const UNENDED = /^(?:##,imei:\d{15},A|\d{15})(?=$|imei:|##)/
+
+/** Everything ends with a semicolon, a star or a line end, but what ends without. */
 function cut(bytes: Buffer): Cut {
-  const skip = /^[\r\n;\s\0]+/.exec(bytes.toString('latin1', 0, Math.min(bytes.length, 64)))
+  const begin = bytes.toString('latin1', 0, Math.min(bytes.length, 64))
+  const skip = /^[\r\n;\s\0]+/.exec(begin)
   if (skip !== null) return { kind: 'rubbish', length: skip[0].length }
+  const unended = UNENDED.exec(begin)
+  if (unended !== null) return { kind: 'frame', start: 0, end: unended[0].length }
   const end = bytes.findIndex(byte => byte === 0x3b || byte === 0x0a || byte === 0x0d || byte === 0x2a)
   if (end !== -1) return { kind: 'frame', start: 0, end: end + 1 }
-  const text = bytes.toString('latin1', 0, Math.min(bytes.length, 32))
-  if (/^\d{15}$/.test(text) || /^##,imei:\d{15},A$/.test(text)) return { kind: 'frame', start: 0, end: bytes.length }
   return bytes.length < MAX_FRAME_BYTES ? { kind: 'incomplete' } : { kind: 'rubbish', length: bytes.length }
 }
 

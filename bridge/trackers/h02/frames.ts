@@ -3,9 +3,12 @@ import type { Cut } from '../protocol.ts'
 export const MAX_FRAME_BYTES = 2_048
 const STAR = 0x2a
 const DOLLAR = 0x24
-/** The binary form has no length: models send 32 bytes, or 45 with the cell behind the position. */
+/** The binary form has no length: models send 32 bytes, 42 or 45 with the cell behind the position. */
 const SHORT_BYTES = 32
 const LONG_BYTES = 45
+const ID_BYTES = 5
+/** `*HQ,`, or what there is of it at the end of the bytes. */
+const NEXT_TEXT = /^\*(?:$|\w(?:$|\w(?:$|,)))/
 
 /** Cuts the H02 stream: text from `*` to `#`, or binary from `$`. */
 export function cutH02(bytes: Buffer): Cut {
@@ -17,10 +20,22 @@ export function cutH02(bytes: Buffer): Cut {
   }
   if (first !== DOLLAR) return { kind: 'rubbish', length: 1 }
   if (bytes.length < SHORT_BYTES) return { kind: 'incomplete' }
-  // Another message right behind it, or nothing: it is the short one. What is left of a longer one is passed over as rubbish.
-  const next = bytes[SHORT_BYTES]
-  if (next === undefined || next === STAR || next === DOLLAR || bytes.length < LONG_BYTES) {
-    return { kind: 'frame', start: 0, end: SHORT_BYTES }
+  return { kind: 'frame', start: 0, end: endOfBinary(bytes) }
+}
+
+/** Where the next message begins, or what there is. What came too late of a longer one is passed over as rubbish. */
+function endOfBinary(bytes: Buffer): number {
+  if (bytes[SHORT_BYTES] === DOLLAR) return SHORT_BYTES
+  const end = Math.min(LONG_BYTES, bytes.length)
+  for (let at = SHORT_BYTES; at < end; at++) {
+    if (bytes[at] === STAR && NEXT_TEXT.test(bytes.toString('latin1', at, at + 4))) return at
+    if (bytes[at] === DOLLAR && isNextOfDevice(bytes, at)) return at
   }
-  return { kind: 'frame', start: 0, end: LONG_BYTES }
+  return end
+}
+
+/** The same id behind the sign, as far as it has come; a `$` that is the last is taken for a part of the cell. */
+function isNextOfDevice(bytes: Buffer, at: number): boolean {
+  const begin = bytes.subarray(at, at + 1 + ID_BYTES)
+  return begin.length > 1 && begin.equals(bytes.subarray(0, begin.length))
 }

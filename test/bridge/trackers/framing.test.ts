@@ -38,3 +38,28 @@ test('the first frame of real streams is the one that the reference cuts', {
     })
   }
 })
+
+// No length is said and no sign ends them: only what comes behind tells.
+const BINARY_42 = '24352436830841932930104759180817262627335900074412294e024138feffffffff0112006400730'.padEnd(84, '1')
+const TEXT = Buffer.from('*HQ,9001000002,V1,213945,A,3542.2043,N,38.6508,W,0.00,170,221025,FBFFF9FF#').toString('hex')
+const LOGIN = Buffer.from('##,imei:359586015829802,A').toString('hex')
+const HEARTBEAT = Buffer.from('359586015829802').toString('hex')
+const REPORT = Buffer.from(
+  'imei:359586015829802,tracker,0809231929,,F,055403.000,A,2233.18,N,11354.30,E,0,0;',
+).toString('hex')
+
+for (const [protocol, title, ...frames] of [
+  ['h02', 'a binary message of 42 bytes before a text', BINARY_42, TEXT],
+  ['h02', 'binary messages of 42 bytes', BINARY_42, BINARY_42, BINARY_42],
+  ['gps103', 'a login without an end before a report', LOGIN, REPORT],
+  ['gps103', 'a heartbeat without an end before a report', HEARTBEAT, REPORT],
+] as const) {
+  test(`${protocol}: ${title}, in one piece and as they come`, () => {
+    const cut = (...pieces: string[]): string[] => {
+      const stream = new FrameStream(PROTOCOLS.get(protocol)!)
+      return pieces.flatMap(piece => stream.push(Buffer.from(piece, 'hex'))).map(frame => frame.toString('hex'))
+    }
+    assert.deepEqual(cut(frames.join('')), frames)
+    assert.deepEqual(cut(...frames), frames)
+  })
+}
