@@ -62,7 +62,9 @@ export default function ConsoleView({ theme, onToggleTheme, onLogout }: Props) {
         onSkip={() => stage.current?.focus()}
       />
       <SosBanner alerts={sos} listed={path !== '/sos'} />
-      <ConnectionBanner />
+      <div className="banner-place">
+        <ConnectionBanner />
+      </div>
       <div className="console__page">
         <Navigation pages={pages} path={path} />
         <main className="stage" id="page" ref={stage} tabIndex={-1}>
