@@ -255,6 +255,7 @@ async function start(config: Config, logger: Logger, releasers: Releasers): Prom
   }
   const reloadTls = config.tls === undefined ? undefined : followTls(config.tls)
   const mqttUrl = listeners.find(({ address }) => address.startsWith('mqtt'))?.address
+  void ingest.warmUp()
   return {
     listeners,
     mqttUrl,

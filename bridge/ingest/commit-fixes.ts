@@ -37,7 +37,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   let committed: Committed
   let isRetry = false
   try {
-    committed = await persist(() => attempt(pipeline, items, isRetry), {
+    committed = await persist(() => attemptCommit(pipeline, items, isRetry), {
       ...pipeline,
       beforeRetry: async () => {
         isRetry = true
@@ -65,7 +65,12 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   if (committed.outbox.length > 0) logger.debug({ messages: committed.outbox.length }, 'events committed')
 }
 
-async function attempt(pipeline: Pipeline, items: readonly QueuedFix[], isRetry: boolean): Promise<Committed> {
+/** Evaluates a group and stores it in one transaction; changes nothing in memory. */
+export async function attemptCommit(
+  pipeline: Pipeline,
+  items: readonly QueuedFix[],
+  isRetry: boolean,
+): Promise<Committed> {
   const { db, partitions, states, devices, alerts, incidents, now, eventListener } = pipeline
   const regular = items.filter(({ setAside }) => setAside === undefined)
   await partitions.ensure(

@@ -295,6 +295,8 @@ export interface Ingest {
   deviceExists(org: string, deviceId: string): boolean
   /** Begins to announce: first what a crash left in the outbox, then everything committed. Once. */
   announce(publish: Publish): Promise<void>
+  /** Makes an embedded database ready for the first fixes, as long as nothing else comes; nothing of it is stored or told. Never rejects. */
+  warmUp(): Promise<void>
   /** Stops accepting, commits what is queued, empties the outbox as far as it can. Idempotent. */
   close(): Promise<void>
 }

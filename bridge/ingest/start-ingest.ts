@@ -53,6 +53,7 @@ import { startSosTimers } from './sos-timers.ts'
 import { keyOf, StateCache } from './state-cache.ts'
 import { startSweeps } from './sweep.ts'
 import { UnknownDevices } from './unknown-devices.ts'
+import { warmUp } from './warm-up.ts'
 
 /** Starts the pipeline on a migrated database. Fences, devices and open alerts are loaded before it resolves. */
 export async function startIngest({
@@ -450,6 +451,11 @@ class RunningIngest implements Ingest {
     this.#republishing = republishRetained(this.#pipeline).catch(error =>
       logger.warn({ err: error }, 'retained messages could not be published again'),
     )
+  }
+
+  async warmUp(): Promise<void> {
+    if (this.#pipeline.db.kind === 'postgres') return
+    await warmUp(this.#pipeline, () => this.#resources.backlog.length === 0)
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Queryable } from './database.ts'
 
-/** Rewritten or emptied all the time. */
-const BUSY_TABLES = ['device_state', 'outbox', 'bridge_queue']
+/** Rewritten or emptied all the time; what a warm-up wrote to `devices` and rolled back lies there too. */
+const BUSY_TABLES = ['device_state', 'outbox', 'bridge_queue', 'devices']
 
 /**
  * What a server does in the background and the embedded database, a single process, never does by itself: reclaim the space of
