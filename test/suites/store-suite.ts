@@ -217,6 +217,34 @@ export function storeSuite(name: string, openDatabase: (t: TestScope) => Promise
       assert.deepEqual(await db.query("select * from duties where duty = 'swallowed'"), [])
     })
 
+    it('a statement that was asked before gives what its table has now', async (_, org) => {
+      const table = `"now-${org}"`
+      await db.exec(`create table ${table} (a int); insert into ${table} values (1)`)
+      const rows = () => db.query(`select * from ${table} where a >= $1`, [1])
+      assert.deepEqual([await rows(), await rows()], [[{ a: 1 }], [{ a: 1 }]])
+      await db.exec(`alter table ${table} add column b text default 'x'`)
+      assert.deepEqual(await rows(), [{ a: 1, b: 'x' }])
+      await db.query(`alter table ${table} rename column b to c`)
+      assert.deepEqual(await rows(), [{ a: 1, c: 'x' }])
+      await db.exec(`drop table ${table}`)
+      await assert.rejects(rows(), { code: '42P01' })
+    })
+
+    it('a transaction without a statement, or whose first statement fails, is one all the same', async () => {
+      assert.equal(await db.transaction(async () => 7), 7)
+      await assert.rejects(
+        db.transaction(tx => tx.query('select 1 / $1::int', [0])),
+        { code: '22012' },
+      )
+      assert.deepEqual(await db.query('select $1::int as one', [1]), [{ one: 1 }])
+      await db.transaction(async tx => {
+        const [row] = await tx.query<{ inside: boolean }>('select now() < clock_timestamp() as inside, pg_sleep(0.01)')
+        assert.equal(row?.inside, true)
+        const again = () => tx.query<{ at: string }>('select now()::text as at', [])
+        assert.deepEqual(await again(), await again(), 'the time stands still within one')
+      })
+    })
+
     it('nobody sees a transaction before its commit, and many run side by side', async () => {
       await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
