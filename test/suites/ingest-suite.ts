@@ -22,6 +22,9 @@ import {
 } from '../support/ingest.ts'
 import type { TestScope } from '../support/scope.ts'
 
+/** So many fixes wait at the most: the last line of defence of the committer. */
+const MOST_WAITING = 200_000
+
 /** How the ingest pipeline behaves, whatever database is below it. Each test has an organisation of its own. */
 export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
   describe(`ingest on ${name}`, async () => {
@@ -260,6 +263,28 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
         assert.equal(unawaited(fixAt(6, INSIDE)), undefined)
         const late = new Promise(resolve => ingest.awaited(sent(org, fixAt(6, INSIDE), resolve)))
         assert.equal(((await late) as TrackwireError).code, 'shutting_down')
+      })
+
+      it('beyond what can ever wait are refused, and of QoS 0 passed on all the same', async (t, org) => {
+        const { ingest, send } = await withIngest(t, db, org)
+        await send('truck', fixAt(1, INSIDE))
+        const outcomes = new Map<string, number>()
+        await new Promise<void>(resolve => {
+          let open = MOST_WAITING
+          const told = (outcome: FixResult | Error): void => {
+            const { status } = outcome as FixResult
+            outcomes.set(status, (outcomes.get(status) ?? 0) + 1)
+            open -= 1
+            if (open === 0) resolve()
+          }
+          for (let i = 0; i < MOST_WAITING; i += 1) ingest.awaited(sent(org, fixAt(2, INSIDE), told))
+          assert.throws(() => ingest.awaited(sent(org, fixAt(3, INSIDE))), { code: 'overloaded' })
+          const refused: (FixResult | Error)[] = []
+          const went = ingest.unawaited(sent(org, fixAt(3, INSIDE), outcome => void refused.push(outcome)))
+          assert.deepEqual([went, refused.map(error => (error as TrackwireError).code)], ['forward', ['overloaded']])
+        })
+        assert.deepEqual(Object.fromEntries(outcomes), { stored: 1, repeated: MOST_WAITING - 1 })
+        assert.deepEqual(await send('truck', fixAt(3, INSIDE)), [{ status: 'stored' }])
       })
 
       it('cost the others nothing when whoever is told throws', async (t, org) => {
