@@ -25,7 +25,16 @@ export async function runConnect(scenario: ConnectScenario, broker: RunningBroke
     }
   }
   const openAll = (until: number) => Promise.all(Array.from({ length: scenario.atOnce }, () => open(until)))
+  const cutAll = () => {
+    for (const { socket } of opened.splice(0)) socket.destroy()
+    next = 0
+  }
   try {
+    if (scenario.again) {
+      await openAll(total)
+      cutAll()
+      await settled()
+    }
     await openAll(FIRST)
     await settled()
     const before = { atMs: performance.now(), ...figuresOf(broker.pid) }
@@ -42,7 +51,7 @@ export async function runConnect(scenario: ConnectScenario, broker: RunningBroke
       'resident MB': idle.residentKb / 1_024,
     }
   } finally {
-    for (const { socket } of opened) socket.destroy()
+    cutAll()
   }
 }
 

@@ -25,6 +25,8 @@ export interface ConnectScenario {
   readonly shape: 'connect'
   readonly connections: number
   readonly atOnce: number
+  /** What counts is the second time, after all were cut. */
+  readonly again?: boolean
 }
 export type Scenario = (TrafficScenario | ConnectScenario) & {
   /** Left out: all. */
@@ -60,6 +62,7 @@ const INGEST = {
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   connect: { shape: 'connect', connections: 5_000, atOnce: 100 },
+  reconnect: { shape: 'connect', connections: 5_000, atOnce: 100, again: true },
   'fan-in': { ...FAN_IN, window: 1, over: 'tcp' },
   'fan-in-bursts': { ...FAN_IN, burst: 8, window: 8, over: 'tcp' },
   'fan-in-qos1': { ...FAN_IN, qos: 1, window: 1, over: 'tcp' },
