@@ -6,6 +6,9 @@ const DOLLAR = 0x24
 /** The binary form has no length: models send 32 bytes, 42 or 45 with the cell behind the position. */
 const SHORT_BYTES = 32
 const LONG_BYTES = 45
+/** An id of five bytes, or of eight with 15 digits, and the time behind it. */
+const BEGIN_BYTES = 11
+const BEGIN_DIGITS = /^\d{15}[\da-f]\d{6}$/
 const ID_BYTES = 5
 /** `*HQ,`, or what there is of it at the end of the bytes. */
 const NEXT_TEXT = /^\*(?:$|\w(?:$|\w(?:$|,)))/
@@ -29,13 +32,15 @@ function endOfBinary(bytes: Buffer): number {
   const end = Math.min(LONG_BYTES, bytes.length)
   for (let at = SHORT_BYTES; at < end; at++) {
     if (bytes[at] === STAR && NEXT_TEXT.test(bytes.toString('latin1', at, at + 4))) return at
-    if (bytes[at] === DOLLAR && isNextOfDevice(bytes, at)) return at
+    if (bytes[at] === DOLLAR && isNextBinary(bytes, at)) return at
   }
   return end
 }
 
-/** The same id behind the sign, as far as it has come; a `$` that is the last is taken for a part of the cell. */
-function isNextOfDevice(bytes: Buffer, at: number): boolean {
-  const begin = bytes.subarray(at, at + 1 + ID_BYTES)
-  return begin.length > 1 && begin.equals(bytes.subarray(0, begin.length))
+/** Digits behind the sign; of those that have not all come, the same id. A `$` that is the last is taken for a part of the cell. */
+function isNextBinary(bytes: Buffer, at: number): boolean {
+  const begin = at + 1
+  if (bytes.length >= begin + BEGIN_BYTES) return BEGIN_DIGITS.test(bytes.toString('hex', begin, begin + BEGIN_BYTES))
+  const id = bytes.subarray(begin, begin + ID_BYTES)
+  return id.length > 0 && id.equals(bytes.subarray(1, 1 + id.length))
 }

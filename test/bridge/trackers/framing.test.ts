@@ -41,6 +41,7 @@ test('the first frame of real streams is the one that the reference cuts', {
 
 // No length is said and no sign ends them: only what comes behind tells.
 const BINARY_42 = '24352436830841932930104759180817262627335900074412294e024138feffffffff0112006400730'.padEnd(84, '1')
+const OTHER_32 = '2421330480510938012707233570340506000386508e000170ffffffff000000'
 const TEXT = Buffer.from('*HQ,9001000002,V1,213945,A,3542.2043,N,38.6508,W,0.00,170,221025,FBFFF9FF#').toString('hex')
 const LOGIN = Buffer.from('##,imei:359586015829802,A').toString('hex')
 const HEARTBEAT = Buffer.from('359586015829802').toString('hex')
@@ -51,6 +52,7 @@ const REPORT = Buffer.from(
 for (const [protocol, title, ...frames] of [
   ['h02', 'a binary message of 42 bytes before a text', BINARY_42, TEXT],
   ['h02', 'binary messages of 42 bytes', BINARY_42, BINARY_42, BINARY_42],
+  ['h02', 'a binary message of 42 bytes before one of another device', BINARY_42, OTHER_32],
   ['gps103', 'a login without an end before a report', LOGIN, REPORT],
   ['gps103', 'a heartbeat without an end before a report', HEARTBEAT, REPORT],
 ] as const) {
