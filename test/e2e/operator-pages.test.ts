@@ -67,6 +67,8 @@ test('an operator sees a device move, draws a fence, sees it cross, and answers 
   await page.context().setOffline(true)
   await page.getByText('Positions may be old').waitFor()
   assert.deepEqual(await page.locator('.workbench__map canvas').boundingBox(), canvas)
+  const said = (await page.locator('.banner').boundingBox())!
+  assert.ok(said.x >= canvas.x && said.x + said.width <= canvas.x + canvas.width, 'nor does it lie over the panel')
   await page.context().setOffline(false)
   await until('a live connection', state => state.connection.phase === 'online')
   // Until the ring is closed a press on the map draws.
