@@ -65,7 +65,7 @@ export async function commitFixes(pipeline: Pipeline, items: readonly QueuedFix[
   if (committed.outbox.length > 0) logger.debug({ messages: committed.outbox.length }, 'events committed')
 }
 
-/** Evaluates a group and stores it in one transaction; changes nothing in memory. */
+/** Evaluates a group and stores it in one transaction. What is in memory is changed by the caller, after the commit. */
 export async function attemptCommit(
   pipeline: Pipeline,
   items: readonly QueuedFix[],

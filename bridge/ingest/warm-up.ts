@@ -5,16 +5,16 @@ import { attemptCommit } from './commit-fixes.ts'
 import { isShuttingDown } from './committer.ts'
 import { DeviceRegistry } from './device-registry.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
-import { type QueuedFix, queueOne } from './fix-queue.ts'
+import { type QueuedFix, queueBatch } from './fix-queue.ts'
 import type { Pipeline } from './pipeline.ts'
-import { keyOf, StateCache } from './state-cache.ts'
+import { StateCache } from './state-cache.ts'
 
 /** So many fixes in each group: the first ones small, because they take ten times as long as later, and an SOS waits for one statement. */
 const GROUPS = [50, 50, 50, 500, 500, 500] as const
 /** No organisation has this name. */
 const ORG = `warm-up-${randomUUID()}`
 const PLACE = { lat: 0.5, lng: 0.5 }
-/** So many metres; every tenth device is in it, and makes an event. */
+/** Every tenth device is in it, which makes an event. */
 const FENCE: FenceFeature = {
   type: 'Feature',
   id: 'warm-up',
@@ -34,11 +34,10 @@ class Rehearsed extends Error {
  */
 export async function warmUp(pipeline: Pipeline, isIdle: () => boolean): Promise<void> {
   const { logger, now } = pipeline
-  const rehearsal = rehearsalOf(pipeline)
   try {
     for (const devices of GROUPS) {
       if (!isIdle()) return
-      await pipeline.committer().change(() => rehearse(rehearsal, fixesOf(devices, now())))
+      await pipeline.committer().change(() => rehearse(pipeline, fixesOf(devices, now())))
     }
   } catch (error) {
     if (!isShuttingDown(error))
@@ -46,7 +45,13 @@ export async function warmUp(pipeline: Pipeline, isIdle: () => boolean): Promise
   }
 }
 
-/** The same database, which keeps nothing, and a memory of its own. */
+async function rehearse(pipeline: Pipeline, fixes: readonly QueuedFix[]): Promise<void> {
+  await attemptCommit(rehearsalOf(pipeline), fixes, false).catch(error => {
+    if (!(error instanceof Rehearsed)) throw error
+  })
+}
+
+/** The same database, which keeps nothing, and a memory of its own, in which every device is new. */
 function rehearsalOf(pipeline: Pipeline): Pipeline {
   const { db } = pipeline
   const fences = new FenceCatalogue()
@@ -65,30 +70,11 @@ function rehearsalOf(pipeline: Pipeline): Pipeline {
   return { ...pipeline, db: forgetful, fences, devices: new DeviceRegistry(), states: new StateCache() }
 }
 
-async function rehearse(rehearsal: Pipeline, fixes: readonly QueuedFix[]): Promise<void> {
-  // As after a failed attempt: every group is one of new devices.
-  rehearsal.states.forget(fixes.map(({ key }) => key))
-  await attemptCommit(rehearsal, fixes, false).catch(error => {
-    if (!(error instanceof Rehearsed)) throw error
-  })
-}
-
 function fixesOf(devices: number, nowMs: number): QueuedFix[] {
-  const message = { settle: () => {}, fail: () => {} }
   return Array.from({ length: devices }, (_, i) => {
-    const deviceId = `warm-up-${i}`
     const location = { ...PLACE, lat: PLACE.lat + (i % 10) / 100, speed: 10, heading: 90, accuracy: 5 }
-    const sent = {
-      org: ORG,
-      deviceId,
-      fix: { timestamp: nowMs, location },
-      receivedAt: nowMs,
-      registers: true,
-      bytes: 0,
-      from: { sub: deviceId, role: 'device' },
-      told: () => {},
-    }
-    const queued = queueOne(sent, { key: keyOf(sent), nowMs, message, isAwaited: true })
-    return { ...queued, registers: true }
-  })
+    const fixes = [{ timestamp: nowMs, location }]
+    const batch = { org: ORG, deviceId: `warm-up-${i}`, receivedAt: nowMs, registers: true, forward: true, fixes }
+    return queueBatch(batch, { nowMs, registers: true, clockOffsetMs: 0, onRefused: () => {} }).items
+  }).flat()
 }
