@@ -13,10 +13,12 @@ import {
   ERRORS,
   isOwnTracks,
   type ParsedTopic,
+  type PayloadOf,
   TrackwireError,
 } from '../../contract/index.ts'
 import type { Connection, Connections } from '../connections.ts'
 import { skippedOf } from '../guard/guard-packets.ts'
+import { PlainLocationReader } from '../guard/plain-location.ts'
 import type { Handlers, Inbound, Refusal } from '../handlers.ts'
 import type { IdentityClashes } from '../identity-clash.ts'
 import type { PublishLimits } from '../limits/publish-limits.ts'
@@ -63,6 +65,8 @@ const FORBIDDEN_PER_MINUTE = 100
  * One that could not be stored is not acknowledged: the connection ends and the device sends it again.
  */
 export function authorizePublish(path: PublishPath): Publishing {
+  const plainLocations = new PlainLocationReader()
+
   /** Steps of every message, in order. */
   function judge(
     sender: Sender,
@@ -76,7 +80,7 @@ export function authorizePublish(path: PublishPath): Publishing {
     const decision = decide(sender, packet, parsed)
     if (!decision.allowed) throw new TrackwireError('publish_forbidden', `not allowed: ${decision.reason}`)
     checkPayloadSize(skippedOf(packet))
-    const payload = decodePayload(parsed.channel, asBytes(packet.payload))
+    const payload = payloadOf(parsed, packet)
     const message = {
       topic: packet.topic,
       params: parsed.params,
@@ -93,6 +97,12 @@ export function authorizePublish(path: PublishPath): Publishing {
     const answer = work(sender, packet, parsed, message, later)
     if (sender.connection !== null && !sender.isWill) path.clashes.published(sender.connection)
     return answer
+  }
+
+  function payloadOf({ channel, params }: ParsedTopic, { payload }: PublishPacket): PayloadOf<ChannelName> {
+    if (typeof payload === 'string') return decodePayload(channel, Buffer.from(payload))
+    const fix = channel === 'location' ? plainLocations.read(payload, params.deviceId!) : undefined
+    return fix ?? decodePayload(channel, payload)
   }
 
   function work(
@@ -322,8 +332,4 @@ function decide({ principal, connection, isWill }: Sender, packet: PublishPacket
   if (connection !== null && !isWill) return connection.publishRights.decide(principal, packet, parsed)
   const { topic, qos, retain } = packet
   return decideTopic(principal, 'publish', topic, parsed, { qos, retain })
-}
-
-function asBytes(payload: string | Buffer): Uint8Array {
-  return typeof payload === 'string' ? Buffer.from(payload) : payload
 }
