@@ -48,8 +48,8 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /**
  * Reads a fix as devices write it in one pass over its bytes: ASCII without escapes, nothing nested in `metadata` and `attributes`, and
- * all as the schema of `LocationUpdate` has it. What it reads is what `decodePayload` makes of the same bytes, with `deviceId` filled in. Of anything
- * else, and of anything at fault, it makes nothing: `decodePayload` reads that, or says what the fault is.
+ * all as the schema of `LocationUpdate` has it. What it reads is what `decodePayload` makes of the same bytes. Of anything else, and of
+ * anything at fault, it makes nothing: `decodePayload` reads that, or says what the fault is.
  */
 export class PlainLocationReader {
   #bytes: Buffer = Buffer.alloc(0)
@@ -61,7 +61,10 @@ export class PlainLocationReader {
   #surprises = 0
   readonly #texts = new ShortTexts()
 
-  /** @returns undefined where it is not plain */
+  /**
+   * @param deviceId of the topic; a fix that names another is not plain
+   * @returns undefined where it is not plain
+   */
   read(bytes: Buffer, deviceId: string): LocationUpdate | undefined {
     if (bytes.length > MOST_BYTES) return undefined
     this.#bytes = bytes
@@ -76,6 +79,7 @@ export class PlainLocationReader {
     let location: Location | undefined
     let metadata: Values | undefined
     let attributes: Values | undefined
+    let isNamed = false
     for (let key = this.#next(OPEN); key !== undefined; key = this.#next(COMMA)) {
       switch (key) {
         case 'timestamp':
@@ -96,13 +100,15 @@ export class PlainLocationReader {
           break
         case 'deviceId':
           if (!this.#takes(QUOTE) || this.#text() !== ofTopic) return undefined
+          isNamed = true
           break
         default:
           return undefined
       }
     }
     if (!this.#takes(CLOSE) || timestamp === undefined || location === undefined) return undefined
-    return fixOf(ofTopic, timestamp, location, metadata, attributes)
+    const fix = fixOf(timestamp, location, metadata, attributes)
+    return isNamed ? { deviceId: ofTopic, ...fix } : fix
   }
 
   #location(): Location | undefined {
@@ -316,18 +322,15 @@ function isShort(value: Plain): boolean {
   return typeof value === 'string' && value.length <= MOST_TEXT
 }
 
-/** Written out: objects that gain keys one by one, or of a spread, cost more than all the rest of this. */
+/** Written out: objects that gain keys one by one cost more than all the rest of this. */
 function fixOf(
-  deviceId: string,
   timestamp: number,
   location: Location,
   metadata: Values | undefined,
   attributes: Values | undefined,
 ): LocationUpdate {
   if (metadata === undefined) {
-    return attributes === undefined ? { deviceId, timestamp, location } : { deviceId, timestamp, location, attributes }
+    return attributes === undefined ? { timestamp, location } : { timestamp, location, attributes }
   }
-  return attributes === undefined
-    ? { deviceId, timestamp, location, metadata }
-    : { deviceId, timestamp, location, metadata, attributes }
+  return attributes === undefined ? { timestamp, location, metadata } : { timestamp, location, metadata, attributes }
 }
