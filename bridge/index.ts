@@ -35,6 +35,7 @@ export type {
   SosTaken,
 } from './ingest/ingest.ts'
 export { startIngest } from './ingest/start-ingest.ts'
+export type { MessageOrigin } from './ingest/unknown-devices.ts'
 export { checkBridge } from './mqtt-bridge/check.ts'
 export { reasonOf } from './mqtt-bridge/connection.ts'
 export { bridgePrincipal } from './mqtt-bridge/incoming.ts'

@@ -1,5 +1,6 @@
 import type { Client, PublishPacket } from 'aedes'
 import type { Publishing } from './auth/authorize-publish.ts'
+import type { Judged } from './auth/passage.ts'
 import type { Subscriber } from './delivery/subscriber.ts'
 import type { PlainPackets, PlainPublish } from './guard/plain-packets.ts'
 import type { TrackwireAedes } from './trackwire-aedes.ts'
@@ -34,32 +35,31 @@ export class PlainPath implements PlainPackets {
   }
 
   publish(packet: PlainPublish): void {
-    const { aedes, publishing } = this.#broker
-    const client = this.#client
-    const reading = this.#reading
-    const { connection, outgoing } = this.#subscriber
-    let isDone = false
-    let isCounted = false
-    const done = (error?: Error | null) => {
-      if (isDone) return
-      isDone = true
-      if (error) client.emit('error', error)
-      else if (isCounted) reading._nextBatch()
-    }
-    const count = () => {
-      if (isDone || isCounted) return
-      isCounted = true
-      reading._parsingBatch += 1
-    }
-    const publish = () => aedes.publish(packet as unknown as PublishPacket, client, done)
-    publishing.of(connection!, packet as unknown as PublishPacket, error => {
-      if (error) return done(error)
-      if (packet.qos === 1) outgoing.answer(puback(packet.messageId!), publish)
-      else publish()
-      count()
-    })
-    if (packet.qos === 0) count()
+    const message = new PlainMessage(packet as unknown as PublishPacket, this)
+    this.#broker.publishing.of(this.#subscriber.connection!, message.packet, message)
+    if (packet.qos === 0) message.count()
     this.#isAlive()
+  }
+
+  /** Undefined: it is done. */
+  pass(packet: PublishPacket): Promise<unknown> | undefined {
+    return this.#broker.aedes.pass(packet, this.#client)
+  }
+
+  answer(messageId: number, then: () => void): void {
+    this.#subscriber.outgoing.answer(puback(messageId), then)
+  }
+
+  begin(): void {
+    this.#reading._parsingBatch += 1
+  }
+
+  end(): void {
+    this.#reading._nextBatch()
+  }
+
+  fail(error: unknown): void {
+    this.#client.emit('error', error as Error)
   }
 
   puback(messageId: number): void {
@@ -72,6 +72,54 @@ export class PlainPath implements PlainPackets {
   #isAlive(): void {
     const { _keepaliveInterval, _keepaliveTimer } = this.#reading
     if (_keepaliveInterval > 0) _keepaliveTimer?.refresh()
+  }
+}
+
+/** One PUBLISH until it is published; with methods, for closures of each would be half of what is made of it. */
+class PlainMessage implements Judged {
+  readonly packet: PublishPacket
+  readonly #path: PlainPath
+  #isDone = false
+  #isCounted = false
+
+  constructor(packet: PublishPacket, path: PlainPath) {
+    this.packet = packet
+    this.#path = path
+  }
+
+  judged(error: Error | null): void {
+    if (error !== null) return this.#fail(error)
+    if (this.packet.qos === 1) this.#path.answer(this.packet.messageId!, () => this.#publish())
+    else this.#publish()
+    this.count()
+  }
+
+  /** As a packet of its chunk, unless it is done. */
+  count(): void {
+    if (this.#isDone || this.#isCounted) return
+    this.#isCounted = true
+    this.#path.begin()
+  }
+
+  #publish(): void {
+    const publishing = this.#path.pass(this.packet)
+    if (publishing === undefined) return this.#done()
+    publishing.then(
+      () => this.#done(),
+      error => this.#fail(error),
+    )
+  }
+
+  #done(): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    if (this.#isCounted) this.#path.end()
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    this.#path.fail(error)
   }
 }
 

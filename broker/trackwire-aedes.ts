@@ -13,7 +13,7 @@ interface Registry {
 /** What the broker is made of; Aedes' types do not tell. */
 interface Parts {
   counter: number
-  readonly mq: { emit(packet: object, done: Done): void }
+  readonly mq: { emits(packet: object): boolean }
   readonly persistence: {
     retainSoon(packet: StoredPacket): void
     storeRetained(packet: StoredPacket): Promise<void>
@@ -52,29 +52,45 @@ export class TrackwireAedes extends Aedes {
    * steps, which makes promises of every message though it is neither retained nor queued for anyone.
    */
   override publish(packet: PublishPacket, clientOrDone: Client | null | Done, done?: Done): void {
-    const answer = typeof clientOrDone === 'function' ? clientOrDone : done
-    if ((packet as { [swallowed]?: true })[swallowed]) return answer?.()
-    const client = typeof clientOrDone === 'function' ? null : clientOrDone
+    const answer = (typeof clientOrDone === 'function' ? clientOrDone : done) ?? ignore
+    const passing = this.pass(packet, typeof clientOrDone === 'function' ? null : clientOrDone)
+    if (passing === undefined) answer()
+    else passing.then(() => answer(), answer)
+  }
+
+  /** What `publish` does. @returns undefined when it is done, as it is at once where nothing is stored */
+  pass(packet: PublishPacket, client: Client | null): Promise<unknown> | undefined {
+    if ((packet as { [swallowed]?: true })[swallowed]) return undefined
     const message = this.#messageOf(packet, client)
     const { topic, qos, retain } = message
-    const { mq, persistence } = this as unknown as Parts
+    const { persistence } = this as unknown as Parts
     // Of what a client retains nothing was promised: its PUBACK, if any, is out already.
     const isWrittenSoon = client !== null || (packet as { isWrittenSoon?: boolean }).isWrittenSoon === true
     const isSoon = retain && (qos === 0 || isWrittenSoon)
     if (isSoon) persistence.retainSoon(message)
     const sessions = qos === 0 ? NOBODY : persistence.queuingFor(topic)
     const before = qos === 0 ? undefined : this.#queuing.get(topic)
-    const emit = (error?: unknown) => (error ? answer?.(error as Error) : mq.emit(message, answer ?? ignore))
-    if (sessions.length === 0 && before === undefined && (!retain || isSoon)) return emit()
-    const storing = async () => {
-      if (retain && !isSoon) await persistence.storeRetained(message)
-      await Promise.all([before, persistence.outgoingEnqueueCombi(sessions, message)])
-    }
-    this.#track(
-      topic,
-      qos > 0,
-      storing().then(() => emit(), emit),
-    )
+    if (sessions.length === 0 && before === undefined && (!retain || isSoon)) return this.#emit(message)
+    return this.#track(topic, qos > 0, this.#store(message, { sessions, before, isSoon }))
+  }
+
+  async #store(
+    message: StoredPacket,
+    {
+      sessions,
+      before,
+      isSoon,
+    }: { sessions: StoredSubscription[]; before: Promise<unknown> | undefined; isSoon: boolean },
+  ): Promise<void> {
+    const { persistence } = this as unknown as Parts
+    if (message.retain && !isSoon) await persistence.storeRetained(message)
+    await Promise.all([before, persistence.outgoingEnqueueCombi(sessions, message)])
+    await this.#emit(message)
+  }
+
+  #emit(message: StoredPacket): Promise<never> | undefined {
+    const { mq } = this as unknown as Parts
+    return mq.emits(message) ? undefined : Promise.reject(new Error('the bus is closed'))
   }
 
   #messageOf(packet: PublishPacket, client: Client | null): StoredPacket {
@@ -95,14 +111,17 @@ export class TrackwireAedes extends Aedes {
     return message
   }
 
-  #track(topic: string, isOrdered: boolean, work: Promise<unknown>): void {
+  #track(topic: string, isOrdered: boolean, work: Promise<unknown>): Promise<unknown> {
     this.#publishing += 1
-    if (isOrdered) this.#queuing.set(topic, work)
-    void work.finally(() => {
-      if (this.#queuing.get(topic) === work) this.#queuing.delete(topic)
+    const end = () => {
+      if (this.#queuing.get(topic) === ended) this.#queuing.delete(topic)
       this.#publishing -= 1
       if (this.#publishing === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
-    })
+    }
+    // What comes behind one that could not be stored is stored all the same.
+    const ended = work.then(end, end)
+    if (isOrdered) this.#queuing.set(topic, ended)
+    return work
   }
 
   /** Resolves when nothing is on its way through the store, wills of the connections just closed included. */

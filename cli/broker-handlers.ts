@@ -1,5 +1,13 @@
 import type { Logger } from 'pino'
-import { type CommandDesk, type FixResult, Hourly, type Ingest, keepSaying, type SentFix } from '../bridge/index.ts'
+import {
+  type CommandDesk,
+  type FixResult,
+  Hourly,
+  type Ingest,
+  keepSaying,
+  type MessageOrigin,
+  type SentFix,
+} from '../bridge/index.ts'
 import type { Handlers, Inbound, PhoneSaying, Refusal, Said } from '../broker/index.ts'
 import { type ChannelName, TrackwireError } from '../contract/index.ts'
 
@@ -40,10 +48,6 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
     }
   }
 
-  function sent(message: Inbound<'location'>, tell: (said: Said) => void): SentFix {
-    return { fix: message.payload, told: outcome => tell(saidOf(message, outcome)), ...origin(message) }
-  }
-
   return {
     deviceSession: session => ingest.deviceSession(session),
     identityClash: clash => {
@@ -53,8 +57,8 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
       const registers = principal.role === 'device' && principal.sub === deviceId
       return keepSaying(ingest, { org, deviceId, content, registers })
     },
-    location: (message, answer) => ingest.awaited(sent(message, answer)),
-    unawaitedLocation: (message, tell) => ingest.unawaited(sent(message, tell)),
+    location: (message, answer) => ingest.awaited(new FixOfMessage(message, answer, saidOf)),
+    unawaitedLocation: (message, tell) => ingest.unawaited(new FixOfMessage(message, tell, saidOf)),
     locationBatch: async message => {
       const results = await ingest.fixes({ fixes: message.payload, ...origin(message) })
       return [...results.flatMap(refusalOf), ...repairNotices(message, results)]
@@ -99,17 +103,68 @@ export function brokerHandlers(ingest: Ingest, commands: CommandDesk, logger: Lo
   }
 }
 
+type SaidOf = (message: Inbound<'location'>, outcome: FixResult | Error) => Said
+
+/** What ingest asks of a fix, read from its message: there are so many of them that nothing else is made of each. */
+class FixOfMessage implements SentFix {
+  readonly #message: Inbound<'location'>
+  readonly #tell: (said: Said) => void
+  readonly #saidOf: SaidOf
+
+  constructor(message: Inbound<'location'>, tell: (said: Said) => void, saidOf: SaidOf) {
+    this.#message = message
+    this.#tell = tell
+    this.#saidOf = saidOf
+  }
+
+  get org() {
+    return this.#message.params.org!
+  }
+
+  get deviceId() {
+    return this.#message.params.deviceId!
+  }
+
+  get fix() {
+    return this.#message.payload
+  }
+
+  get receivedAt() {
+    return this.#message.receivedAt
+  }
+
+  get registers() {
+    return isOfItself(this.#message)
+  }
+
+  get bytes() {
+    return this.#message.bytes
+  }
+
+  get from() {
+    return senderOf(this.#message)
+  }
+
+  told(outcome: FixResult | Error): void {
+    this.#tell(this.#saidOf(this.#message, outcome))
+  }
+}
+
 /** Spread it last: objects that gain keys after a spread share no shape, and reading such batches is slow (decision 0019). */
 function origin(message: Inbound<ChannelName>) {
-  const { params, principal, receivedAt, address, bytes } = message
+  const { params, receivedAt, bytes } = message
   return {
     org: params.org!,
     deviceId: params.deviceId!,
     receivedAt,
     bytes,
     registers: isOfItself(message),
-    from: { sub: principal.sub, role: principal.role, address },
+    from: senderOf(message),
   }
+}
+
+function senderOf({ principal, address }: Inbound<ChannelName>): MessageOrigin {
+  return { sub: principal.sub, role: principal.role, address }
 }
 
 /** A valid device token registers its own device on first use; other devices exist by registration. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { QueuedFix } from './fix-queue.ts'
+import { type FixMessage, type QueuedFix, renew } from './fix-queue.ts'
+import type { SentFix } from './ingest.ts'
 
 /** Beyond so many fixes, or so much memory, it is overload: what may be thinned is. Short bursts lose nothing. */
 const MOST_FIXES = 50_000
@@ -75,6 +76,21 @@ export class Backlog {
     this.length += 1
     this.bytes += fix.bytes
     if (!fix.mayThin) this.awaited += 1
+  }
+
+  /** The fix of a device whose place a newer one may take now. */
+  replaceable(key: string, timestamp: number): QueuedFix | undefined {
+    if (this.#overload === undefined) return undefined
+    const last = this.#lanes.get(key)?.fixes.at(-1)
+    return last?.mayThin && timestamp >= last.fix.timestamp ? last : undefined
+  }
+
+  /** As `add` would have it, for much less. @param older as `replaceable` gave it */
+  replace(older: QueuedFix, sent: SentFix, by: { nowMs: number; message: FixMessage }): void {
+    const before = older.bytes
+    renew(older, sent, by)
+    this.bytes += older.bytes - before
+    this.#countThinned(this.#overload!)
   }
 
   /** While there is no time to store everything that comes, fixes are thinned however few wait: those that do, first of all. */
@@ -194,9 +210,13 @@ export class Backlog {
   }
 
   #leave(overload: Overload, fix: QueuedFix): void {
+    this.#countThinned(overload)
+    fix.message.settle(fix, { status: 'thinned' })
+  }
+
+  #countThinned(overload: Overload): void {
     overload.thinned += 1
     this.thinned += 1
-    fix.message.settle(fix, { status: 'thinned' })
   }
 
   #begin(): Overload {

@@ -41,6 +41,8 @@ export interface QueuedFix {
   readonly mayThin: boolean
 }
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+
 /** What a fix takes in memory beside what was sent of it, and how much is sent when nobody says. */
 const FIX_BYTES = 512
 const USUAL_BYTES = 256
@@ -135,6 +137,20 @@ export function queueOne(
     bytes: FIX_BYTES + bytes,
     mayThin: !isAwaited && setAside === undefined,
   }
+}
+
+/** A newer fix of the device in place of one that waits, both queued by {@link queueOne} and waited for by nobody. */
+export function renew(
+  item: QueuedFix,
+  { deviceId, fix, receivedAt, bytes }: SentFix,
+  { nowMs, message }: { nowMs: number; message: FixMessage },
+): void {
+  const waiting = item as Mutable<QueuedFix>
+  waiting.message = message
+  waiting.receivedAt = receivedAt
+  waiting.arrivedAt = nowMs
+  waiting.fix = named(fix, deviceId)
+  waiting.bytes = FIX_BYTES + bytes
 }
 
 /** Collects what becomes of the fixes of a batch. */

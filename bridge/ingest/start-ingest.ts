@@ -1,4 +1,4 @@
-import { buildTopic, TrackwireError } from '../../contract/index.ts'
+import { buildTopic, checkPlausible, FUTURE_TOLERANCE_MS, TrackwireError } from '../../contract/index.ts'
 import type { Act } from '../store/audit.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { openDayPartitions } from '../store/partitions.ts'
@@ -174,33 +174,58 @@ class RunningIngest implements Ingest {
   }
 
   awaited(sent: SentFix): void {
-    if (this.#take(sent, true) !== undefined) return
-    const { fix, told, ...message } = sent
-    this.fixes({ ...message, fixes: [fix], hasShape: true, forward: 'repaired' })
-      .then(([result]) => told(result!), told)
+    const nowMs = this.#pipeline.now()
+    const key = this.#plainKeyOf(sent, nowMs)
+    if (key !== undefined) return void this.#take(sent, { key, nowMs, isAwaited: true })
+    const { org, deviceId, fix, receivedAt, registers, bytes, from } = sent
+    this.fixes({ org, deviceId, fixes: [fix], hasShape: true, receivedAt, registers, forward: 'repaired', bytes, from })
+      .then(
+        ([result]) => sent.told(result!),
+        error => sent.told(error),
+      )
       .catch(error => this.#afterwards.untold(sent, error))
   }
 
   unawaited(sent: SentFix): 'forward' | 'swallow' | undefined {
-    const item = this.#take(sent, false)
-    if (item === undefined) return undefined
+    const nowMs = this.#pipeline.now()
+    const key = this.#plainKeyOf(sent, nowMs)
+    if (key === undefined) return undefined
+    if (this.#takesThePlaceOfOlder(sent, key, nowMs)) return 'forward'
+    const item = this.#take(sent, { key, nowMs, isAwaited: false })
     return item.setAside === undefined ? 'forward' : 'swallow'
   }
 
-  /** Undefined when more than a commit is needed: it is not taken then. */
-  #take(sent: SentFix, isAwaited: boolean): QueuedFix | undefined {
-    const { devices, clocks, metrics, now } = this.#pipeline
-    const { org, deviceId, fix } = sent
+  /** Undefined when more than a commit is needed. */
+  #plainKeyOf({ org, deviceId, fix }: SentFix, nowMs: number): string | undefined {
+    const { devices, clocks } = this.#pipeline
     const key = devices.keyOf(org, deviceId)
-    const nowMs = now()
     if (this.#closed !== undefined || key === undefined || fix.attributes?.alarms !== undefined) return undefined
-    if (clocks.correctionMs(key) !== 0 || maybeRollover(fix.timestamp, nowMs)) return undefined
+    return clocks.correctionMs(key) !== 0 || maybeRollover(fix.timestamp, nowMs) ? undefined : key
+  }
+
+  /** In overload almost every fix does: no more is made of it, and its device was heard of with the older one. */
+  #takesThePlaceOfOlder(sent: SentFix, key: string, nowMs: number): boolean {
+    const { backlog } = this.#resources
+    const { deviceId, fix } = sent
+    const older = backlog.replaceable(key, fix.timestamp)
+    if (older === undefined || fix.timestamp > nowMs + FUTURE_TOLERANCE_MS) return false
+    try {
+      checkPlausible(fix, deviceId, nowMs)
+    } catch (error) {
+      this.#countRefused(error)
+      throw error
+    }
+    backlog.replace(older, sent, { nowMs, message: new MessageOfOne(sent, false, this.#afterwards) })
+    return true
+  }
+
+  #take(sent: SentFix, { key, nowMs, isAwaited }: { key: string; nowMs: number; isAwaited: boolean }): QueuedFix {
     let item: QueuedFix
     try {
       const message = new MessageOfOne(sent, isAwaited, this.#afterwards)
       item = queueOne(sent, { key, nowMs, message, isAwaited })
     } catch (error) {
-      if (error instanceof TrackwireError) metrics.fixes.inc({ result: error.code })
+      this.#countRefused(error)
       throw error
     }
     try {
@@ -212,6 +237,10 @@ class RunningIngest implements Ingest {
     }
     this.#pipeline.connectivity().heard(sent)
     return item
+  }
+
+  #countRefused(error: unknown): void {
+    if (error instanceof TrackwireError) this.#pipeline.metrics.fixes.inc({ result: error.code })
   }
 
   readonly #afterwards: Afterwards = {

@@ -26,7 +26,7 @@ import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
 import { type OwnTracksSecret, type PhoneContent, type Translation, translateOwnTracks } from '../owntracks.ts'
 import { swallow } from '../trackwire-aedes.ts'
-import { type Answer, type Judge, type Later, Passage, type Verdict } from './passage.ts'
+import { type Answer, type Judge, type Judged, type Later, Passage, type Verdict } from './passage.ts'
 import type { ParsedTopics } from './reader.ts'
 import { type Sender, senderOf } from './sender.ts'
 
@@ -36,7 +36,7 @@ type About = Pick<PublishPacket, 'topic'>
 /** Both ways in: Aedes' hook, which wills come by too, and that of a connection whose packets do not pass through Aedes. */
 export interface Publishing {
   readonly byAedes: NonNullable<AedesOptions['authorizePublish']>
-  of(connection: Connection, packet: PublishPacket, done: Done): void
+  of(connection: Connection, packet: PublishPacket, next: Judged): void
 }
 
 export interface PublishPath {
@@ -248,15 +248,15 @@ export function authorizePublish(path: PublishPath): Publishing {
   }
 
   /** A message of OwnTracks becomes one of the contract first; what cannot be read of it is refused in its turn. */
-  function passOwnTracks(connection: Connection, packet: PublishPacket, done: Done): void {
+  function passOwnTracks(connection: Connection, packet: PublishPacket, next: Judged): void {
     const said = translated(connection, packet)
-    if (said === 'contract') return pass(messages, connection, packet, done)
+    if (said === 'contract') return pass(messages, connection, packet, next)
     const judgePhone = (sender: Sender, { receivedAt }: Passage) => {
       if (said === 'ignored') return 'swallow'
       if ('fault' in said) throw said.fault
       return phoneSays(sender, packet, said, receivedAt)
     }
-    pass({ judge: judgePhone, refuse }, connection, packet, done)
+    pass({ judge: judgePhone, refuse }, connection, packet, next)
   }
 
   function translated(connection: Connection, packet: PublishPacket): Translation['as'] | { readonly fault: unknown } {
@@ -274,16 +274,16 @@ export function authorizePublish(path: PublishPath): Publishing {
     refuse,
   }
 
-  function pass(judge: Judge, connection: Connection, packet: PublishPacket, done: Done): void {
-    const passage = new Passage(judge, connection, packet, path.topics.of(packet.topic), path.now(), done)
+  function pass(judge: Judge, connection: Connection, packet: PublishPacket, next: Judged): void {
+    const passage = new Passage(judge, connection, packet, path.topics.of(packet.topic), path.now(), next)
     path.limits.admit(passage)
   }
 
-  function of(connection: Connection, packet: PublishPacket, done: Done): void {
+  function of(connection: Connection, packet: PublishPacket, next: Judged): void {
     // Not answered: its connection is about to end, and what it sent is not acknowledged.
     if (connection.isCut) return
-    if (isOwnTracks(packet.topic)) passOwnTracks(connection, packet, done)
-    else pass(messages, connection, packet, done)
+    if (isOwnTracks(packet.topic)) passOwnTracks(connection, packet, next)
+    else pass(messages, connection, packet, next)
   }
 
   /** Draws from no bucket, and is acknowledged to nobody. */
@@ -322,7 +322,7 @@ export function authorizePublish(path: PublishPath): Publishing {
         return done(null)
       }
       if (sender.connection === null || sender.isWill) will(sender, packet, done)
-      else of(sender.connection, packet, done)
+      else of(sender.connection, packet, { judged: done })
     },
   }
 }

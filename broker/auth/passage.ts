@@ -30,6 +30,11 @@ export interface Judge {
   refuse(sender: Sender, packet: PublishPacket, error: unknown): Error | null
 }
 
+/** Takes the word on a PUBLISH: it may be acknowledged and passed on, or its connection has to end. */
+export interface Judged {
+  judged(error: Error | null): void
+}
+
 /** One PUBLISH of a connection, from its arrival to its answer; one object, because there is one of every message. */
 export class Passage implements Arrival, Later {
   readonly connection: Connection
@@ -42,7 +47,7 @@ export class Passage implements Arrival, Later {
   /** Of QoS 0 that is worked on. */
   #worked: (() => void) | undefined
   readonly #judge: Judge
-  readonly #done: (error: Error | null) => void
+  readonly #next: Judged
 
   constructor(
     judge: Judge,
@@ -50,7 +55,7 @@ export class Passage implements Arrival, Later {
     packet: PublishPacket,
     parsed: ParsedTopic | null,
     receivedAt: number,
-    done: (error: Error | null) => void,
+    next: Judged,
   ) {
     this.connection = connection
     this.packet = packet
@@ -58,7 +63,7 @@ export class Passage implements Arrival, Later {
     this.turn = packet.qos > 0 ? connection.answers.take(bytesOf(packet, parsed)) : undefined
     this.receivedAt = receivedAt
     this.#judge = judge
-    this.#done = done
+    this.#next = next
   }
 
   handle(): void {
@@ -100,8 +105,8 @@ export class Passage implements Arrival, Later {
   #answer(error: Error | null): void {
     this.#isSettled = true
     this.#worked?.()
-    if (this.turn === undefined) this.#done(error)
-    else this.turn.answer(() => this.#done(error))
+    if (this.turn === undefined) this.#next.judged(error)
+    else this.turn.answer(() => this.#next.judged(error))
   }
 }
 

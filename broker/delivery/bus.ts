@@ -62,17 +62,19 @@ export class Bus<Packet extends BusPacket = BusPacket> {
   }
 
   emit(packet: Packet, done: (error?: Error) => void = ignore): this {
-    if (this.#closed) {
-      done(new Error('the bus is closed'))
-      return this
-    }
+    done(this.emits(packet) ? undefined : new Error('the bus is closed'))
+    return this
+  }
+
+  /** @returns false when it is closed */
+  emits(packet: Packet): boolean {
+    if (this.#closed) return false
     this.#emissions += 1
     this.#emitting = this.#emissions
     if (this.#observers.size > 0) for (const observe of this.#observers) observe(packet)
     this.#hand(packet)
     this.#emitting = 0
-    done()
-    return this
+    return true
   }
 
   /** Calls the observer with every packet, before its subscribers get it. @returns a function that stops it */
