@@ -16,6 +16,8 @@ import { sweepRefreshTokens } from './refresh-tokens.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 const LOOK_EVERY_MS = 250
+/** Where nobody else writes: what is changed here is looked at when it is. */
+const LOOK_ALONE_EVERY_MS = 2_000
 /** Rows a query. */
 const PAGE = 1_000
 /** At the start so many numbers below the highest are looked at again: their transactions may have been open. */
@@ -80,7 +82,7 @@ export class Rights {
     await rights.#load()
     await rights.refresh()
     rights.#ticker = startTicker(
-      LOOK_EVERY_MS,
+      options.db.isShared ? LOOK_EVERY_MS : LOOK_ALONE_EVERY_MS,
       () => rights.refresh(),
       () => {},
     )

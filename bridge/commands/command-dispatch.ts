@@ -121,6 +121,7 @@ export class CommandDispatch {
 
   async #look(): Promise<void> {
     const { db, now } = this.#options
+    if (!db.isShared && this.#underWay.size === 0) return
     for (;;) {
       const expired = await listExpired(db, now(), EXPIRED_AT_ONCE)
       for (const key of expired) await changeCommand(this.#options, key, { happening: 'expired' })

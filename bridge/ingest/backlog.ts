@@ -46,6 +46,8 @@ export class Backlog {
   /** Those of them that are not thinned. */
   awaited = 0
   bytes = 0
+  /** Nothing but quiet fixes came since nothing waited. */
+  isQuiet = true
   /** Fixes that were not stored, because a newer one was. */
   thinned = 0
 
@@ -75,6 +77,7 @@ export class Backlog {
     else lane.fixes.push(fix)
     this.length += 1
     this.bytes += fix.bytes
+    if (!fix.isQuiet) this.isQuiet = false
     if (!fix.mayThin) this.awaited += 1
   }
 
@@ -108,6 +111,7 @@ export class Backlog {
   /** Up to so many, of all devices in turn; those of one message stay together, larger ones when the smaller leave room. */
   take(most: number): QueuedFix[] {
     const group = this.length <= most ? this.#takeAll() : this.#takeInTurn(most)
+    if (this.length === 0) this.isQuiet = true
     if (this.#overload !== undefined) this.#mayBeOver(this.#overload)
     return group
   }

@@ -31,6 +31,7 @@ export function offlineRuleOf({ rules, devices }: Pipeline, { org, deviceId }: D
 
 /** Looks at devices whose time has come. @returns whether there may be more */
 export async function commitDueConnectivity(pipeline: Pipeline): Promise<boolean> {
+  if (!pipeline.db.isShared && !pipeline.connectivity().watchesAny) return false
   const due = await listDueConnectivity(pipeline.db, pipeline.now(), GROUP)
   if (due.length > 0) await commitConnectivity(pipeline, due)
   return due.length === GROUP

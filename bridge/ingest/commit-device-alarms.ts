@@ -44,6 +44,7 @@ export async function commitDeviceAlarms(
 
 /** Ends what was not raised again. @returns whether there may be more */
 export async function commitDueAlarms(pipeline: Pipeline): Promise<boolean> {
+  if (!pipeline.db.isShared && pipeline.deviceAlarms.size === 0) return false
   const due = await listDueAlarms(pipeline.db, pipeline.now(), GROUP)
   if (due.length === 0) return false
   await commit(pipeline, async tx => {

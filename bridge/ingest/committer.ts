@@ -5,6 +5,9 @@ import { LiveFirst } from './live-first.ts'
 
 /** At low load a group waits so long for company, so that thousands of devices share a transaction. */
 const LINGER_MS = 4
+/** While nothing comes of those that wait, they wait for more so long, or until there are so many. */
+const QUIET_LINGER_MS = 200
+export const QUIET_GROUP = 32
 /** Fixes in one transaction at the most: enough to share its cost, so few that an SOS need not wait long behind it. */
 export const MAX_GROUP = 1_000
 /** More than the senders can bring that are held back (overload): the last line of defence. */
@@ -24,6 +27,8 @@ export interface Waiting<Item> {
   readonly length: number
   /** Those of them that somebody waits for. */
   readonly awaited: number
+  /** Nobody waits for any of them, and nothing but their being stored comes of them. */
+  readonly isQuiet: boolean
   add(item: Item): void
   take(most: number): Item[]
   /** Whether there has been no time for long to store what nobody waits for. */
@@ -45,6 +50,10 @@ export class Committer<Item> {
   readonly #waiting: Waiting<Item>
   readonly #liveFirst: LiveFirst
   #wake = ignore
+  /** Since when quiet ones wait. */
+  #quietSinceMs: number | undefined
+  /** A group is being stored. */
+  isCommitting = false
   #accepting = true
   readonly #done: Promise<void>
 
@@ -138,7 +147,9 @@ export class Committer<Item> {
   }
 
   async #nextGroup(): Promise<void> {
-    if (this.#waiting.length < MAX_GROUP && this.#accepting) await delay(LINGER_MS)
+    const pauseMs = this.#quietPauseMs()
+    if (pauseMs > 0) return this.#somethingToDo(pauseMs)
+    if (this.#waiting.length < MAX_GROUP && !this.#waiting.isQuiet && this.#accepting) await delay(LINGER_MS)
     const isItsTurn = await this.#liveFirst.rest({
       isAwaited: () => this.#waiting.awaited > 0 || !this.#accepting,
       isForOther: () => this.#urgent.length > 0 || this.#changes.length > 0,
@@ -146,12 +157,24 @@ export class Committer<Item> {
     if (!isItsTurn || this.#urgent.length > 0) return
     this.#liveFirst.groupBegins()
     const group = this.#waiting.take(MAX_GROUP)
+    this.#quietSinceMs = undefined
+    this.isCommitting = true
     const committing = this.#commitGroup(group).catch(error =>
       this.#logger.error({ err: error }, 'a group of fixes was not settled'),
     )
     if (this.#hasSessions) await this.#serveUrgentBeside(committing)
     else await committing
+    this.isCommitting = false
     this.#liveFirst.groupEnded()
+  }
+
+  /** How long there may be more to come before quiet ones are stored. */
+  #quietPauseMs(): number {
+    const { isQuiet, length } = this.#waiting
+    if (!isQuiet || length >= QUIET_GROUP || !this.#accepting) return 0
+    const nowMs = performance.now()
+    this.#quietSinceMs ??= nowMs
+    return this.#quietSinceMs + QUIET_LINGER_MS - nowMs
   }
 
   async #serveUrgentBeside(committing: Promise<void>): Promise<void> {
@@ -167,9 +190,14 @@ export class Committer<Item> {
     this.#servesBeside = false
   }
 
-  #somethingToDo(): Promise<void> {
+  /** @param withinMs resolves then at the latest */
+  #somethingToDo(withinMs?: number): Promise<void> {
     return new Promise(resolve => {
-      this.#wake = resolve
+      const timer = withinMs === undefined ? undefined : setTimeout(() => this.#wakeUp(), withinMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
     })
   }
 }

@@ -47,6 +47,11 @@ export class ConnectivityWatch {
     this.#looking.soon()
   }
 
+  /** Whether anybody is waited for. */
+  get watchesAny(): boolean {
+    return this.#watched.size > 0
+  }
+
   /** Something came from the device. Called for every fix: cheap where no one watches. */
   heard(device: DeviceKey): void {
     const key = keyOf(device)

@@ -19,6 +19,11 @@ export class DeviceAlarms {
     return alarms
   }
 
+  /** Devices with an open one. */
+  get size(): number {
+    return this.#open.size
+  }
+
   openKinds(device: DeviceKey): ReadonlySet<AlarmEventKind> {
     return this.#open.get(keyOf(device)) ?? NONE
   }

@@ -54,12 +54,12 @@ export class DeviceTimers {
     let next: number | null = null
     try {
       for (;;) {
+        next = await nextDue(db)
+        if (next === null || next > now() || this.#closed) break
         const due = await listDue(db, now(), GROUP)
-        if (due.length === 0 || this.#closed) break
         await committer().change(() => commitDue(this.#pipeline, due))
         await nextTurn()
       }
-      next = await nextDue(db)
     } catch (error) {
       if (!isShuttingDown(error))
         logger.warn({ err: error }, 'devices that are due could not be looked at; trying again')

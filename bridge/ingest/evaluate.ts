@@ -136,6 +136,26 @@ export async function evaluate(
   }
 }
 
+/**
+ * One device's state after one more fix, where that is all that comes of it. Null: something is announced or decided, or will be when the
+ * time comes, or more than the device's state has to be asked.
+ */
+export function foresee(
+  before: CommittedState,
+  fix: EvaluatedFix,
+  circumstances: Circumstances,
+  nowMs: number,
+): CommittedState | null {
+  const { newest, provisional, dueAt } = before
+  if (newest === null || fix.fix.timestamp <= newest.timestamp || provisional !== null || dueAt !== null) return null
+  const track = trackOf(before, circumstances, [], [fix])
+  if (track.unsaved !== undefined) return null
+  goForward(track, fix)
+  finish(track, nowMs, { contradicted: [], expected: [] })
+  const { state, events, decisions } = track
+  return events.length + decisions.length === 0 && state.dueAt === null ? state : null
+}
+
 /** What came of all tracks. */
 function gathered(tracks: ReadonlyMap<string, Track>) {
   const states = new Map<string, Changing<CommittedState>>()

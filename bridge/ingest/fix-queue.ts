@@ -39,6 +39,8 @@ export interface QueuedFix {
   readonly bytes: number
   /** A newer one of the device may take its place when too many wait. */
   readonly mayThin: boolean
+  /** It may wait for others: nobody waits for it, and nothing comes of it beside its being stored. Told as it is queued. */
+  isQuiet: boolean
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
@@ -98,6 +100,7 @@ export function queueBatch(
       setAside,
       bytes,
       mayThin: false,
+      isQuiet: false,
     }
   }
   items.length = kept
@@ -136,6 +139,7 @@ export function queueOne(
     setAside,
     bytes: FIX_BYTES + bytes,
     mayThin: !isAwaited && setAside === undefined,
+    isQuiet: false,
   }
 }
 

@@ -68,10 +68,15 @@ export class ProximityWatch {
       .sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** A newer position was committed. Cheap where no rule is about the device. */
-  moved(device: DeviceKey): void {
+  /** Whether a rule is about the device. Cheap where none is. */
+  watches(device: DeviceKey): boolean {
     const known = this.#orgs.get(device.org)
-    if (known === undefined || this.#judging.isClosed || this.#rulesAbout(known, device).length === 0) return
+    return known !== undefined && this.#rulesAbout(known, device).length > 0
+  }
+
+  /** A newer position was committed. */
+  moved(device: DeviceKey): void {
+    if (this.#judging.isClosed || !this.watches(device)) return
     this.#moved.set(keyOf(device), { org: device.org, deviceId: device.deviceId })
     this.#judging.soon()
   }

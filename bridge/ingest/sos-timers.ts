@@ -11,9 +11,10 @@ const AT_ONCE = 1_000
  * urgent lane like a trigger.
  */
 export function startSosTimers(pipeline: Pipeline): { close(): Promise<void> } {
-  const { db, logger, now, closing } = pipeline
+  const { db, logger, now, closing, alerts } = pipeline
 
   async function tick(): Promise<void> {
+    if (!db.isShared && alerts.size === 0) return
     for (const due of await findDueAlerts(db, now(), AT_ONCE)) {
       if (closing.aborted) return
       // One that fails does not keep those behind it waiting.

@@ -21,13 +21,14 @@ import { commitProximityDeletion, commitProximityRule } from './commit-proximity
 import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { commitWaypoint } from './commit-waypoint.ts'
-import { Committer } from './committer.ts'
+import { Committer, QUIET_GROUP } from './committer.ts'
 import { ConnectivityWatch } from './connectivity.ts'
 import { alarmReportsOf, DeviceAlarms, kindsIn, namesIn } from './device-alarms.ts'
 import { DeviceRegistry } from './device-registry.ts'
 import { DeviceTimers } from './device-timers.ts'
 import { FenceCatalogue } from './fence-catalogue.ts'
 import { named, type QueuedFix, queueBatch, queueOne } from './fix-queue.ts'
+import { Foresight } from './foresight.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { IncidentDesk } from './incident-desk.ts'
 import type {
@@ -110,7 +111,12 @@ export async function startIngest({
         logger.warn({ err: error }, 'the outbox could not be read; the next start announces what is in it'),
       ),
   }
-  const committer = new Committer<QueuedFix>(items => commitJudged(pipeline, items), {
+  const foresight = new Foresight(pipeline)
+  const commitGroup = (items: QueuedFix[]) => {
+    foresight.forget()
+    return commitJudged(pipeline, items)
+  }
+  const committer = new Committer<QueuedFix>(commitGroup, {
     logger,
     hasSessions: db.kind === 'postgres',
     waiting: backlog,
@@ -128,6 +134,7 @@ export async function startIngest({
   const ingest = new RunningIngest(pipeline, committer, {
     closing,
     backlog,
+    foresight,
     housekeeping,
     sosTimers,
     sweeps,
@@ -141,6 +148,7 @@ export async function startIngest({
 interface Resources {
   readonly closing: AbortController
   readonly backlog: Backlog
+  readonly foresight: Foresight
   readonly housekeeping: { close(): Promise<void> }
   readonly sosTimers: { close(): Promise<void> }
   readonly sweeps: { close(): Promise<void> }
@@ -228,6 +236,7 @@ class RunningIngest implements Ingest {
       this.#countRefused(error)
       throw error
     }
+    if (!isAwaited) item.isQuiet = this.#isQuiet(item)
     try {
       this.#committer.add([item])
     } catch (error) {
@@ -237,6 +246,13 @@ class RunningIngest implements Ingest {
     }
     this.#pipeline.connectivity().heard(sent)
     return item
+  }
+
+  /** Worth asking while little comes: otherwise there are others to be stored with anyway. */
+  #isQuiet(item: QueuedFix): boolean {
+    const { backlog, foresight } = this.#resources
+    if (item.setAside !== undefined || !backlog.isQuiet || backlog.length >= QUIET_GROUP) return false
+    return !this.#committer.isCommitting && foresight.isQuiet(item)
   }
 
   #countRefused(error: unknown): void {

@@ -58,6 +58,7 @@ function rehearsalOf(pipeline: Pipeline): Pipeline {
   fences.of(ORG).put(FENCE)
   const forgetful: Database = {
     kind: db.kind,
+    isShared: db.isShared,
     query: (sql, params) => db.query(sql, params),
     exec: sql => db.exec(sql),
     transaction: work =>

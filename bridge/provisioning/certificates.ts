@@ -66,7 +66,7 @@ export class Certificates {
   onRevoked(listener: Listener): () => void {
     this.#ticker ??= startTicker(
       LOOK_EVERY_MS,
-      () => this.flush().then(() => this.#look()),
+      () => this.flush().then(() => (this.#db.isShared ? this.#look() : undefined)),
       error => this.#logger.warn({ err: error }, 'client certificates could not be read or written down; trying again'),
     )
     this.#listeners.add(listener)

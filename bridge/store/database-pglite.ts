@@ -48,6 +48,8 @@ async function copyFolder(source: string, target: string): Promise<void> {
 
 class PgliteDatabase implements Database {
   readonly kind = 'pglite'
+  /** Its folder is locked. */
+  readonly isShared = false
   readonly #folder: string
   readonly #logger: Logger
   readonly #pending = new Map<number, Pending>()

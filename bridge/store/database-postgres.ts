@@ -48,6 +48,7 @@ export async function openPostgres(url: string, logger: Logger): Promise<Databas
 
 class PostgresDatabase implements Database {
   readonly kind = 'postgres'
+  readonly isShared = true
   readonly #pool: pg.Pool
   #closing: Promise<void> | undefined
 

@@ -15,6 +15,8 @@ export interface Transaction extends Queryable {
 
 export interface Database extends Transaction {
   readonly kind: 'pglite' | 'postgres'
+  /** Other processes write to it, too: what they changed, and what is due of it, has to be asked for. */
+  readonly isShared: boolean
   /**
    * Runs `work` in one transaction; commits when it resolves, rolls back and rethrows when it rejects. Inside `work` use
    * `tx` only: the embedded database has one session, so a statement on the database itself would wait for ever.

@@ -125,6 +125,7 @@ function queuedFix(
     setAside: undefined,
     bytes: 0,
     mayThin: false,
+    isQuiet: false,
   }
 }
 

@@ -6,7 +6,7 @@ import type { Pipeline } from '../../../bridge/ingest/pipeline.ts'
 import { silent, withPglite } from '../../support/databases.ts'
 
 const STATEMENTS = 10
-const NOTHING = { length: 0, awaited: 0, add: () => {}, take: () => [], press: () => {} }
+const NOTHING = { length: 0, awaited: 0, isQuiet: true, add: () => {}, take: () => [], press: () => {} }
 
 for (const [name, calls, runs] of [
   ['steps back once for one SOS, and is done in full afterwards', 1, 2],
