@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { type Database, type FixResult, registerDevice, type SentFix } from '../../bridge/index.ts'
+import { type Database, type FixResult, registerDevice } from '../../bridge/index.ts'
 import {
   buildTopic,
   type GeofenceEvent,
@@ -15,6 +15,7 @@ import {
   INSIDE,
   OUTSIDE,
   START,
+  sent,
   shortGeofence,
   shortSos,
   type TestIngest,
@@ -199,16 +200,6 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
     })
 
     describe('fixes that come alone', () => {
-      const sent = (org: string, fix: LocationUpdate, told: SentFix['told'] = () => {}): SentFix => ({
-        org,
-        deviceId: 'truck',
-        fix,
-        receivedAt: Date.now(),
-        registers: true,
-        bytes: 100,
-        from: { sub: 'truck', role: 'device', address: undefined },
-        told,
-      })
       const awaited = ({ ingest }: TestIngest, org: string, fix: LocationUpdate) =>
         new Promise<FixResult | Error>(resolve => ingest.awaited(sent(org, fix, resolve)))
 
@@ -263,6 +254,36 @@ export function ingestSuite(name: string, openDatabase: (t: TestScope) => Promis
         assert.equal(unawaited(fixAt(6, INSIDE)), undefined)
         const late = new Promise(resolve => ingest.awaited(sent(org, fixAt(6, INSIDE), resolve)))
         assert.equal(((await late) as TrackwireError).code, 'shutting_down')
+      })
+
+      it('in overload take the place of the one before, whoever is not the newest is left out', async (t, org) => {
+        const { ingest, send } = await withIngest(t, db, org)
+        await ingest.putFence(org, FENCE)
+        await send('truck', fixAt(0, OUTSIDE))
+        const told: unknown[] = []
+        const unawaited = (second: number, bytes = 100, fix = fixAt(second, INSIDE)) =>
+          ingest.unawaited({ ...sent(org, fix, outcome => void told.push(outcome)), bytes })
+        // Together all that may wait.
+        for (let second = 1; second <= 32; second += 1) assert.equal(unawaited(second, 1_048_576), 'forward')
+        for (const second of [33, 34, 40]) assert.equal(unawaited(second), 'forward')
+        assert.equal(ingest.backlog.overloaded, true)
+        assert.throws(() => unawaited(41, 100, fixAt(41, { lat: 0, lng: 0 })), { code: 'position_null_island' })
+        const { bytes, fixes } = ingest.backlog
+        assert.equal(unawaited(42, 1_100), 'forward')
+        assert.deepEqual(ingest.backlog, { bytes: bytes + 1_000, fixes, overloaded: true })
+        assert.equal(unawaited(36), 'forward', 'late')
+        assert.equal(unawaited(0, 100, { timestamp: Date.now() + 3_600_000, location: INSIDE }), 'swallow')
+        await send('truck', fixAt(50, INSIDE))
+        assert.equal(ingest.backlog.overloaded, false)
+        const rows = await db.query<{ time: number }>(
+          'select fix_time as time from fixes where org = $1 order by fix_time',
+          [org],
+        )
+        const seconds = rows.map(({ time }) => (time - START) / 1_000)
+        assert.deepEqual(seconds, [...Array.from({ length: 32 }, (_, i) => i), 42, 50])
+        assert.deepEqual(told, [{ status: 'set-aside', code: 'timestamp_future', message: (told[0] as Error).message }])
+        assert.equal((await newestOf(org, 'truck'))?.timestamp, fixAt(50, INSIDE).timestamp)
+        assert.equal((await events(org))[0], 'enter 1')
       })
 
       it('beyond what can ever wait are refused, and of QoS 0 passed on all the same', async (t, org) => {

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { type Database, type Ingest, type OutgoingMessage, startIngest } from '../../bridge/index.ts'
+import { type Database, type Ingest, type OutgoingMessage, type SentFix, startIngest } from '../../bridge/index.ts'
 import type { FenceFeature, GeofenceEvent, LocationUpdate, SosEvent } from '../../contract/index.ts'
 import { silent } from './databases.ts'
 import type { TestScope } from './scope.ts'
@@ -96,6 +96,20 @@ export const START = Math.floor(Date.now() / 1_000) * 1_000 - 600_000
 
 export function fixAt(second: number, location: LocationUpdate['location'], more: Partial<LocationUpdate> = {}) {
   return { timestamp: START + second * 1_000, location, ...more }
+}
+
+/** A message of one fix, of the device `truck` itself. */
+export function sent(org: string, fix: LocationUpdate, told: SentFix['told'] = () => {}): SentFix {
+  return {
+    org,
+    deviceId: 'truck',
+    fix,
+    receivedAt: Date.now(),
+    registers: true,
+    bytes: 100,
+    from: { sub: 'truck', role: 'device', address: undefined },
+    told,
+  }
 }
 
 export function shortGeofence({ event, timestamp, initial }: GeofenceEvent): string {
