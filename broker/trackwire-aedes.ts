@@ -7,7 +7,7 @@ const ignore = () => {}
 const swallowed = Symbol('swallowed')
 type Done = (error?: Error) => void
 interface Registry {
-  clients: Record<string, Client>
+  clients: Record<string, Client | undefined>
   connectedClients: number
 }
 /** What the broker is made of; Aedes' types do not tell. */
@@ -22,7 +22,7 @@ interface Parts {
   }
 }
 interface Untyped {
-  registerClient(client: Client): void
+  _finishRegisterClient(client: Client): void
   unregisterClient(client: Client): void
 }
 
@@ -129,10 +129,16 @@ export class TrackwireAedes extends Aedes {
     return this.#publishing === 0 ? Promise.resolve() : new Promise(resolve => this.#whenIdle.push(resolve))
   }
 
-  /** A connection that ended while its CONNECT was worked on is not entered: Aedes would keep it for ever. */
+  /**
+   * A connection that ended while its CONNECT was worked on is not entered: Aedes would keep it for ever. Any other takes the place of its
+   * predecessor, and then ends it. [MQTT-3.1.4-2] Aedes enters it once the predecessor has ended: of three that come at once the third found
+   * the first ended already and was entered at once, the second after it, in its place, and nobody ended the third.
+   */
   registerClient(client: Client): void {
     if ((client as unknown as { closed: boolean }).closed) return
-    ;(Aedes.prototype as unknown as Untyped).registerClient.call(this, client)
+    const before = (this as unknown as Registry).clients[client.id]
+    ;(this as unknown as Untyped)._finishRegisterClient(client)
+    if (before !== client) before?.close()
   }
 
   /** Aedes deletes by client id: an old connection that closes late would delete its successor's entry. */

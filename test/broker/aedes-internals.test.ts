@@ -81,6 +81,29 @@ test('Aedes and Node have what is hooked, and its subscriptions are recognised',
   raw.stream.destroy()
 })
 
+test('Aedes enters a connection, and takes it out again, by the methods that are changed', async t => {
+  const aedes = await Aedes.createBroker({})
+  t.after(() => new Promise<void>(resolve => aedes.close(resolve)))
+  const parts = aedes as unknown as {
+    clients: Record<string, object>
+    connectedClients: number
+    registerClient(client: object): void
+    _finishRegisterClient(client: object): void
+    unregisterClient(client: object): void
+  }
+  assert.equal(typeof parts.registerClient, 'function')
+  const entered: object[] = []
+  aedes.on('client', client => entered.push(client))
+  const [first, second] = [{ id: 'same' }, { id: 'same' }]
+  // It only enters: whoever had the place before is ended by us.
+  for (const [i, client] of [first, second].entries()) {
+    parts._finishRegisterClient(client)
+    assert.deepEqual([parts.clients.same, parts.connectedClients, entered.at(-1)], [client, i + 1, client])
+  }
+  parts.unregisterClient(second)
+  assert.deepEqual([parts.clients.same, parts.connectedClients], [undefined, 1])
+})
+
 test('a client of ours has what a client of Aedes has, and the rest of it from its class', async t => {
   const aedes = await Aedes.createBroker({})
   t.after(() => new Promise<void>(resolve => aedes.close(resolve)))

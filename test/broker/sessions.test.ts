@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { IConnectPacket } from 'mqtt-packet'
 import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
-import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
+import { eventually } from '../support/eventually.ts'
+import { connectPacket, openRaw, type RawClient } from '../support/raw-mqtt.ts'
 import { temporaryFolder } from '../support/scope.ts'
 import type { Who } from '../support/who.ts'
 
@@ -91,6 +92,36 @@ test('many connections that take over the same client id at once leave exactly o
   await last.ping()
   assert.equal(running.broker.connectionCount, 1)
 })
+
+for (const clean of [false, true]) {
+  for (const apartMs of [0, 2]) {
+    const how = `${clean ? 'clean' : 'stored'} session, ${apartMs} ms apart`
+    test(`connections that come in a burst under a client id that subscribes leave exactly one: ${how}`, async t => {
+      const running = await startTestBroker(t)
+      const password = await mint(DESK)
+      const begun = async () => {
+        const raw = await openRaw(t, running.port)
+        raw.send(connectPacket(password, { clean }), {
+          cmd: 'subscribe',
+          messageId: 1,
+          subscriptions: [{ topic: 'demo/devices/+/location', qos: 1 }],
+        })
+        return raw
+      }
+      const first = await begun()
+      await first.next('suback')
+      const raws = [first]
+      for (let i = 0; i < 12; i += 1) {
+        raws.push(await begun())
+        if (apartMs > 0) await sleep(apartMs)
+      }
+      const standing = () => raws.filter(raw => !raw.isClosed)
+      await eventually('all but one end', () => standing().length === 1, 10_000)
+      await standing()[0]!.ping()
+      assert.deepEqual([standing().length, running.broker.connectionCount], [1, 1])
+    })
+  }
+}
 
 test('a persistent session outlives a restart, with its messages in order', async t => {
   let running = await startTestBroker(t)
