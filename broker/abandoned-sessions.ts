@@ -22,7 +22,7 @@ export function deleteAbandonedSessions(options: {
     const ids = sessions.leftBefore(clock.now() - lifetimeMs)
     for (const id of ids) {
       // Its client may have come back while others were deleted.
-      if (sessions.isLeft(id)) await persistence.deleteSession(id)
+      if (sessions.isLeft(id)) await persistence.endSession(id)
     }
     if (ids.length > 0) logger.info({ sessions: ids.length }, 'sessions that nobody came back to were deleted')
   }

@@ -10,6 +10,7 @@ import { ResumeOrder } from './delivery/resume-order.ts'
 import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
 import { friendsUnder } from './owntracks-friends.ts'
 import { RetainedMessages } from './retained-messages.ts'
+import { SESSION_ITSELF } from './session-itself.ts'
 import type { SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -51,6 +52,7 @@ export interface BrokerPersistenceOptions {
  *   does not end the connection.
  * - What is published while a session is resumed comes after what is queued for it: Aedes sends it in between.
  * - What was sent before, and not acknowledged, is sent again with DUP. [MQTT-3.3.1-1]
+ * - A session with nothing in it is one. [MQTT-3.2.2-2] What is in one is gone with it, packet identifiers of QoS 2 too. [MQTT-3.2.2-3]
  * - Of a QoS 2 message that waits for PUBREL only its packet identifier is kept, and one that is repeated at once is known too.
  * - A connection that is taken over does not delete the stored will of its successor, and no failing deletion of a will
  *   ends the process: Aedes does not look at the result.
@@ -106,14 +108,24 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     const owners = await this.#storedOwners()
     const clients = await this.#storedClients()
     for (const id of clients) {
-      for (const subscription of await this.subscriptionsByClient({ id })) this.#subscriptions.add(id, subscription)
+      for (const subscription of await super.subscriptionsByClient({ id })) this.#subscriptions.add(id, subscription)
       if (!owners.has(id)) owners.set(id, null)
     }
     for (const [id, owner] of owners) this.#sessions.restore(id, owner, this.#now())
-    for await (const key of this.#db.keys(INCOMING)) this.#withIncoming.add(clientIdIn(key))
+    await this.#loadIncoming(owners)
     for await (const key of this.#db.keys(WILLS)) this.#withWill.add(clientIdIn(key))
-    await this.limits.load(clients)
+    await this.limits.load(owners.keys())
     await super.setup(broker)
+  }
+
+  /** Those of no session were a clean one's that the process did not see end. [MQTT-3.1.2-6] */
+  async #loadIncoming(sessions: ReadonlyMap<string, unknown>): Promise<void> {
+    const ids = new Set<string>()
+    for await (const key of this.#db.keys(INCOMING)) ids.add(clientIdIn(key))
+    for (const id of ids) {
+      if (sessions.has(id)) this.#withIncoming.add(id)
+      else await super.cleanIncoming({ id })
+    }
   }
 
   async #storedClients(): Promise<Set<string>> {
@@ -161,19 +173,28 @@ export class BrokerPersistence extends AsyncLevelPersistence {
 
   /** Whether anything of a session is in the store, or about to be, or has still to leave it. */
   isStored(id: string): boolean {
-    return this.#sessions.has(id) || this.#leaving.has(id) || this.#withIncoming.has(id) || this.limits.isOwed(id)
+    return this.#sessions.isHeld(id) || this.#leaving.has(id) || this.#withIncoming.has(id) || this.limits.isOwed(id)
+  }
+
+  isResumed(id: string): boolean {
+    return this.#sessions.isResumed(id)
   }
 
   hasStoredWill(id: string): boolean {
     return this.#withWill.has(id)
   }
 
+  /** Whatever is stored belongs to a session that is known: of one with nothing in it, there is nothing to look for on disk. */
+  endSession(id: string): Promise<unknown> | undefined {
+    return this.#sessions.delete(id) ? this.deleteSession(id) : undefined
+  }
+
   /** A clean session ends the one that was stored. [MQTT-3.1.2-6] */
   override async cleanSubscriptions(client: { id: string }): Promise<void> {
     // Aedes takes what is queued out one by one, and leaves the rest when the client goes meanwhile.
-    if (this.#sessions.delete(client.id)) await this.deleteSession(client.id)
+    const ending = this.endSession(client.id)
+    if (ending !== undefined) await ending
     else {
-      // Whatever is stored belongs to a session that is known: there is nothing to look for on disk.
       await this.#leaving.get(client.id)
       await this.limits.ended(client.id)
     }
@@ -186,7 +207,9 @@ export class BrokerPersistence extends AsyncLevelPersistence {
 
   override async subscriptionsByClient(client: { id: string }): Promise<StoredSubscription[]> {
     await this.#leaving.get(client.id)
-    return super.subscriptionsByClient(client)
+    const held = await super.subscriptionsByClient(client)
+    // Aedes takes a session for new that holds no subscription.
+    return held.length === 0 && this.#sessions.isResumed(client.id) ? [SESSION_ITSELF] : held
   }
 
   override async storeRetained(packet: StoredPacket): Promise<void> {
@@ -319,10 +342,14 @@ export class BrokerPersistence extends AsyncLevelPersistence {
   }
 
   /** Kept to know it again when it is repeated [MQTT-4.3.3-2]: its payload is of no more use. */
-  override incomingStorePacket(client: { id: string }, packet: StoredPacket): Promise<void> {
+  override async incomingStorePacket(client: { id: string; clean?: boolean }, packet: StoredPacket): Promise<void> {
     this.#withIncoming.add(client.id)
+    // Written before it: what is in the store belongs to a session that is known.
+    const isFirst = client.clean !== true && this.#sessions.keep(client.id)
     const storing = super.incomingStorePacket(client, { ...packet, payload: NOTHING })
-    return storing.finally(() => this.#arriving.get(client)?.delete(packet.messageId as number))
+    const stored = storing.finally(() => this.#arriving.get(client)?.delete(packet.messageId as number))
+    if (isFirst) await Promise.all([stored, this.#finish(this.limits.stored(client.id))])
+    else await stored
   }
 
   /**

@@ -68,6 +68,7 @@ import { commandTopicOf, PhoneLane } from './phone-lane.ts'
 import { PlainPath } from './plain-path.ts'
 import { type Publish, publishThrough } from './publish.ts'
 import { RepeatedFilters } from './repeated-filters.ts'
+import { SESSION_ITSELF } from './session-itself.ts'
 import { type SessionOwner, StoredSessions } from './stored-sessions.ts'
 import { TrackwireAedes } from './trackwire-aedes.ts'
 
@@ -177,6 +178,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const sessions = new StoredSessions({
     readerOf: readerOfOwner,
     store: (id, owner) => persistence.saveSession(id, owner),
+    mostEmpty: limits.settings.sessionsPerPrincipal,
   })
   const persistence = new BrokerPersistence({
     db,
@@ -211,7 +213,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     preConnect,
     authenticate,
     authorizePublish: (client, packet, done) => publishing.byAedes(client, packet, done),
-    authorizeSubscribe: (client, subscription, done) => subscribePath(client, subscription, done),
+    authorizeSubscribe: (client, subscription, done) =>
+      subscription === SESSION_ITSELF ? done(null, null) : subscribePath(client, subscription, done),
     authorizeForward: authorizeForward({
       connections,
       topics,

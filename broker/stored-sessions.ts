@@ -15,32 +15,43 @@ export interface SessionOwner {
 export interface StoredSession {
   /** The namespaced client id. */
   readonly id: string
-  /** Null for a session of an earlier version, which stored no claims. */
+  /** Null for a session of an earlier version, which stored no claims, and for one that was left with nothing in it. */
   owner: SessionOwner | null
   endedAtMs: number | null
   /** Decides what is queued for it; null: nothing is. */
   reader: Reader | null
   connection: Connection | undefined
+  /** The connection found it here. [MQTT-3.2.2-2] */
+  isResumed: boolean
   isStored: boolean
 }
 
 /**
  * The sessions that outlive their connections, and what may be queued for each. A token that expired meanwhile takes nothing
  * away: it was good when the session was left. What counts is what the database says of its principal now.
+ *
+ * One with nothing in it is a session too, and CONNACK says so: fleets are full of devices that ask for one and only send. It is kept in
+ * memory alone, as an entry, costs its client no other way to connect (connect-path.ts), and is gone after a restart.
  */
 export class StoredSessions {
   readonly #sessions = new Map<string, StoredSession>()
   readonly #byPrincipal = new Map<string, Set<StoredSession>>()
   readonly #readerOf: (owner: SessionOwner) => Reader | null
   readonly #store: (id: string, owner: SessionOwner) => void
+  readonly #mostEmpty: number
 
-  /** @param options.readerOf null when the principal may not come back as it is: banned or revoked */
+  /**
+   * @param options.readerOf null when the principal may not come back as it is: banned or revoked
+   * @param options.mostEmpty so many that nothing is stored of are known of one principal; they drive out no other
+   */
   constructor(options: {
     readerOf: (owner: SessionOwner) => Reader | null
     store: (id: string, owner: SessionOwner) => void
+    mostEmpty: number | null
   }) {
     this.#readerOf = options.readerOf
     this.#store = options.store
+    this.#mostEmpty = options.mostEmpty ?? Number.POSITIVE_INFINITY
   }
 
   /** Takes up a session found in the store at the start. */
@@ -56,7 +67,9 @@ export class StoredSessions {
 
   /** The connection now speaks for its session. */
   begin(connection: Connection): void {
-    const session = this.#sessions.get(connection.client.id) ?? this.#add(connection.client.id)
+    const known = this.#sessions.get(connection.client.id)
+    const session = known ?? this.#add(connection.client.id)
+    session.isResumed = known !== undefined
     session.connection = connection
     this.renew(connection)
   }
@@ -73,22 +86,23 @@ export class StoredSessions {
     if (session.isStored) this.#save(session)
   }
 
-  /** Something of it is stored from now on. */
-  keep(id: string): void {
+  /** Something of it is stored from now on. @returns whether that is new */
+  keep(id: string): boolean {
     const session = this.#sessions.get(id)
-    if (session === undefined || session.isStored) return
+    if (session === undefined || session.isStored) return false
     session.isStored = true
     this.#save(session)
+    return true
   }
 
-  /** Its connection is gone; one that nothing is stored of goes with it. */
+  /** Its connection is gone. */
   end(connection: Connection, nowMs: number): void {
     const session = this.#of(connection)
     if (session === undefined) return
     session.connection = undefined
     session.endedAtMs = nowMs
     if (session.isStored) this.#save(session)
-    else this.delete(session.id)
+    else this.#leaveEmpty(session)
   }
 
   /** @returns whether something of it is in the store */
@@ -103,8 +117,15 @@ export class StoredSessions {
     return session.isStored
   }
 
-  has(id: string): boolean {
-    return this.#sessions.has(id)
+  /** Whether something of it is in the store, or may be soon: somebody is connected to it. */
+  isHeld(id: string): boolean {
+    const session = this.#sessions.get(id)
+    return session !== undefined && (session.isStored || session.connection !== undefined)
+  }
+
+  /** Whether the connection that speaks for it found it here. */
+  isResumed(id: string): boolean {
+    return this.#sessions.get(id)?.isResumed ?? false
   }
 
   /** Whether a message of this topic waits for a subscription of the session. */
@@ -118,13 +139,13 @@ export class StoredSessions {
     if (this.#sessions.get(session.id) === session) session.reader = this.#readerOf(session.owner)
   }
 
-  /** Those of one principal, or of a whole organisation (`sub: null`), that nobody is connected to. */
+  /** Those of one principal, or of a whole organisation (`sub: null`), that nobody is connected to and something may be queued for. */
   left({ org, sub }: { readonly org: string | null; readonly sub: string | null }): StoredSession[] {
     const candidates =
       sub === null
         ? [...this.#sessions.values()].filter(({ id }) => org === null || id.startsWith(`${org}/`))
         : [...(this.#byPrincipal.get(`${org}/${sub}`) ?? [])]
-    return candidates.filter(({ connection }) => connection === undefined)
+    return candidates.filter(({ connection, owner }) => connection === undefined && owner !== null)
   }
 
   /** Ids of sessions that nobody came back to since. */
@@ -151,6 +172,18 @@ export class StoredSessions {
     return session?.connection === connection ? session : undefined
   }
 
+  /** Nothing waits for it, so it needs no reader; of too many the one that was left first is forgotten. */
+  #leaveEmpty(session: StoredSession): void {
+    session.owner = null
+    session.reader = null
+    const ofPrincipal = this.#byPrincipal.get(principalKey(session.id))!
+    ofPrincipal.delete(session)
+    ofPrincipal.add(session)
+    if (ofPrincipal.size <= this.#mostEmpty) return
+    const empty = [...ofPrincipal].filter(({ isStored, connection }) => !isStored && connection === undefined)
+    if (empty.length > this.#mostEmpty) this.delete(empty[0]!.id)
+  }
+
   #add(id: string): StoredSession {
     const session: StoredSession = {
       id,
@@ -158,6 +191,7 @@ export class StoredSessions {
       endedAtMs: null,
       reader: null,
       connection: undefined,
+      isResumed: false,
       isStored: false,
     }
     this.#sessions.set(id, session)

@@ -5,6 +5,9 @@ import type { TrackwireAedes } from '../trackwire-aedes.ts'
 export interface StoredState {
   /** Whether anything of a session is, or is about to be, in the store: subscriptions, a queue, packet identifiers. */
   isStored(clientId: string): boolean
+  /** Whether the connection that was admitted found a session, with nothing in it. */
+  isResumed(clientId: string): boolean
+  endSession(clientId: string): Promise<unknown> | undefined
   hasStoredWill(clientId: string): boolean
   delWill(client: Client): Promise<unknown>
   putWill(client: Client, will: object): Promise<unknown>
@@ -51,8 +54,8 @@ const NOT_AUTHORIZED = 5
 
 /**
  * CONNECT of a client of whom nothing is stored, which is almost every one: what Aedes does for it, in the same order, without its nine steps
- * that ask the store what is known here, two streams for a queue that is empty, and an answer in four writes. Whoever has a
- * session in the store goes Aedes' way.
+ * that ask the store what is known here, two streams for a queue that is empty, and an answer in four writes. Whoever has something of a
+ * session in the store goes Aedes' way; one with nothing in it is told by CONNACK, and that is all.
  */
 export function connectPath(options: ConnectPathOptions): (client: Client, packet: ConnectPacket) => void {
   const { aedes, stored, preConnect, authenticate, handle } = options
@@ -99,13 +102,16 @@ export function connectPath(options: ConnectPathOptions): (client: Client, packe
     if (setup.closed || parts.closed) return
     if (refused !== undefined) return refuse(client, refused)
     setup._authorized = true
+    // Nothing is stored of it: it only was there, or is no more. [MQTT-3.1.2-6]
+    const sessionPresent = !setup.clean && stored.isResumed(clientId)
+    if (setup.clean) void stored.endSession(clientId)
     // Watched from CONNACK on (guard/reading.ts): until then it is not read. [MQTT-3.1.2-24]
     if (packet.keepalive) setup._keepaliveInterval = packet.keepalive * 1_500 + 1
     setup.will = setup._will ?? null
     if (stored.hasStoredWill(clientId)) await stored.delWill(client)
     if (setup.will !== null) await stored.putWill(client, setup.will)
     parts.registerClient(client)
-    answer(client, 0, () => {
+    answer(client, 0, sessionPresent, () => {
       setup.resume()
       finish(setup)
       if (setup.connected) {
@@ -124,16 +130,16 @@ export function connectPath(options: ConnectPathOptions): (client: Client, packe
 
   function refuse(client: Client, error: Error & { returnCode?: number }): void {
     const setup = client as unknown as Setup
-    answer(client, error.returnCode ?? NOT_AUTHORIZED, () => setup.close(() => finish(setup, error)))
+    answer(client, error.returnCode ?? NOT_AUTHORIZED, false, () => setup.close(() => finish(setup, error)))
   }
 
   /** What follows comes a turn later: a predecessor that is taken over has left the tables then. */
-  function answer(client: Client, returnCode: number, then: () => void): void {
+  function answer(client: Client, returnCode: number, sessionPresent: boolean, then: () => void): void {
     const setup = client as unknown as Setup
-    if (!client.conn.destroyed) client.conn.write(Buffer.from([0x20, 2, 0, returnCode]))
+    if (!client.conn.destroyed) client.conn.write(Buffer.from([0x20, 2, sessionPresent ? 1 : 0, returnCode]))
     setImmediate(() => {
       if (setup.closed) return
-      parts.emit('connackSent', { cmd: 'connack', returnCode, sessionPresent: false }, client)
+      parts.emit('connackSent', { cmd: 'connack', returnCode, sessionPresent }, client)
       setup.connackSent = true
       then()
     })

@@ -176,6 +176,71 @@ test('a clean session leaves nothing behind and ends a stored one [MQTT-3.1.2-6]
   assert.equal(again.of('publish').length, 0)
 })
 
+test('a session with nothing in it is one, taken over or come back to [MQTT-3.2.2-2], and gone after a clean one [MQTT-3.1.2-6]', async t => {
+  const running = await startTestBroker(t)
+  const present = async (clean: boolean) => {
+    const raw = await openRaw(t, running.port)
+    const { sessionPresent } = await raw.connect(await mint(DEVICE), { clientId: 'truck-7', clean })
+    return { raw, sessionPresent }
+  }
+  const seen: boolean[] = []
+  for (const clean of [false, false, true, false, false]) {
+    const { raw, sessionPresent } = await present(clean)
+    seen.push(sessionPresent)
+    await leave(raw)
+  }
+  assert.deepEqual(seen, [false, true, false, false, true])
+  const { raw } = await present(false)
+  assert.equal((await present(false)).sessionPresent, true)
+  await raw.closed()
+  assert.equal((await present(true)).sessionPresent, false)
+  assert.equal((await present(false)).sessionPresent, false)
+})
+
+test('a session whose subscriptions were all taken back is still one, after a restart too [MQTT-3.2.2-2]', async t => {
+  const running = await startTestBroker(t)
+  const first = await connected(t, running, DESK, { clean: false })
+  await first.subscribe(location('+'))
+  await first.unsubscribe(location('+'))
+  await leave(first)
+  const restarted = await running.restart()
+  const again = await openRaw(t, restarted.port)
+  assert.equal((await again.connect(await mint(DESK), { clientId: 'desk', clean: false })).sessionPresent, true)
+  await restarted.broker.publish({ topic: location('a'), payload: fix(), qos: 1, retain: false })
+  await again.ping()
+  assert.equal(again.of('publish').length, 0)
+})
+
+test('a packet identifier of QoS 2 is known as long as the session is, and the session is told of [MQTT-3.2.2-2], [MQTT-4.3.3-2]', async t => {
+  let running = await startTestBroker(t)
+  const send = (raw: RawClient, payload: string, dup = false) => {
+    raw.send({ cmd: 'publish', topic: location('truck-7'), payload, qos: 2, dup, retain: false, messageId: 9 })
+    return raw.next('pubrec')
+  }
+  const resumed = async (clean: boolean) => {
+    const raw = await openRaw(t, running.port)
+    const { sessionPresent } = await raw.connect(await mint(DEVICE), { clientId: 'truck-7', clean })
+    return { raw, sessionPresent }
+  }
+  const { raw } = await resumed(false)
+  await send(raw, fix(1_700_000_000_001))
+  raw.stream.destroy()
+  running = await running.restart()
+  const desk = await connected(t, running, DESK)
+  await subscribe(desk, { topic: location('+'), qos: 1 })
+  const second = await resumed(false)
+  assert.equal(second.sessionPresent, true)
+  await send(second.raw, fix(1_700_000_000_001), true)
+  await desk.ping()
+  assert.equal(desk.of('publish').length, 0)
+  second.raw.stream.destroy()
+  await leave((await resumed(true)).raw)
+  const third = await resumed(false)
+  assert.equal(third.sessionPresent, false)
+  await send(third.raw, fix(1_700_000_000_002))
+  await desk.next('publish')
+})
+
 test('overlapping subscriptions: one message at the highest QoS of those that match [MQTT-3.3.5-1]', async t => {
   const running = await startTestBroker(t)
   const desk = await connected(t, running, DESK)

@@ -146,6 +146,19 @@ test('one stored session more than a principal may have: the one that was left f
   assert.equal(await metric(limits.registry, 'trackwire_sessions_dropped_total'), 1)
 })
 
+test('sessions with nothing in them drive out none that hold something; of too many the one left first is forgotten, and nobody told', async t => {
+  const limits = testLimits({ sessionsPerPrincipal: 2 })
+  const running = await startTestBroker(t, { limits })
+  const holds = await session(t, running, 'holds')
+  await holds.subscribe('demo/notifications/#')
+  await leave(holds)
+  for (const clientId of ['a', 'b', 'c']) await leave(await session(t, running, clientId))
+  const present: boolean[] = []
+  for (const clientId of ['holds', 'b', 'c', 'a']) present.push((await session(t, running, clientId)).present)
+  assert.deepEqual(present, [true, true, true, false])
+  assert.equal(await metric(limits.registry, 'trackwire_sessions_dropped_total'), 0)
+})
+
 test('connected sessions are never given up for a newer one', async t => {
   const limits = testLimits({ sessionsPerPrincipal: 1 })
   const running = await startTestBroker(t, { limits })

@@ -262,6 +262,25 @@ test('a session that nobody comes back to for seven days is deleted with all tha
   assert.deepEqual(await keysIn(running.dataDirectory), [])
 })
 
+test('a session with nothing in it takes no room in the store, and is forgotten after seven days like any other', async t => {
+  const clock = new FakeClock(Date.now())
+  const month: Who = { ...USER, ttlSeconds: 30 * 86_400 }
+  const running = await started(t, { clock })
+  await leave(await resumed(t, running, month))
+  const back = await resumed(t, running, month)
+  assert.equal(back.present, true)
+  await leave(back)
+  while (running.broker.connectionCount > 0) await new Promise(setImmediate)
+  for (let hour = 0; hour < 7 * 24 + 2; hour++) {
+    assert.equal(running.broker.state().sessions, hour > 7 * 24 ? 0 : 1, `${hour} h`)
+    clock.advance(3_600_000)
+    await new Promise(setImmediate)
+  }
+  assert.equal((await resumed(t, running, month)).present, false)
+  await running.broker.close()
+  assert.deepEqual(await keysIn(running.dataDirectory), [])
+})
+
 test('a clean session takes the stored one with it, and leaves nothing in the store', async t => {
   const running = await started(t)
   await left(t, running, 'demo/devices/+/location')
