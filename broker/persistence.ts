@@ -45,7 +45,7 @@ export interface BrokerPersistenceOptions {
  * - Retained messages are matched in memory; there, a subscription reads and decodes every one of them from disk.
  * - Which session a message is queued for has an index of our own (subscription-index.ts).
  * - A message is queued only for sessions whose principal may receive it now (stored-sessions.ts), and sent only to those who still may.
- * - A message is queued at the QoS of the subscription where that is lower.
+ * - A message is queued at the QoS of the subscription where that is lower, and without the flag "retain".
  * - A command of the platform is queued for nobody (command-lane.ts).
  * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
  * - An update of a queued message that is no longer queued, as happens when a subscription arrives while it is on its way,
@@ -280,11 +280,16 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return held.filter(({ clientId, qos }) => this.#sessions.mayQueue(clientId, topic, qos))
   }
 
-  /** Queued at the QoS that the session will be sent. [MQTT-3.8.4-6] */
-  override outgoingEnqueue(subscription: { clientId: string; qos: number }, packet: StoredPacket): Promise<void> {
+  /** Queued at the QoS that the session will be sent, [MQTT-3.8.4-6] and as a live message: not retained, [MQTT-3.3.1-9] but for bridges. */
+  override outgoingEnqueue(
+    subscription: { clientId: string; qos: number; rap?: boolean | undefined },
+    packet: StoredPacket,
+  ): Promise<void> {
     const qos = Math.min(packet.qos, subscription.qos)
+    const retain = packet.retain && subscription.rap === true
     this.limits.enqueued(subscription.clientId, packet)
-    return super.outgoingEnqueue(subscription, qos === packet.qos ? packet : Object.assign({}, packet, { qos }))
+    const isSame = qos === packet.qos && retain === packet.retain
+    return super.outgoingEnqueue(subscription, isSame ? packet : Object.assign({}, packet, { qos, retain }))
   }
 
   override async delWill(client: { id: string; conn?: object }): Promise<unknown> {

@@ -23,11 +23,11 @@ export class SubscriptionIndex {
   readonly #held = new Map<string, Held>()
   readonly #matched = new Map<string, readonly Held[]>()
 
-  add(clientId: string, { topic, qos }: StoredSubscription): void {
+  add(clientId: string, { topic, qos, rap }: StoredSubscription): void {
     this.remove(clientId, topic)
     // Messages of QoS 0 subscriptions are not kept while their session is away. MQTT 3.1.1 §3.1.2.4
     if (qos === 0) return
-    const held: Held = { clientId, topic, qos }
+    const held: Held = { clientId, topic, qos, rap }
     this.#held.set(keyOf(clientId, topic), held)
     this.#trie.add(topic, held)
     this.#matched.clear()

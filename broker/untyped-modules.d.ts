@@ -28,6 +28,8 @@ declare module 'aedes-persistence-level/asyncPersistence.js' {
     topic: string
     qos: 0 | 1 | 2
     clientId?: string
+    /** A bridge's: the flag "retain" stays as it was published. */
+    rap?: boolean | undefined
   }
   export default class AsyncLevelPersistence {
     constructor(db: object)

@@ -163,6 +163,25 @@ test('offline message queueing: a stored session is sent what came with QoS 1 an
   assert.deepEqual(heard(again), expected)
 })
 
+for (const bridgeMode of [false, true]) {
+  const flag = bridgeMode ? 'with the retain flag to a bridge' : 'without the retain flag'
+  test(`offline message queueing: what was retained meanwhile comes ${flag}, and again so [MQTT-3.3.1-9]`, async t => {
+    let running = await startTestBroker(t)
+    const session = { clean: false, bridgeMode }
+    const first = await connected(t, running, DESK, session)
+    await subscribe(first, { topic: status('+'), qos: 1 })
+    await leave(first)
+    running = await running.restart()
+    await publish(await connected(t, running, GATEWAY), status('a'), ONLINE, 1, { retain: true })
+    const again = await connected(t, running, DESK, session)
+    assert.deepEqual([(await again.next('publish')).retain, heard(again).length], [bridgeMode, 1])
+    again.stream.destroy()
+    await again.closed()
+    const last = await connected(t, running, DESK, session)
+    assert.equal((await last.next('publish')).retain, bridgeMode)
+  })
+}
+
 test('a clean session leaves nothing behind and ends a stored one [MQTT-3.1.2-6]', async t => {
   const running = await startTestBroker(t)
   const first = await connected(t, running, DESK, { clean: false })
