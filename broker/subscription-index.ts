@@ -55,7 +55,10 @@ export class SubscriptionIndex {
 
   #match(topic: string): readonly Held[] {
     const byClient = new Map<string, Held>()
+    const isHidden = topic.startsWith('$')
     for (const held of this.#trie.match(topic)) {
+      // [MQTT-4.7.2-1]
+      if (isHidden && (held.topic.startsWith('+') || held.topic.startsWith('#'))) continue
       const other = byClient.get(held.clientId)
       if (other === undefined || other.qos < held.qos) byClient.set(held.clientId, held)
     }

@@ -124,6 +124,14 @@ test('SubscriptionIndex: a session is found once, when one of its QoS 1 filters 
   )
 })
 
+test('SubscriptionIndex: a topic that begins with $ is queued for no filter that begins with a wildcard [MQTT-4.7.2-1]', () => {
+  const index = new SubscriptionIndex()
+  for (const own of ['#', '+/y', '$x/#', '$x/+']) index.add(own, { topic: own, qos: 1 })
+  const found = (name: string) => index.matching(name).map(({ clientId }) => clientId)
+  assert.deepEqual(found('$x/y').sort(), ['$x/#', '$x/+'])
+  assert.deepEqual(found('x/y').sort(), ['#', '+/y'])
+})
+
 test('an observer sees every packet, before its subscribers and without any, until it stops', () => {
   const bus = new Bus()
   const order: string[] = []
