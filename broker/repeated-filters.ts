@@ -4,27 +4,35 @@ interface SubscribePacket {
   messageId?: number | undefined
   readonly subscriptions: readonly Subscription[]
 }
+type Asked = Pick<Subscription, 'topic' | 'qos'>
 interface Owed {
   readonly messageId: number
-  readonly filters: readonly string[]
+  readonly asked: readonly Asked[]
 }
 
+const REFUSED = 128
+
 /**
- * SUBACK has one code for each filter of its SUBSCRIBE, also where one is named twice [MQTT-3.8.4-5]. Aedes drops the repeats,
- * and their codes with them: for such a packet it is kept from answering, and the answer is given here.
+ * SUBACK has one code for each filter of its SUBSCRIBE, also where one is named twice [MQTT-3.8.4-5], each as if it had come alone
+ * [MQTT-3.8.4-4]. Aedes drops all but the last, and their codes with them: for such a packet it is kept from answering, and the answer is
+ * given here.
  */
 export class RepeatedFilters {
   /** By the subscriptions of the packet: Aedes makes a list of its own, of the same objects. */
   readonly #owed = new WeakMap<Subscription, Owed>()
+  readonly #mayHold: (client: Client, asked: Asked) => boolean
+
+  constructor(mayHold: (client: Client, asked: Asked) => boolean) {
+    this.#mayHold = mayHold
+  }
 
   /** Looks at a SUBSCRIBE before Aedes does. */
   note(packet: SubscribePacket): void {
     if (packet.messageId === undefined) return
-    const filters = packet.subscriptions.map(({ topic }) => topic)
-    if (new Set(filters).size === filters.length) return
-    for (const subscription of packet.subscriptions) {
-      this.#owed.set(subscription, { messageId: packet.messageId, filters })
-    }
+    const asked = packet.subscriptions.map(({ topic, qos }) => ({ topic, qos }))
+    if (new Set(asked.map(({ topic }) => topic)).size === asked.length) return
+    const owed = { messageId: packet.messageId, asked }
+    for (const subscription of packet.subscriptions) this.#owed.set(subscription, owed)
     // Without one Aedes sends no SUBACK.
     packet.messageId = undefined
   }
@@ -33,9 +41,9 @@ export class RepeatedFilters {
   answer(client: Client, subscriptions: readonly Subscription[]): void {
     const owed = subscriptions[0] && this.#owed.get(subscriptions[0])
     if (owed === undefined) return
-    const codes = new Map(subscriptions.map(({ topic, qos }) => [topic, qos]))
-    const granted = owed.filters.map(filter => codes.get(filter)!)
-    client.conn.write(suback(owed.messageId, granted))
+    const held = new Set(subscriptions.filter(({ qos }) => qos !== (REFUSED as number)).map(({ topic }) => topic))
+    const codes = owed.asked.map(asked => (held.has(asked.topic) && this.#mayHold(client, asked) ? asked.qos : REFUSED))
+    client.conn.write(suback(owed.messageId, codes))
   }
 }
 

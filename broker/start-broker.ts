@@ -61,7 +61,7 @@ import { listenWebSocket } from './listeners/websocket.ts'
 import { brokerMetrics } from './metrics.ts'
 import { createNotices } from './notices.ts'
 import type { LiveMessages, ObservedMessage } from './observe.ts'
-import type { OwnTracksSecret } from './owntracks.ts'
+import { decideSubscription, type OwnTracksSecret } from './owntracks.ts'
 import { messageForFriends } from './owntracks-friends.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { commandTopicOf, PhoneLane } from './phone-lane.ts'
@@ -173,7 +173,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const topics = new ParsedTopics()
   const streams = new Set<Duplex>()
   let connectionIds = 0
-  const repeatedFilters = new RepeatedFilters()
+  const repeatedFilters = new RepeatedFilters((client, { topic, qos }) => {
+    const principal = connections.of(client)?.principal
+    return principal !== undefined && decideSubscription(principal, topic, { qos }).allowed
+  })
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
   const sessions = new StoredSessions({
     readerOf: readerOfOwner,

@@ -51,6 +51,24 @@ test('a rule of an acl claim that names the retain flag is held to by PUBLISH, a
   assert.equal((await watcher.next('publish')).retain, true)
 })
 
+test('a filter that is named twice has a code for each QoS that was asked for, as if it had come alone [MQTT-3.8.4-4]', async t => {
+  const running = await startTestBroker(t)
+  const raw = await connected(t, running, device({ permission: 'deny', action: 'subscribe', topic: '#', qos: 2 }))
+  const asked = async (...subscriptions: [topic: string, qos: 0 | 1 | 2][]) => {
+    const messageId = 1_000 + raw.of('suback').length
+    raw.send({ cmd: 'subscribe', messageId, subscriptions: subscriptions.map(([topic, qos]) => ({ topic, qos })) })
+    return (await raw.find('suback', packet => packet.messageId === messageId)).granted
+  }
+  assert.deepEqual(await asked([ERRORS, 0], [LOCATION, 1], [LOCATION, 0], [ERRORS, 1]), [0, 1, 0, 1])
+  assert.deepEqual(await asked([LOCATION, 2], [LOCATION, 1]), [REFUSED, 1])
+  // Nothing is held of it in the end.
+  assert.deepEqual(await asked([ERRORS, 0], ['demo/devices/other/location', 0], ['demo/devices/other/location', 1]), [
+    0,
+    REFUSED,
+    REFUSED,
+  ])
+})
+
 test('a rule of an acl claim that names QoS and retain flag is held to by the will', async t => {
   const running = await startTestBroker(t)
   const rule: AclRule = { permission: 'deny', action: 'publish', topic: '#', qos: 0, retain: true }
