@@ -34,7 +34,7 @@ export interface BrokerPersistenceOptions {
   /** Whether a message that was on its way to a client may still be sent. */
   readonly mayReceive: (client: object, topic: string) => boolean
   /** What is in flight to a client that is connected. */
-  readonly inFlight: (client: object) => Pick<Outgoing, 'acknowledged' | 'inFlight'> | undefined
+  readonly inFlight: (client: object) => Pick<Outgoing, 'acknowledged' | 'freeId' | 'inFlight'> | undefined
   readonly now: () => number
   readonly limits: SessionLimitOptions
 }
@@ -310,6 +310,10 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     this.#inFlight(client)?.acknowledged((packet as { messageId: number }).messageId)
     // Nothing is stored of a session that ends with its connection.
     if ((client as { clean?: boolean }).clean === true) return undefined
+    return this.#clear(client, packet)
+  }
+
+  async #clear(client: { id: string }, packet: unknown): Promise<unknown> {
     const cleared = await this.#finish(super.outgoingClearMessageId(client, packet))
     if (cleared !== undefined) this.limits.cleared(client.id, cleared as StoredPacket)
     return cleared
@@ -327,23 +331,43 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     return Readable.from(this.#order.queued(client, sentAgain(super.outgoingStream(client))))
   }
 
+  /** Calls back when it is the turn of a live message to a session that may be being resumed. */
+  inTurn(client: object, packet: object, send: () => void): void {
+    this.#order.live(client, packet, send)
+  }
+
+  /** Keeps the packet identifier that a live message is sent with. @returns whether it may still be sent; if not, it is queued no more */
+  async numbered(client: { id: string }, packet: StoredPacket): Promise<boolean> {
+    await this.#update(client, packet)
+    if (this.#mayReceive(client, packet.topic)) return true
+    await this.#clear(client, packet)
+    return false
+  }
+
+  /**
+   * PUBREL in place of a message, and what Aedes takes from the queue of a session that is resumed, one by one, and looks at itself. A message
+   * has room among those in flight before it has its packet identifier: the one that waits for it was not sent.
+   */
   override async outgoingUpdate(client: { id: string }, packet: unknown): Promise<void> {
-    const sent = await this.#order.send(client, packet, async () => {
-      try {
-        await this.#finish(super.outgoingUpdate(client, packet))
-      } catch (error) {
-        if ((error as Error).message !== 'no such packet') throw error
-      }
-    })
-    const { cmd, topic, messageId } = packet as StoredPacket
-    // What is taken from the queue of the session is looked at by Aedes itself, one by one.
-    if (sent === 'queued') return this.#inFlight(client)?.inFlight.enter(messageId as number)
-    if (sent !== 'sent') {
-      if (cmd !== 'publish' || this.#mayReceive(client, topic)) return
-      await this.outgoingClearMessageId(client, packet)
+    const message = packet as Omit<StoredPacket, 'cmd'> & { readonly cmd: 'publish' | 'pubrel' }
+    const outgoing = this.#inFlight(client)
+    const isQueued = message.brokerId !== undefined && outgoing !== undefined
+    if (message.cmd === 'publish' && isQueued) {
+      // Without room there is no connection: Aedes finds out when it writes.
+      if (!(await outgoing.inFlight.room())) return
+      // One that was sent before keeps its own.
+      if (!message.dup && outgoing.inFlight.has(message.messageId as number)) message.messageId = outgoing.freeId()
     }
-    // Aedes sends the message when this settles, however it does.
-    await new Promise(() => {})
+    if (isQueued) outgoing.inFlight.add(message.messageId as number)
+    await this.#update(client, packet)
+  }
+
+  async #update(client: { id: string }, packet: unknown): Promise<void> {
+    try {
+      await this.#finish(super.outgoingUpdate(client, packet))
+    } catch (error) {
+      if ((error as Error).message !== 'no such packet') throw error
+    }
   }
 
   /** Kept to know it again when it is repeated [MQTT-4.3.3-2]: its payload is of no more use. */

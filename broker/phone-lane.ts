@@ -47,7 +47,7 @@ export class PhoneLane {
     const bytes = topic.length + payload.length
     const encode = (packetId: number) => encodeAcknowledged(packet, 1, packetId, false)
     const onAcknowledged = () => acknowledged(command)
-    connection.outgoing.sendAcknowledged({ topic, bytes, packetId: undefined, onAcknowledged, encode }, false)
+    connection.outgoing.sendAcknowledged({ topic, bytes, store: undefined, onAcknowledged, encode }, false)
   }
 
   #phoneOf(device: DeviceAddress): Phone | null {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
 import type { AedesOptions, Client, ConnectPacket } from 'aedes'
+import type { StoredPacket } from 'aedes-persistence-level/asyncPersistence.js'
 import { ClassicLevel } from 'classic-level'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -228,7 +229,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   })
   const delivery = {
     forward: forwardThrough({ bus, topics, shares: options.shares, ownTracks: options.ownTracks, now }),
-    stored: (client: Client, packet: object) => persistence.outgoingUpdate(client, packet),
+    inTurn: (client: Client, packet: object, send: () => void) => persistence.inTurn(client, packet, send),
+    stored: (client: Client, packet: object) => persistence.numbered(client, packet as StoredPacket),
     commandAcknowledged,
     drainTimeoutMs,
     count: (lane: 'drop' | 'close') => metrics.slowConsumers.inc({ lane }),

@@ -28,7 +28,7 @@ export class InFlight {
     return this.#ids.has(packetId)
   }
 
-  /** Acknowledged, or not sent after all. @returns whether it was in flight */
+  /** Acknowledged. @returns whether it was in flight */
   remove(packetId: number): boolean {
     const onAcknowledged = this.#ids.get(packetId)
     if (!this.#ids.delete(packetId)) return false
@@ -37,12 +37,15 @@ export class InFlight {
     return true
   }
 
-  /** Takes a place for what a resumed session sends from its queue; resolves when there is one, or nobody to send to any more. */
-  async enter(packetId: number): Promise<void> {
-    while (this.isFull && !this.#ids.has(packetId) && !this.#isClosed) {
-      await new Promise<void>(resolve => this.#waiting.push(resolve))
-    }
-    this.add(packetId)
+  /** Not sent after all. */
+  release(packetId: number): void {
+    if (this.#ids.delete(packetId)) this.#waiting.shift()?.()
+  }
+
+  /** Waits for a place for what a resumed session sends from its queue. @returns false when there is nobody to send to any more */
+  async room(): Promise<boolean> {
+    while (this.isFull && !this.#isClosed) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    return !this.#isClosed
   }
 
   close(): void {

@@ -6,8 +6,11 @@ import { CLOSE_ABOVE_BYTES, DROP_ABOVE_BYTES, HOLD_ABOVE_BYTES } from './slow-co
 export interface Acknowledged {
   readonly topic: string
   readonly bytes: number
-  /** Given where the session store knows it already. */
-  readonly packetId: number | undefined
+  /**
+   * Of a session that outlives its connection: keeps the packet identifier with the message, before it is sent. What has none was never sent
+   * and comes without DUP to the next connection. @returns false when it is not to be sent after all
+   */
+  readonly store: ((packetId: number) => Promise<boolean>) | undefined
   /** Called when the client has acknowledged it. */
   readonly onAcknowledged?: (() => void) | undefined
   encode(packetId: number): Buffer
@@ -31,8 +34,19 @@ const FORGET_WRITTEN_AFTER = 1_024
 
 type Waiting = Buffer | Acknowledged
 
+/** A message in flight that is not written before it is stored, nor before those that were there first. */
+interface Storing {
+  readonly message: Acknowledged
+  readonly packetId: number
+  /** Unknown until it is stored. */
+  isToBeSent: boolean | undefined
+}
+
 /** Of most connections no position waits: they share it. */
 const NO_POSITIONS = new Map<string, Waiting>()
+
+/** Of most connections nothing is being stored: they share it. */
+const NOTHING_STORING: Storing[] = []
 
 /** An array that grows from nothing takes room for seventeen at once; most writes are of one part. */
 const NO_PARTS: Buffer[] = []
@@ -70,6 +84,7 @@ export class Outgoing {
   /** Those before it were written. */
   #first = 0
   #orderedBytes = 0
+  #storing = NOTHING_STORING
   #newest = NO_POSITIONS
   #newestBytes = 0
   #afterDrain: (() => void)[] = []
@@ -145,6 +160,7 @@ export class Outgoing {
     this.#parts = NO_PARTS
     this.#ordered = []
     this.#first = 0
+    this.#storing = NOTHING_STORING
     this.#newest = NO_POSITIONS
     this.#orderedBytes = 0
     this.#newestBytes = 0
@@ -163,9 +179,34 @@ export class Outgoing {
   }
 
   #writeAcknowledged(message: Acknowledged): void {
-    const packetId = message.packetId ?? this.freeId()
+    const packetId = this.freeId()
     this.inFlight.add(packetId, message.onAcknowledged)
-    this.#write(message.encode(packetId))
+    if (message.store === undefined) this.#write(message.encode(packetId))
+    else this.#store(message.store, { message, packetId, isToBeSent: undefined })
+  }
+
+  #store(store: NonNullable<Acknowledged['store']>, storing: Storing): void {
+    if (this.#storing === NOTHING_STORING) this.#storing = []
+    this.#storing.push(storing)
+    void store(storing.packetId).then(isToBeSent => {
+      storing.isToBeSent = isToBeSent
+      this.#writeStored()
+    })
+  }
+
+  /** They have their places in flight, which are few: a socket that was filled meanwhile takes them all the same. */
+  #writeStored(): void {
+    let isRoom = false
+    while (this.#storing[0]?.isToBeSent !== undefined) {
+      const { message, packetId, isToBeSent } = this.#storing.shift()!
+      if (isToBeSent) this.#write(message.encode(packetId))
+      else {
+        this.inFlight.release(packetId)
+        isRoom = true
+      }
+    }
+    if (this.#partsBytes > HOLD_ABOVE_BYTES) this.flush()
+    if (isRoom && !this.#isHeld) this.#writeWaiting()
   }
 
   /** A packet identifier that is not in use. [MQTT-2.3.1-4] */

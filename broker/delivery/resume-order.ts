@@ -2,7 +2,6 @@
 const MOST_HELD = 10_000
 
 interface QueuedPacket {
-  readonly cmd?: string
   readonly brokerId?: string
   readonly brokerCounter?: number
 }
@@ -28,7 +27,7 @@ export class ResumeOrder {
   readonly #resuming = new WeakMap<object, Resuming>()
 
   /** Passes on what is queued for a session, remembering what it is. */
-  async *queued(client: object, packets: AsyncIterable<QueuedPacket>): AsyncGenerator<QueuedPacket> {
+  async *queued<Packet extends object>(client: object, packets: AsyncIterable<Packet>): AsyncGenerator<Packet> {
     const { connecting } = client as Connecting
     for await (const packet of packets) {
       if (connecting) this.#of(client).queued.add(keyOf(packet))
@@ -37,35 +36,21 @@ export class ResumeOrder {
   }
 
   /**
-   * Runs what sends a message: at once, unless the session is being resumed and the message is none of its queue.
-   * @returns whether it is one of its queue; `sent`: it was queued before the queue was read, and has left with it
+   * Has a live message sent in its turn: at once, unless the session is being resumed. Not at all when it was queued before the queue was
+   * read, and has left with it.
    */
-  async send(client: object, packet: unknown, work: () => Promise<void>): Promise<'queued' | 'live' | 'sent'> {
-    const message = packet as QueuedPacket
+  live(client: object, packet: object, send: () => void): void {
     const { connecting, conn } = client as Connecting
     const isHeldUp = connecting || (this.#resuming.get(client)?.held ?? 0) > 0
-    if (!isHeldUp || message.cmd !== 'publish') {
-      await work()
-      return 'live'
-    }
+    if (!isHeldUp) return send()
     const resuming = this.#of(client)
-    if (resuming.queued.has(keyOf(message))) {
-      await work()
-      return 'queued'
-    }
     resuming.held += 1
     if (resuming.held > MOST_HELD) conn.destroy()
-    const key = keyOf(message)
-    const turn = resuming.last.then(async () => {
-      if (resuming.queued.has(key)) return 'sent'
-      await work()
-      return 'live'
-    })
-    const done = () => {
+    const key = keyOf(packet)
+    resuming.last = resuming.last.then(() => {
       resuming.held -= 1
-    }
-    resuming.last = turn.then(done, done)
-    return turn
+      if (!resuming.queued.has(key)) send()
+    })
   }
 
   #of(client: object): Resuming {
@@ -79,6 +64,7 @@ export class ResumeOrder {
   }
 }
 
-function keyOf({ brokerId, brokerCounter }: QueuedPacket): string {
+function keyOf(packet: object): string {
+  const { brokerId, brokerCounter } = packet as QueuedPacket
   return `${brokerId}:${brokerCounter}`
 }

@@ -9,7 +9,7 @@ import { isPosition } from './slow-consumers.ts'
 
 type Qos = 0 | 1 | 2
 type Deliver = (packet: DeliveredPacket, done: () => void) => void
-type DeliveredPacket = AedesPublishPacket & { clientId?: string; nl?: boolean; messageId?: number }
+type DeliveredPacket = AedesPublishPacket & { clientId?: string; nl?: boolean }
 interface Delivering {
   readonly clean: boolean
   readonly closed: boolean
@@ -21,8 +21,10 @@ interface Delivering {
 
 export interface SubscriberOptions {
   readonly forward: Forward
-  /** Gives a message of a stored session the packet identifier that it is sent with; settles when it may be sent. */
-  readonly stored: (client: Client, packet: object) => Promise<void>
+  /** Calls back when it is the turn of a message to a stored session: once what is queued for it has been sent. */
+  readonly inTurn: (client: Client, packet: object, send: () => void) => void
+  /** Stores a message with the packet identifier that it is sent with. @returns whether it may be sent */
+  readonly stored: (client: Client, packet: object) => Promise<boolean>
   /** The client has acknowledged a command; by its topic. */
   readonly commandAcknowledged: (client: Client, topic: string) => void
   readonly drainTimeoutMs: number
@@ -137,17 +139,18 @@ export class Subscriber {
     const encode = (packetId: number) => encodeAcknowledged(message, qos, packetId, dup)
     // What is shown of the retained messages is queued in no session; a bridge is told the flag of live ones, too.
     if (this.#state.clean || (!isLive && message.retain)) {
-      return outgoing.sendAcknowledged(
-        { topic, bytes, packetId: packet.messageId, onAcknowledged, encode },
-        isPosition(channel),
-      )
+      return outgoing.sendAcknowledged({ topic, bytes, store: undefined, onAcknowledged, encode }, isPosition(channel))
     }
-    const packetId = packet.messageId ?? outgoing.freeId()
     const { brokerId, brokerCounter } = packet
-    const stored = { cmd: 'publish', brokerId, brokerCounter, ...message, qos, dup, messageId: packetId }
-    this.#options.stored(this.#client, stored).then(
-      () => outgoing.sendAcknowledged({ topic, bytes, packetId, onAcknowledged, encode }, false),
-      error => this.#client.emit('error', error),
+    const store = (messageId: number) => {
+      const numbered = { cmd: 'publish', brokerId, brokerCounter, ...message, qos, dup, messageId }
+      return this.#options.stored(this.#client, numbered).catch(error => {
+        this.#client.emit('error', error)
+        return false
+      })
+    }
+    this.#options.inTurn(this.#client, packet, () =>
+      outgoing.sendAcknowledged({ topic, bytes, store, onAcknowledged, encode }, false),
     )
   }
 }

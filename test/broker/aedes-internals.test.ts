@@ -35,7 +35,8 @@ test('Aedes and Node have what is hooked, and its subscriptions are recognised',
     subscribers.push(
       new Subscriber(client, {
         forward: () => null,
-        stored: async () => {},
+        inTurn: () => {},
+        stored: async () => true,
         commandAcknowledged: () => {},
         drainTimeoutMs: 1_000,
         count: () => {},

@@ -46,7 +46,7 @@ function opened(drainTimeoutMs = 60_000) {
 const acknowledged = (text: string, topic = text): Acknowledged => ({
   topic,
   bytes: text.length,
-  packetId: undefined,
+  store: undefined,
   encode: packetId => Buffer.from(`${text}#${packetId} `),
 })
 
@@ -150,16 +150,58 @@ test('who waits for room is called when there is some, and when there is nobody 
 
 test('a place of a resumed session is free again with an acknowledgement, or when the connection ends', async () => {
   const { outgoing } = opened()
-  for (let id = 1; id <= MOST_IN_FLIGHT; id += 1) await outgoing.inFlight.enter(id)
-  const entered: number[] = []
-  const enter = (id: number) => outgoing.inFlight.enter(id).then(() => entered.push(id))
+  const enter = async (id: number) => {
+    const isRoom = await outgoing.inFlight.room()
+    if (isRoom) outgoing.inFlight.add(id)
+    entered.push([id, isRoom])
+  }
+  const entered: [number, boolean][] = []
+  for (let id = 1; id <= MOST_IN_FLIGHT; id += 1) await enter(id)
+  entered.length = 0
   const waiting = [enter(100), enter(101)]
   await turns()
   assert.deepEqual(entered, [])
   outgoing.acknowledged(5)
   await turns()
-  assert.deepEqual(entered, [100])
+  assert.deepEqual(entered, [[100, true]])
   outgoing.end()
   await Promise.all(waiting)
-  assert.deepEqual(entered, [100, 101])
+  assert.deepEqual(entered, [
+    [100, true],
+    [101, false],
+  ])
+})
+
+test('a message of a stored session has its packet identifier stored when there is room for it, and is written after that, in order', async () => {
+  const { conn, outgoing } = opened()
+  const stores: { id: number; answer: (isToBeSent: boolean) => void }[] = []
+  const stored = (text: string): Acknowledged => ({
+    ...acknowledged(text),
+    store: id => new Promise(resolve => stores.push({ id, answer: resolve })),
+  })
+  const more = 3
+  for (let n = 1; n <= MOST_IN_FLIGHT + more; n += 1) outgoing.sendAcknowledged(stored(`${n}`), false)
+  assert.deepEqual(
+    stores.map(({ id }) => id),
+    Array.from({ length: MOST_IN_FLIGHT }, (_, i) => i + 1),
+  )
+  // The second is stored first and waits; the third is not to be sent any more and makes room for the next.
+  stores[1]!.answer(true)
+  await turns()
+  assert.deepEqual(conn.taken, [])
+  stores[2]!.answer(false)
+  stores[0]!.answer(true)
+  await turns()
+  assert.deepEqual(conn.taken, ['1#1 2#2 '])
+  assert.equal(stores.length, MOST_IN_FLIGHT + 1)
+  for (const { answer } of stores.slice(3)) answer(true)
+  await turns()
+  outgoing.acknowledged(2)
+  outgoing.acknowledged(1)
+  for (const { answer } of stores.slice(MOST_IN_FLIGHT + 1)) answer(true)
+  await turns()
+  const sent = conn.taken.join('').trim().split(' ')
+  const expected = Array.from({ length: MOST_IN_FLIGHT + more }, (_, i) => `${i + 1}#${i + 1}`)
+  assert.deepEqual(sent, expected.toSpliced(2, 1))
+  assert.equal(outgoing.inFlight.size, MOST_IN_FLIGHT)
 })

@@ -126,6 +126,43 @@ for (const clean of [true, false]) {
   })
 }
 
+const said = (raw: RawClient) => raw.of('publish').map(({ payload, dup }) => [JSON.parse(payload.toString()).n, dup])
+const expected = (count: number, sentBefore: number) => Array.from({ length: count }, (_, n) => [n, n < sentBefore])
+
+test('DUP is on what was sent before, and not on what only waited for its turn, however often the connection breaks', async t => {
+  const running = await startTestBroker(t)
+  const count = 2 * MOST_IN_FLIGHT + 20
+  const first = await connected(t, running, 'desk', false)
+  await first.subscribe('demo/notifications/#')
+  for (let n = 0; n < count; n += 1) await running.broker.publish(alert(n))
+  const broken = async (raw: RawClient) => {
+    await raw.until('those in flight', () => raw.of('publish').length === MOST_IN_FLIGHT)
+    await raw.ping()
+    raw.stream.destroy()
+    while (running.broker.connectionCount > 0) await turn()
+  }
+  await broken(first)
+  const again = await connected(t, running, 'desk', false)
+  await broken(again)
+  assert.deepEqual(said(again), expected(MOST_IN_FLIGHT, MOST_IN_FLIGHT))
+  const last = await connected(t, running, 'desk', false)
+  last.acknowledge()
+  await last.until('all', () => last.of('publish').length === count)
+  assert.deepEqual(said(last), expected(count, MOST_IN_FLIGHT))
+  assert.deepEqual(
+    last
+      .of('publish')
+      .slice(0, MOST_IN_FLIGHT)
+      .map(({ messageId }) => messageId),
+    first.of('publish').map(({ messageId }) => messageId),
+  )
+  await last.ping()
+  last.stream.destroy()
+  const empty = await connected(t, running, 'desk', false)
+  await empty.ping()
+  assert.deepEqual(said(empty), [])
+})
+
 test('a session that is resumed is sent its queue within the same bound', async t => {
   const running = await startTestBroker(t)
   const before = await connected(t, running, 'desk', false)

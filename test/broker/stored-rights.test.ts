@@ -113,6 +113,25 @@ test('what was queued under a right that is gone when the session is resumed is 
   assert.deepEqual(topics(user), [location('truck-7')])
 })
 
+test('a right that is gone while messages wait for their turn: they are not delivered, nor hold up what comes behind them', async t => {
+  const running = await started(t)
+  running.rights.grant('ann', 'truck-8')
+  const user = await resumed(t, running)
+  await user.subscribe('demo/devices/+/location')
+  const ids = [...Array(64).fill('truck-7'), ...Array(70).fill('truck-8'), ...Array(10).fill('truck-7')]
+  await publishAll(running, ...ids)
+  await user.until('those in flight', () => topics(user).length === 64)
+  running.rights.grant('ann')
+  await user.ping()
+  user.acknowledge()
+  await user.until('the rest', () => topics(user).length === 74)
+  await user.ping()
+  assert.deepEqual(topics(user), Array(74).fill(location('truck-7')))
+  await leave(user)
+  await running.broker.close()
+  assert.deepEqual(await queuedIn(running.dataDirectory), [])
+})
+
 for (const code of ['principal_banned', 'token_revoked'] as const) {
   test(`${code}: nothing is queued meanwhile; what waited before is there when it is taken back`, async t => {
     const running = await started(t)
