@@ -7,6 +7,7 @@ import type { ClassicLevel } from 'classic-level'
 import { MAX_FILTER_LEVELS } from './auth/authorize-subscribe.ts'
 import type { Outgoing } from './delivery/outgoing.ts'
 import { ResumeOrder } from './delivery/resume-order.ts'
+import type { Numbered } from './delivery/subscriber.ts'
 import { type SessionLimitOptions, SessionLimits } from './limits/session-limits.ts'
 import { friendsUnder } from './owntracks-friends.ts'
 import { RetainedMessages } from './retained-messages.ts'
@@ -27,6 +28,12 @@ const WILLS = { gte: 'will:', lt: 'will;' }
 const SESSIONS = { gte: 'session:', lt: 'session;' }
 const QUEUES = ['outgoing:', 'outgoing-id:', 'incoming:']
 
+/** A message that a subscription is shown. */
+export interface Shown {
+  readonly topic: string
+  readonly payload: string | Buffer
+}
+
 export interface BrokerPersistenceOptions {
   readonly db: ClassicLevel<string, unknown>
   readonly hasWill: HasWill
@@ -45,6 +52,7 @@ export interface BrokerPersistenceOptions {
  * - Retained messages are matched in memory; there, a subscription reads and decodes every one of them from disk.
  * - Which session a message is queued for has an index of our own (subscription-index.ts).
  * - A message is queued only for sessions whose principal may receive it now (stored-sessions.ts), and sent only to those who still may.
+ * - What a session is shown of the retained messages is queued for it as well, until it is acknowledged.
  * - A message is queued at the QoS of the subscription where that is lower, and without the flag "retain".
  * - A command of the platform is queued for nobody (command-lane.ts).
  * - Filters that were refused are not stored with the session; Aedes stores the whole SUBSCRIBE, once for each filter.
@@ -329,6 +337,24 @@ export class BrokerPersistence extends AsyncLevelPersistence {
     // Nothing is queued for a session that ends with its connection.
     if (client.clean === true) return Readable.from(NOBODY)
     return Readable.from(this.#order.queued(client, sentAgain(super.outgoingStream(client))))
+  }
+
+  /**
+   * Queues a retained message that a session is shown, in the place of the time when it was published: what came after it stays behind it,
+   * and shown again, as by a client that subscribes with every connection, it does not wait twice.
+   */
+  shown(
+    client: { id: string },
+    { topic, payload }: Shown,
+    qos: 1 | 2,
+  ): (Numbered & { queued: Promise<unknown> }) | undefined {
+    const kept = this.#retained.under(topic)[0]
+    if (kept?.brokerId === undefined || !Buffer.isBuffer(payload) || !kept.payload.equals(payload)) return undefined
+    const packet = Object.assign({}, kept, { qos, retain: true, dup: false })
+    const queued = this.outgoingEnqueue({ clientId: client.id, qos, rap: true }, packet)
+    // It is waited for, if at all, when there is room to send it.
+    queued.catch(() => undefined)
+    return { brokerId: kept.brokerId, brokerCounter: kept.brokerCounter, queued }
   }
 
   /** Calls back when it is the turn of a live message to a session that may be being resumed. */

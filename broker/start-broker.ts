@@ -64,7 +64,7 @@ import { createNotices } from './notices.ts'
 import type { LiveMessages, ObservedMessage } from './observe.ts'
 import { decideSubscription, type OwnTracksSecret } from './owntracks.ts'
 import { messageForFriends } from './owntracks-friends.ts'
-import { BrokerPersistence } from './persistence.ts'
+import { BrokerPersistence, type Shown } from './persistence.ts'
 import { commandTopicOf, PhoneLane } from './phone-lane.ts'
 import { PlainPath } from './plain-path.ts'
 import { type Publish, publishThrough } from './publish.ts'
@@ -229,6 +229,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   })
   const delivery = {
     forward: forwardThrough({ bus, topics, shares: options.shares, ownTracks: options.ownTracks, now }),
+    shown: (client: Client, packet: Shown, qos: 1 | 2) => persistence.shown(client, packet, qos),
     inTurn: (client: Client, packet: object, send: () => void) => persistence.inTurn(client, packet, send),
     stored: (client: Client, packet: object) => persistence.numbered(client, packet as StoredPacket),
     commandAcknowledged,

@@ -19,8 +19,23 @@ interface Delivering {
   deliverQoS: Deliver
 }
 
+/** A message in the queue of a session; the number is its place. */
+export interface Numbered {
+  readonly brokerId?: unknown
+  readonly brokerCounter?: unknown
+}
+
 export interface SubscriberOptions {
   readonly forward: Forward
+  /**
+   * Queues a retained message that a session is shown. @returns undefined for what is none, but was made for its subscriber: it is made anew
+   * for the next subscription
+   */
+  readonly shown: (
+    client: Client,
+    packet: DeliveredPacket,
+    qos: 1 | 2,
+  ) => (Numbered & { queued: Promise<unknown> }) | undefined
   /** Calls back when it is the turn of a message to a stored session: once what is queued for it has been sent. */
   readonly inTurn: (client: Client, packet: object, send: () => void) => void
   /** Stores a message with the packet identifier that it is sent with. @returns whether it may be sent */
@@ -137,20 +152,28 @@ export class Subscriber {
     const bytes = topic.length + payload.length + 8
     const dup = packet.dup === true
     const encode = (packetId: number) => encodeAcknowledged(message, qos, packetId, dup)
-    // What is shown of the retained messages is queued in no session; a bridge is told the flag of live ones, too.
-    if (this.#state.clean || (!isLive && message.retain)) {
+    const shown = isLive || this.#state.clean ? undefined : this.#options.shown(this.#client, packet, qos)
+    if (this.#state.clean || (!isLive && shown === undefined)) {
       return outgoing.sendAcknowledged({ topic, bytes, store: undefined, onAcknowledged, encode }, isPosition(channel))
     }
-    const { brokerId, brokerCounter } = packet
+    const { brokerId, brokerCounter } = shown ?? packet
     const store = (messageId: number) => {
       const numbered = { cmd: 'publish', brokerId, brokerCounter, ...message, qos, dup, messageId }
-      return this.#options.stored(this.#client, numbered).catch(error => {
-        this.#client.emit('error', error)
-        return false
-      })
+      return this.#store(numbered, shown?.queued)
     }
-    this.#options.inTurn(this.#client, packet, () =>
-      outgoing.sendAcknowledged({ topic, bytes, store, onAcknowledged, encode }, false),
-    )
+    const acknowledged = { topic, bytes, store, onAcknowledged, encode }
+    // What it is shown does not wait for its queue.
+    if (shown !== undefined) outgoing.sendAcknowledged(acknowledged, false)
+    else this.#options.inTurn(this.#client, packet, () => outgoing.sendAcknowledged(acknowledged, false))
+  }
+
+  async #store(numbered: object, queued: Promise<unknown> | undefined): Promise<boolean> {
+    try {
+      if (queued !== undefined) await queued
+      return await this.#options.stored(this.#client, numbered)
+    } catch (error) {
+      this.#client.emit('error', error as Error)
+      return false
+    }
   }
 }

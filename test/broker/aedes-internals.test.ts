@@ -35,6 +35,7 @@ test('Aedes and Node have what is hooked, and its subscriptions are recognised',
     subscribers.push(
       new Subscriber(client, {
         forward: () => null,
+        shown: () => undefined,
         inTurn: () => {},
         stored: async () => true,
         commandAcknowledged: () => {},

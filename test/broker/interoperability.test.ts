@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { IConnectPacket, IPublishPacket } from 'mqtt-packet'
+import { MOST_IN_FLIGHT } from '../../broker/delivery/in-flight.ts'
 import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
 import type { Who } from '../support/who.ts'
@@ -336,6 +337,59 @@ test('redelivery on reconnect: what was not acknowledged comes again, with DUP, 
     [...Array(6).fill(true), false],
   )
   assert.equal(new Set(again.of('publish').map(({ messageId }) => messageId)).size, 7)
+})
+
+test('redelivery on reconnect: what a session was shown of the retained messages comes again, with both flags, and what waited for the first time [MQTT-4.4.0-1]', async t => {
+  let running = await startTestBroker(t, { limits: false })
+  const gateway = await connected(t, running, GATEWAY)
+  const retain = (topic: string, payload: string, qos: 1 | 2) => publish(gateway, topic, payload, qos, { retain: true })
+  const count = MOST_IN_FLIGHT + 20
+  for (let i = 0; i < count; i += 1) await retain(status(`a${i}`), ONLINE, i % 2 === 0 ? 1 : 2)
+  const first = await connected(t, running, DESK, { clean: false })
+  await subscribe(first, { topic: status('+'), qos: 2 })
+  await first.until('those in flight', () => first.of('publish').length === MOST_IN_FLIGHT)
+  await retain(status('a0'), '{"state":"idle","battery":7}', 1)
+  first.send({ cmd: 'puback', messageId: first.of('publish').find(({ qos }) => qos === 1)!.messageId! })
+  await first.until('the one that has room now', () => first.of('publish').length === MOST_IN_FLIGHT + 1)
+  await first.ping()
+  first.stream.destroy()
+  await first.closed()
+  running = await running.restart()
+  const again = await connected(t, running, DESK, { clean: false })
+  again.acknowledge()
+  await again.find('publish', ({ payload }) => payload.includes('"battery":7'))
+  await again.ping()
+  const shown = again.of('publish').filter(({ retain }) => retain)
+  const acknowledged = first.of('publish').find(({ qos }) => qos === 1)!.topic
+  const topics = Array.from({ length: count }, (_, i) => status(`a${i}`)).filter(topic => topic !== acknowledged)
+  assert.deepEqual(shown.map(({ topic }) => topic).sort(), topics.sort())
+  const sent = new Set(first.of('publish').map(({ topic }) => topic))
+  for (const { topic, dup } of shown) assert.equal(dup, sent.has(topic), topic)
+  // What was published after that comes last, and is no retained message to a subscription that stands.
+  assert.ok(again.of('publish').at(-1)!.payload.includes('"battery":7'))
+  again.stream.destroy()
+  await again.closed()
+  const last = await connected(t, running, DESK, { clean: false })
+  await last.ping()
+  assert.deepEqual(heard(last), [])
+})
+
+test('a session that subscribes with every connection has what it is shown waiting once', async t => {
+  const running = await startTestBroker(t)
+  const gateway = await connected(t, running, GATEWAY)
+  for (let i = 0; i < 5; i += 1) await publish(gateway, status(`a${i}`), ONLINE, 1, { retain: true })
+  for (let i = 0; i < 3; i += 1) {
+    const raw = await connected(t, running, DESK, { clean: false })
+    const waiting = i === 0 ? 0 : 5
+    await raw.until('what waits', () => heard(raw).length === waiting)
+    await raw.ping()
+    await subscribe(raw, { topic: status('+'), qos: 1 })
+    await raw.until('what is retained', () => heard(raw).length >= waiting + 5)
+    await raw.ping()
+    assert.equal(heard(raw).length, waiting + 5)
+    raw.stream.destroy()
+    await raw.closed()
+  }
 })
 
 test('redelivery on reconnect: what was acknowledged does not come again; a QoS 2 message that was received is released [MQTT-4.3.3-1]', async t => {
