@@ -104,7 +104,8 @@ export function connectPath(options: ConnectPathOptions): (client: Client, packe
     setup._authorized = true
     // Nothing is stored of it: it only was there, or is no more. [MQTT-3.1.2-6]
     const sessionPresent = !setup.clean && stored.isResumed(clientId)
-    if (setup.clean) void stored.endSession(clientId)
+    const ending = setup.clean ? stored.endSession(clientId) : undefined
+    if (ending !== undefined) await ending
     // Watched from CONNACK on (guard/reading.ts): until then it is not read. [MQTT-3.1.2-24]
     if (packet.keepalive) setup._keepaliveInterval = packet.keepalive * 1_500 + 1
     setup.will = setup._will ?? null
