@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { decodeJson, Id } from '../../../contract/index.ts'
 import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
+import type { CurrentRights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import { importDevices } from '../../provisioning/import-devices.ts'
@@ -48,7 +49,7 @@ const Imported = {
 /** Many devices at once. */
 export function deviceImportRoutes(
   app: Api,
-  { db, ingest, tokens }: { db: Database; ingest: Ingest; tokens: Tokens },
+  { db, ingest, tokens, rights }: { db: Database; ingest: Ingest; tokens: Tokens; rights: CurrentRights },
 ): void {
   // A scope of its own: no other route reads CSV.
   app.register(async scope => {
@@ -111,6 +112,7 @@ export function deviceImportRoutes(
                 actOf(request as never, 'device.import', `${devices.length} devices`),
               )
         const outcome = await importDevices(db, org, list, { partial, register })
+        if (!dryRun) await rights.refresh()
         const answer = { dryRun, ...outcome }
         if (!wanted || dryRun) return answer
         const minted = []

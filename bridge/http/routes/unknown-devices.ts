@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { Id, TrackwireError } from '../../../contract/index.ts'
 import { DEVICE_TTL_SECONDS } from '../../auth/lifetimes.ts'
+import type { CurrentRights } from '../../auth/rights.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Ingest } from '../../ingest/ingest.ts'
 import { recordAudit } from '../../store/audit.ts'
@@ -65,7 +66,7 @@ function unknownView({
 /** The inbox of devices that nobody has registered. */
 export function unknownDeviceRoutes(
   app: Api,
-  { db, ingest, tokens }: { db: Database; ingest: Ingest; tokens: Tokens },
+  { db, ingest, tokens, rights }: { db: Database; ingest: Ingest; tokens: Tokens; rights: CurrentRights },
 ): void {
   app.get(
     '/api/v1/devices/inbox',
@@ -119,6 +120,7 @@ export function unknownDeviceRoutes(
         actOf(request, 'device.adopt', deviceId, request.body),
       )
       if (!created) throw new TrackwireError('conflict', `the device ${deviceId} was registered meanwhile`)
+      await rights.refresh()
       const token = await tokens.mint({ sub: deviceId, org, role: 'device', ttlSeconds: DEVICE_TTL_SECONDS })
       const row = await findDevice(db, org, deviceId)
       return reply
