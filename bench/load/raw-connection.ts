@@ -14,6 +14,7 @@ export interface RawConnection {
   isClosed: boolean
 }
 
+const OPEN_WITHIN_MS = 10_000
 const READ_BYTES = 262_144
 /** All sockets read into the same memory: what is read is done with at once. */
 const READ_INTO = Buffer.allocUnsafe(READ_BYTES)
@@ -71,14 +72,21 @@ export function openRawConnection(port: number, over: Over, localAddress = '127.
       if (!upgrade.startsWith('HTTP/1.1 101')) return void socket.destroy(new Error(upgrade.split('\r\n', 1)[0]))
       isUpgraded = true
       unframe = new Unframe(bytes => walk.read(bytes))
+      opened()
+    }
+    const late = setTimeout(() => socket.destroy(new Error('the broker did not open the connection')), OPEN_WITHIN_MS)
+    const opened = () => {
+      clearTimeout(late)
       resolve(connection)
     }
     socket.on('error', reject)
     socket.on('close', () => {
+      clearTimeout(late)
       connection.isClosed = true
+      reject(new Error('the broker closed the connection'))
     })
     socket.once('connect', () => {
-      if (over === 'tcp') resolve(connection)
+      if (over === 'tcp') opened()
       else socket.write(HANDSHAKE)
     })
   })
