@@ -43,8 +43,6 @@ export interface QueuedFix {
   isQuiet: boolean
 }
 
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
-
 /** What a fix takes in memory beside what was sent of it, and how much is sent when nobody says. */
 const FIX_BYTES = 512
 const USUAL_BYTES = 256
@@ -143,13 +141,17 @@ export function queueOne(
   }
 }
 
-/** A newer fix of the device in place of one that waits, both queued by {@link queueOne} and waited for by nobody. */
+/**
+ * A newer fix of the device, not of the future, in place of one that waits; nobody waits for either.
+ * @throws TrackwireError what it is refused for
+ */
 export function renew(
   item: QueuedFix,
   { deviceId, fix, receivedAt, bytes }: SentFix,
   { nowMs, message }: { nowMs: number; message: FixMessage },
 ): void {
-  const waiting = item as Mutable<QueuedFix>
+  checkPlausible(fix, deviceId, nowMs)
+  const waiting: { -readonly [Part in keyof QueuedFix]: QueuedFix[Part] } = item
   waiting.message = message
   waiting.receivedAt = receivedAt
   waiting.arrivedAt = nowMs

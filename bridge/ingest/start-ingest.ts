@@ -1,4 +1,4 @@
-import { buildTopic, checkPlausible, FUTURE_TOLERANCE_MS, TrackwireError } from '../../contract/index.ts'
+import { buildTopic, FUTURE_TOLERANCE_MS, TrackwireError } from '../../contract/index.ts'
 import type { Act } from '../store/audit.ts'
 import type { DeviceKey } from '../store/device-states.ts'
 import { openDayPartitions } from '../store/partitions.ts'
@@ -198,7 +198,6 @@ class RunningIngest implements Ingest {
     const nowMs = this.#pipeline.now()
     const key = this.#plainKeyOf(sent, nowMs)
     if (key === undefined) return undefined
-    if (this.#takesThePlaceOfOlder(sent, key, nowMs)) return 'forward'
     const item = this.#take(sent, { key, nowMs, isAwaited: false })
     return item.setAside === undefined ? 'forward' : 'swallow'
   }
@@ -211,29 +210,23 @@ class RunningIngest implements Ingest {
     return clocks.correctionMs(key) !== 0 || maybeRollover(fix.timestamp, nowMs) ? undefined : key
   }
 
-  /** In overload almost every fix does: no more is made of it, and its device was heard of with the older one. */
-  #takesThePlaceOfOlder(sent: SentFix, key: string, nowMs: number): boolean {
-    const { backlog } = this.#resources
-    const { deviceId, fix } = sent
-    const older = backlog.replaceable(key, fix.timestamp)
-    if (older === undefined || fix.timestamp > nowMs + FUTURE_TOLERANCE_MS) return false
-    try {
-      checkPlausible(fix, deviceId, nowMs)
-    } catch (error) {
-      this.#countRefused(error)
-      throw error
-    }
-    backlog.replace(older, sent, { nowMs, message: new MessageOfOne(sent, false, this.#afterwards) })
-    return true
-  }
-
   #take(sent: SentFix, { key, nowMs, isAwaited }: { key: string; nowMs: number; isAwaited: boolean }): QueuedFix {
+    const { backlog } = this.#resources
+    const { timestamp } = sent.fix
+    // One of the future is set aside.
+    const mayReplace = !isAwaited && timestamp <= nowMs + FUTURE_TOLERANCE_MS
+    const older = mayReplace ? backlog.replaceable(key, timestamp) : undefined
     let item: QueuedFix
     try {
       const message = new MessageOfOne(sent, isAwaited, this.#afterwards)
+      if (older !== undefined) {
+        // In overload almost every fix does: no more is made of it, and its device was heard of with the older one.
+        backlog.replace(older, sent, { nowMs, message })
+        return older
+      }
       item = queueOne(sent, { key, nowMs, message, isAwaited })
     } catch (error) {
-      this.#countRefused(error)
+      if (error instanceof TrackwireError) this.#pipeline.metrics.fixes.inc({ result: error.code })
       throw error
     }
     if (!isAwaited) item.isQuiet = this.#isQuiet(item)
@@ -253,10 +246,6 @@ class RunningIngest implements Ingest {
     const { backlog, foresight } = this.#resources
     if (item.setAside !== undefined || !backlog.isQuiet || backlog.length >= QUIET_GROUP) return false
     return !this.#committer.isCommitting && foresight.isQuiet(item)
-  }
-
-  #countRefused(error: unknown): void {
-    if (error instanceof TrackwireError) this.#pipeline.metrics.fixes.inc({ result: error.code })
   }
 
   readonly #afterwards: Afterwards = {

@@ -1,4 +1,5 @@
 import type { Location, LocationUpdate } from '../../contract/index.ts'
+import { isAt } from './same-bytes.ts'
 import { ShortTexts } from './short-texts.ts'
 
 /** Almost all fixes are shorter. */
@@ -44,7 +45,6 @@ interface Expected {
 }
 type Plain = string | number | boolean | null
 type Values = Record<string, Plain>
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /**
  * Reads a fix as devices write it in one pass over its bytes: ASCII without escapes, nothing nested in `metadata` and `attributes`, and
@@ -151,7 +151,7 @@ export class PlainLocationReader {
     if (accuracy !== undefined && speed !== undefined && heading !== undefined && altitude !== undefined) {
       return { lat, lng, accuracy, speed, heading, altitude }
     }
-    const location: Mutable<Location> = { lat, lng }
+    const location: Location = { lat, lng }
     if (accuracy !== undefined) location.accuracy = accuracy
     if (speed !== undefined) location.speed = speed
     if (heading !== undefined) location.heading = heading
@@ -293,13 +293,6 @@ export class PlainLocationReader {
     while (bytes[at]! <= SPACE && isSpace(bytes[at]!)) at += 1
     this.#at = at
   }
-}
-
-function isAt(expected: Uint8Array, bytes: Buffer, at: number): boolean {
-  const { length } = expected
-  if (at + length > bytes.length) return false
-  for (let i = 0; i < length; i += 1) if (expected[i] !== bytes[at + i]) return false
-  return true
 }
 
 function isDigit(byte: number): boolean {

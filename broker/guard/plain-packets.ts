@@ -1,3 +1,4 @@
+import { isAt } from './same-bytes.ts'
 import { TextCheck } from './text.ts'
 
 /** A PUBLISH of QoS 0 or 1 as the parser would give it. */
@@ -74,7 +75,8 @@ export class PlainReader {
   }
 
   #readTopic(chunk: Buffer, from: number, end: number): boolean {
-    if (isSame(this.#topicBytes, chunk, from, end)) return true
+    const known = this.#topicBytes
+    if (known.length > 0 && known.length === end - from && isAt(known, chunk, from)) return true
     const fault = TEXT.start('name', end - from) ?? TEXT.read(chunk, from, end) ?? TEXT.end()
     if (fault !== null) return false
     this.#topicBytes = Uint8Array.prototype.slice.call(chunk, from, end)
@@ -110,12 +112,4 @@ export function packetBytesAt(chunk: Uint8Array, at: number): number {
     factor *= 128
   }
   return 0
-}
-
-function isSame(known: Uint8Array, chunk: Buffer, from: number, end: number): boolean {
-  const { length } = known
-  if (length === 0 || length !== end - from) return false
-  // From the end: topics of one tree begin alike.
-  for (let i = length - 1; i >= 0; i -= 1) if (known[i] !== chunk[from + i]) return false
-  return true
 }
