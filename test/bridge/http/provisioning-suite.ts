@@ -55,6 +55,19 @@ export function provisioningSuite(databaseUrl?: string): void {
       assert.deepEqual((await importCsv(org, list)).body.unchanged, ['a', 'b', 'c'])
     })
 
+    it('what a list does to groups counts for tokens that are out once it is answered', async ({ call }, org) => {
+      await call('POST', '/api/v1/users', { caller: admin(org), body: { id: 'ann', role: 'user', groups: ['vans'] } })
+      const seen = async () => {
+        const { body } = await call('GET', '/api/v1/devices', { caller: { role: 'user', sub: 'ann', org } })
+        return body.items.map(({ id }: { id: string }) => id)
+      }
+      assert.deepEqual(await seen(), [])
+      await importCsv(org, 'id,name,groups\na,,vans\nb,,north\n')
+      assert.deepEqual(await seen(), ['a'])
+      await importCsv(org, 'id,name,groups\na,,north\nb,,vans\n')
+      assert.deepEqual(await seen(), ['b'])
+    })
+
     it('what a list does to groups is a change of rights, of those alone whose groups became others', async ({
       call,
       db,
