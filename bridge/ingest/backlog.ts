@@ -7,6 +7,8 @@ const MOST_FIXES = 50_000
 const MOST_BYTES = 32 * 1_048_576
 /** It is over when so much of that is free again. */
 const FREE_AFTER_OVERLOAD = 0.5
+/** So many share what a transaction costs, and are worked off before anybody notices: they need not wait for more. */
+export const QUIET_GROUP = 256
 /**
  * Fixes that a device has in a group at least, when it has so many: its state is written once for them. One each would be fairer by a few
  * groups, and take twice the time.
@@ -20,6 +22,14 @@ interface Lane {
   readonly fixes: QueuedFix[]
   /** Those before it were taken. */
   first: number
+}
+
+/** What memory tells of a fix before it is stored. */
+interface Foresees {
+  /** Asked of the fixes of a device in the order in which they wait. */
+  isQuiet(fix: QueuedFix): boolean
+  /** What waited is being stored. */
+  forget(): void
 }
 
 interface Overload {
@@ -46,14 +56,35 @@ export class Backlog {
   /** Those of them that are not thinned. */
   awaited = 0
   bytes = 0
-  /** Nothing but quiet fixes came since nothing waited. */
-  isQuiet = true
+  readonly #foresight: Foresees
+  /** Something else than quiet fixes came since nothing waited, or more than wait for each other. */
+  #isStirred = false
+  /** Those of which it is not known whether anything comes of them. */
+  #unasked: QueuedFix[] = []
   /** Fixes that were not stored, because a newer one was. */
   thinned = 0
 
-  constructor({ logger, now }: { logger: Logger; now: () => number }) {
+  constructor({ logger, now, foresight }: { logger: Logger; now: () => number; foresight: Foresees }) {
     this.#logger = logger
     this.#now = now
+    this.#foresight = foresight
+  }
+
+  /** All that wait may wait for more: nobody waits for them, and nothing comes of them. Told while no group is being stored. */
+  get isQuiet(): boolean {
+    for (const fix of this.#unasked) {
+      if (!this.#foresight.isQuiet(fix)) {
+        this.#stir()
+        return false
+      }
+    }
+    this.#unasked.length = 0
+    return !this.#isStirred
+  }
+
+  #stir(): void {
+    this.#isStirred = true
+    this.#unasked.length = 0
   }
 
   get isOverloaded(): boolean {
@@ -77,8 +108,11 @@ export class Backlog {
     else lane.fixes.push(fix)
     this.length += 1
     this.bytes += fix.bytes
-    if (!fix.isQuiet) this.isQuiet = false
     if (!fix.mayThin) this.awaited += 1
+    if (this.#isStirred) return
+    // Asking is worth it for few; in overload another fix may take the place of the one that was asked of.
+    if (!fix.mayThin || this.length >= QUIET_GROUP || this.#overload !== undefined) this.#stir()
+    else this.#unasked.push(fix)
   }
 
   /** The fix of a device whose place a newer one may take now. */
@@ -105,13 +139,18 @@ export class Backlog {
       return
     }
     this.#overload ??= this.#begin()
+    this.#stir()
     for (const lane of this.#lanes.values()) this.#thinLane(this.#overload, lane)
   }
 
   /** Up to so many, of all devices in turn; those of one message stay together, larger ones when the smaller leave room. */
   take(most: number): QueuedFix[] {
     const group = this.length <= most ? this.#takeAll() : this.#takeInTurn(most)
-    if (this.length === 0) this.isQuiet = true
+    if (this.length === 0) {
+      this.#isStirred = false
+      this.#unasked.length = 0
+    }
+    this.#foresight.forget()
     if (this.#overload !== undefined) this.#mayBeOver(this.#overload)
     return group
   }

@@ -5,9 +5,8 @@ import { LiveFirst } from './live-first.ts'
 
 /** At low load a group waits so long for company, so that thousands of devices share a transaction. */
 const LINGER_MS = 4
-/** While nothing comes of those that wait, they wait for more so long, or until there are so many. */
+/** While nothing comes of those that wait, they wait for more so long, if they do not become enough before. */
 const QUIET_LINGER_MS = 200
-export const QUIET_GROUP = 32
 /** Fixes in one transaction at the most: enough to share its cost, so few that an SOS need not wait long behind it. */
 export const MAX_GROUP = 1_000
 /** More than the senders can bring that are held back (overload): the last line of defence. */
@@ -27,7 +26,7 @@ export interface Waiting<Item> {
   readonly length: number
   /** Those of them that somebody waits for. */
   readonly awaited: number
-  /** Nobody waits for any of them, and nothing but their being stored comes of them. */
+  /** Nobody waits for any of them, nothing but their being stored comes of them, and there is room for more. Asked while no group is stored. */
   readonly isQuiet: boolean
   add(item: Item): void
   take(most: number): Item[]
@@ -52,8 +51,8 @@ export class Committer<Item> {
   #wake = ignore
   /** Since when quiet ones wait. */
   #quietSinceMs: number | undefined
-  /** A group is being stored. */
-  isCommitting = false
+  /** They wait for more right now. */
+  #lingers = false
   #accepting = true
   readonly #done: Promise<void>
 
@@ -90,8 +89,8 @@ export class Committer<Item> {
       throw new TrackwireError('overloaded')
     }
     for (const item of items) this.#waiting.add(item)
-    // While a group is committed, nobody waits for more of them.
-    if (!this.#servesBeside) this.#wakeUp()
+    // While a group is committed, nobody waits for more of them; and quiet ones go on to wait.
+    if (!this.#servesBeside && !(this.#lingers && this.#waiting.isQuiet)) this.#wakeUp()
   }
 
   /** Whether an SOS waits for the work that runs now. */
@@ -148,7 +147,12 @@ export class Committer<Item> {
 
   async #nextGroup(): Promise<void> {
     const pauseMs = this.#quietPauseMs()
-    if (pauseMs > 0) return this.#somethingToDo(pauseMs)
+    if (pauseMs > 0) {
+      this.#lingers = true
+      await this.#somethingToDo(pauseMs)
+      this.#lingers = false
+      return
+    }
     if (this.#waiting.length < MAX_GROUP && !this.#waiting.isQuiet && this.#accepting) await delay(LINGER_MS)
     const isItsTurn = await this.#liveFirst.rest({
       isAwaited: () => this.#waiting.awaited > 0 || !this.#accepting,
@@ -158,20 +162,17 @@ export class Committer<Item> {
     this.#liveFirst.groupBegins()
     const group = this.#waiting.take(MAX_GROUP)
     this.#quietSinceMs = undefined
-    this.isCommitting = true
     const committing = this.#commitGroup(group).catch(error =>
       this.#logger.error({ err: error }, 'a group of fixes was not settled'),
     )
     if (this.#hasSessions) await this.#serveUrgentBeside(committing)
     else await committing
-    this.isCommitting = false
     this.#liveFirst.groupEnded()
   }
 
   /** How long there may be more to come before quiet ones are stored. */
   #quietPauseMs(): number {
-    const { isQuiet, length } = this.#waiting
-    if (!isQuiet || length >= QUIET_GROUP || !this.#accepting) return 0
+    if (!this.#accepting || !this.#waiting.isQuiet) return 0
     const nowMs = performance.now()
     this.#quietSinceMs ??= nowMs
     return this.#quietSinceMs + QUIET_LINGER_MS - nowMs

@@ -39,8 +39,6 @@ export interface QueuedFix {
   readonly bytes: number
   /** A newer one of the device may take its place when too many wait. */
   readonly mayThin: boolean
-  /** It may wait for others: nobody waits for it, and nothing comes of it beside its being stored. Told as it is queued. */
-  isQuiet: boolean
 }
 
 /** What a fix takes in memory beside what was sent of it, and how much is sent when nobody says. */
@@ -98,7 +96,6 @@ export function queueBatch(
       setAside,
       bytes,
       mayThin: false,
-      isQuiet: false,
     }
   }
   items.length = kept
@@ -137,7 +134,6 @@ export function queueOne(
     setAside,
     bytes: FIX_BYTES + bytes,
     mayThin: !isAwaited && setAside === undefined,
-    isQuiet: false,
   }
 }
 

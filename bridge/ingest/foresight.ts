@@ -8,22 +8,23 @@ import { circumstancesOf } from './surroundings.ts'
  * waits for and nothing comes of may be stored with the next ones. What it takes for quiet is evaluated all the same when it is stored.
  */
 export class Foresight {
-  readonly #pipeline: Pipeline
+  readonly #pipeline: () => Pipeline
   /** Of devices with quiet fixes that wait: how those leave them. */
   #ahead = new Map<string, CommittedState>()
 
-  constructor(pipeline: Pipeline) {
+  constructor(pipeline: () => Pipeline) {
     this.#pipeline = pipeline
   }
 
-  /** Asked of the fixes of a device in the order in which they wait. */
+  /** Asked of the fixes of a device in the order in which they wait, while no group is being stored. */
   isQuiet(item: EvaluatedFix): boolean {
-    const { states, alerts, keepsForBridges, now, proximity } = this.#pipeline
+    const pipeline = this.#pipeline()
+    const { states, alerts, keepsForBridges, now, proximity } = pipeline
     const { key, org, deviceId } = item
     const before = this.#ahead.get(key) ?? states.peek(key)
     if (before === undefined || keepsForBridges || alerts.get(item) !== undefined) return false
     if (proximity().watches(item)) return false
-    const after = foresee(before, item, circumstancesOf(this.#pipeline, org, deviceId), now())
+    const after = foresee(before, item, circumstancesOf(pipeline, org, deviceId), now())
     if (after === null) return false
     this.#ahead.set(key, after)
     return true

@@ -21,7 +21,7 @@ import { commitProximityDeletion, commitProximityRule } from './commit-proximity
 import { commitRules } from './commit-rules.ts'
 import { commitSosAnswer, commitSosEscalation, commitSosPolicy, commitSosRequest, unknownDevice } from './commit-sos.ts'
 import { commitWaypoint } from './commit-waypoint.ts'
-import { Committer, QUIET_GROUP } from './committer.ts'
+import { Committer } from './committer.ts'
 import { ConnectivityWatch } from './connectivity.ts'
 import { alarmReportsOf, DeviceAlarms, kindsIn, namesIn } from './device-alarms.ts'
 import { DeviceRegistry } from './device-registry.ts'
@@ -79,7 +79,7 @@ export async function startIngest({
   const closing = new AbortController()
   const announcer = new Announcer({ db, logger, now })
   const positions = new LivePositions({ announcer, alerts })
-  const backlog = new Backlog({ logger, now })
+  const backlog = new Backlog({ logger, now, foresight: new Foresight(() => pipeline) })
   const pipeline: Pipeline = {
     db,
     logger,
@@ -111,12 +111,7 @@ export async function startIngest({
         logger.warn({ err: error }, 'the outbox could not be read; the next start announces what is in it'),
       ),
   }
-  const foresight = new Foresight(pipeline)
-  const commitGroup = (items: QueuedFix[]) => {
-    foresight.forget()
-    return commitJudged(pipeline, items)
-  }
-  const committer = new Committer<QueuedFix>(commitGroup, {
+  const committer = new Committer<QueuedFix>(items => commitJudged(pipeline, items), {
     logger,
     hasSessions: db.kind === 'postgres',
     waiting: backlog,
@@ -134,7 +129,6 @@ export async function startIngest({
   const ingest = new RunningIngest(pipeline, committer, {
     closing,
     backlog,
-    foresight,
     housekeeping,
     sosTimers,
     sweeps,
@@ -148,7 +142,6 @@ export async function startIngest({
 interface Resources {
   readonly closing: AbortController
   readonly backlog: Backlog
-  readonly foresight: Foresight
   readonly housekeeping: { close(): Promise<void> }
   readonly sosTimers: { close(): Promise<void> }
   readonly sweeps: { close(): Promise<void> }
@@ -229,7 +222,6 @@ class RunningIngest implements Ingest {
       if (error instanceof TrackwireError) this.#pipeline.metrics.fixes.inc({ result: error.code })
       throw error
     }
-    if (!isAwaited) item.isQuiet = this.#isQuiet(item)
     try {
       this.#committer.add([item])
     } catch (error) {
@@ -239,13 +231,6 @@ class RunningIngest implements Ingest {
     }
     this.#pipeline.connectivity().heard(sent)
     return item
-  }
-
-  /** Worth asking while little comes: otherwise there are others to be stored with anyway. */
-  #isQuiet(item: QueuedFix): boolean {
-    const { backlog, foresight } = this.#resources
-    if (item.setAside !== undefined || !backlog.isQuiet || backlog.length >= QUIET_GROUP) return false
-    return !this.#committer.isCommitting && foresight.isQuiet(item)
   }
 
   readonly #afterwards: Afterwards = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Database, FixResult } from '../../bridge/index.ts'
+import { QUIET_GROUP } from '../../bridge/ingest/backlog.ts'
 import { buildTopic, type LocationUpdate } from '../../contract/index.ts'
 import { onDatabase } from '../support/database-suite.ts'
 import { eventually } from '../support/eventually.ts'
@@ -11,7 +12,7 @@ import type { TestScope } from '../support/scope.ts'
 /** Longer than fixes wait for company, and less than quiet ones do: what is sent after it goes with quiet ones alone. */
 const A_WHILE_MS = 50
 /** So many quiet ones do not wait for more. */
-const ENOUGH = 32
+const ENOUGH = QUIET_GROUP
 
 /** Which fixes of QoS 0 are stored together, whatever database is below: those of one transaction. */
 export function quietFixesSuite(name: string, openDatabase: (t: TestScope) => Promise<Database | undefined>): void {
@@ -118,6 +119,39 @@ export function quietFixesSuite(name: string, openDatabase: (t: TestScope) => Pr
       send(running, org, fixAt(ENOUGH + 1, OUTSIDE))
       const [first, second] = await groups(org, ENOUGH + 1)
       assert.deepEqual([first!.length, second], [ENOUGH, [ENOUGH + 1]])
+    })
+
+    /** Sends while another fix is being stored, which somebody waits for; resolves when that is done. */
+    async function whileStoring(running: TestIngest, fix: LocationUpdate, send: () => void): Promise<void> {
+      let release = (): void => {}
+      const held = db.transaction(async tx => {
+        await tx.exec('lock table fixes in share mode')
+        await new Promise<void>(resolve => {
+          release = resolve
+        })
+      })
+      const stored = store(running, fix)
+      await delay(A_WHILE_MS)
+      send()
+      release()
+      await Promise.all([held, stored])
+    }
+
+    it('wait too where they came while others were being stored', async (t, org) => {
+      const running = await withTruck(t, org)
+      await whileStoring(running, fixAt(1, OUTSIDE), () => send(running, org, fixAt(2, OUTSIDE)))
+      send(running, org, fixAt(3, OUTSIDE))
+      assert.deepEqual(await groups(org, 3), [[1], [2, 3]])
+    })
+
+    it('do not wait with one that crosses a fence, and came while others were being stored', async (t, org) => {
+      const running = await withTruck(t, org)
+      await whileStoring(running, fixAt(1, OUTSIDE), () => {
+        send(running, org, fixAt(2, OUTSIDE))
+        send(running, org, fixAt(3, INSIDE))
+      })
+      send(running, org, fixAt(4, INSIDE))
+      assert.deepEqual(await groups(org, 4), [[1], [2, 3], [4]])
     })
 
     /** The second fix goes alone where the first one did not wait; @returns the second of the first */

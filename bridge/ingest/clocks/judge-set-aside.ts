@@ -125,7 +125,6 @@ function queuedFix(
     setAside: undefined,
     bytes: 0,
     mayThin: false,
-    isQuiet: false,
   }
 }
 

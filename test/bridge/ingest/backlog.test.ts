@@ -13,7 +13,8 @@ const SENDER = { sub: 'd', role: 'device', address: undefined } as const
 function backlogOf() {
   const lines: Record<string, unknown>[] = []
   const logger = pino({ base: null }, { write: line => void lines.push(JSON.parse(line)) })
-  const backlog = new Backlog({ logger, now: () => NOW })
+  const foresight = { isQuiet: () => true, forget: () => {} }
+  const backlog = new Backlog({ logger, now: () => NOW, foresight })
   return { backlog, lines }
 }
 
