@@ -90,6 +90,21 @@ export function quietFixesSuite(name: string, openDatabase: (t: TestScope) => Pr
       assert.deepEqual(await groups(org, 4), [[1], [2, 3], [4]])
     })
 
+    it('are judged by what was stored since, once those before them are', async (t, org) => {
+      const running = await withTruck(t, org)
+      send(running, org, fixAt(1, OUTSIDE))
+      await delay(A_WHILE_MS)
+      await store(running, fixAt(2, INSIDE))
+      for (const second of [3, 4]) {
+        send(running, org, fixAt(second, INSIDE))
+        await delay(A_WHILE_MS)
+      }
+      assert.deepEqual(await groups(org, 4), [
+        [1, 2],
+        [3, 4],
+      ])
+    })
+
     it('do not wait with one that is older than they are', async (t, org) => {
       const running = await withTruck(t, org)
       for (const second of [5, 3, 6]) {
