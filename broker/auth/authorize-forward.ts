@@ -72,7 +72,7 @@ function alreadyHanded(connection: Connection, emission: number): boolean {
 }
 
 /** Who is cut off hears why, and no more. */
-function mayReceive({ isCut, principal, reader, grantedQos }: Connection, topic: string): boolean {
+export function mayReceive({ isCut, principal, reader, grantedQos }: Connection, topic: string): boolean {
   if (isCut && topic !== buildTopic('errors', { org: principal.org, userId: principal.sub })) return false
   return reader.mayReceive(topic, grantedQos.of(topic))
 }

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../contract/index.ts'
 import type { Connection } from '../connections.ts'
 import type { BrokerMetrics } from '../metrics.ts'
 import type { Tell } from '../notices.ts'
+import { mayReceive } from './authorize-forward.ts'
 
 /** Why the platform ends a connection, as its principal is told. */
 export interface Ending {
@@ -19,7 +20,10 @@ export type EndConnection = (connection: Connection, ending: Ending) => void
  */
 export function endConnections(tell: Tell, metrics: BrokerMetrics): EndConnection {
   return (connection, { code, message, isCut = false }) => {
-    if (isCut) connection.isCut = true
+    if (isCut) {
+      connection.isCut = true
+      connection.outgoing.withdraw(topic => mayReceive(connection, topic))
+    }
     metrics.ended.inc({ code })
     tell(connection.principal, { code, message, topic: '$auth/token' })
     // The notice leaves with the next turn of the event loop; the connection ends after it.

@@ -4,6 +4,7 @@ import type { Connection, Connections } from '../connections.ts'
 import type { Tell } from '../notices.ts'
 import { decideSubscription } from '../owntracks.ts'
 import type { StoredSession, StoredSessions } from '../stored-sessions.ts'
+import { mayReceive } from './authorize-forward.ts'
 import type { EndConnection } from './end-connection.ts'
 import type { Newcomers } from './newly-readable.ts'
 import { type ParsedTopics, Reader } from './reader.ts'
@@ -75,6 +76,7 @@ export class LiveRights {
       return
     }
     connection.reader = new Reader(principal, topics)
+    connection.outgoing.withdraw(topic => mayReceive(connection, topic))
     sessions.renew(connection)
     this.#prune(connection)
     if (connection.granting.size > 0) this.#subscribing.add(connection)

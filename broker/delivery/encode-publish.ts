@@ -14,6 +14,14 @@ export function encodePublish(message: Encodable): Buffer {
   return encode(message, 0, 0, false)
 }
 
+/** Which topic it was encoded with. */
+export function topicOfEncoded(publish: Buffer): string {
+  let at = 1
+  while ((publish[at]! & 0x80) !== 0) at += 1
+  const begin = at + 3
+  return publish.toString('utf8', begin, begin + publish.readUInt16BE(at + 1))
+}
+
 /** A PUBLISH of QoS 1 or 2. */
 export function encodeAcknowledged(message: Encodable, qos: 1 | 2, packetId: number, dup: boolean): Buffer {
   return encode(message, qos, packetId, dup)

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { topicOfEncoded } from './encode-publish.ts'
 import { InFlight } from './in-flight.ts'
 import { CLOSE_ABOVE_BYTES, DROP_ABOVE_BYTES, HOLD_ABOVE_BYTES } from './slow-consumers.ts'
 
@@ -141,6 +142,26 @@ export class Outgoing {
     if (!this.inFlight.remove(packetId) || this.#isHeld) return
     this.#writeWaiting()
     this.#watch(true)
+  }
+
+  /** Rights are other ones: what waits and may not be received any more is not sent. A stored session is asked when it is its turn. */
+  withdraw(mayReceive: (topic: string) => boolean): void {
+    if (this.#waiting + this.#newest.size === 0) return
+    this.#ordered = this.#ordered.filter(
+      (message, i) =>
+        i >= this.#first &&
+        (Buffer.isBuffer(message)
+          ? mayReceive(topicOfEncoded(message))
+          : message.store !== undefined || mayReceive(message.topic)),
+    )
+    this.#first = 0
+    this.#orderedBytes = this.#ordered.reduce((bytes, message) => bytes + bytesOf(message), 0)
+    for (const [topic, message] of this.#newest) {
+      if (mayReceive(topic)) continue
+      this.#newest.delete(topic)
+      this.#newestBytes -= bytesOf(message)
+    }
+    this.#watch(false)
   }
 
   /** Writes what is due; called at the end of the turn. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { IConnectPacket } from 'mqtt-packet'
+import { MOST_IN_FLIGHT } from '../../broker/delivery/in-flight.ts'
 import { fix, mint, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { TestRights } from '../support/live-rights.ts'
 import { openRaw, type RawClient } from '../support/raw-mqtt.ts'
@@ -213,6 +214,26 @@ test('a message that waits for its turn on a connection is not sent when the rig
   const third = await connected(t, running, USER, session)
   await third.ping()
   assert.ok(!topics(third).some(topic => topic.includes('truck-8')))
+})
+
+test('what waits for the acknowledgements of a clean session is not sent when the right to it is gone by then', async t => {
+  const { broker, rights, ...running } = await started(t)
+  rights.grant('ann', 'truck-8')
+  const user = await connected(t, running, USER)
+  await subscribed(user, 'demo/devices/+/location', 1)
+  for (let n = 0; n < 2 * MOST_IN_FLIGHT; n += 1) {
+    for (const id of ['truck-7', 'truck-8']) await broker.publish(fixOf(id))
+  }
+  await user.until('as many as may be in flight', () => topics(user).length === MOST_IN_FLIGHT)
+  const before = topics(user).filter(topic => topic.includes('truck-8')).length
+  rights.grant('ann')
+  user.acknowledge()
+  await user.until(
+    'those of the other',
+    () => topics(user).filter(topic => topic.includes('truck-7')).length === 2 * MOST_IN_FLIGHT,
+  )
+  await user.ping()
+  assert.equal(topics(user).filter(topic => topic.includes('truck-8')).length, before)
 })
 
 test('a subscription that is being made while its right is taken away does not stay', async t => {

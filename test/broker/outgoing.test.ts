@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
+import { encodePublish } from '../../broker/delivery/encode-publish.ts'
 import { MOST_IN_FLIGHT } from '../../broker/delivery/in-flight.ts'
 import { type Acknowledged, Outgoing } from '../../broker/delivery/outgoing.ts'
 import { CLOSE_ABOVE_BYTES, DROP_ABOVE_BYTES, HOLD_ABOVE_BYTES } from '../../broker/delivery/slow-consumers.ts'
@@ -109,6 +110,37 @@ test('behind a full socket what may not be lost comes first, and of positions th
   outgoing.send(Buffer.from('after'), 'a')
   await turn()
   assert.equal(conn.taken.at(-1), 'after')
+})
+
+test('what waits and may not be received any more is not sent; a stored session is asked when it is its turn', async () => {
+  const { conn, counted, outgoing } = opened()
+  await full(outgoing, conn)
+  for (const topic of ['kept', 'gone', 'käpt', 'gäne']) {
+    // Long ones have their length in two bytes.
+    for (const payload of ['', 'x'.repeat(200)]) outgoing.send(encodePublish({ topic, payload, retain: false }))
+    outgoing.sendAcknowledged(acknowledged(`${topic}1`, topic), false)
+    outgoing.sendAcknowledged({ ...acknowledged(`${topic}2`, topic), store: async () => true }, false)
+    outgoing.send(Buffer.from(`${topic}3 `), topic)
+  }
+  const before = outgoing.waitingBytes
+  outgoing.withdraw(topic => !topic.startsWith('g'))
+  assert.ok(outgoing.waitingBytes < before)
+  conn.open()
+  await turns()
+  const sent = conn.taken.join('')
+  assert.deepEqual(sent.match(/gone|gäne/g), ['gone', 'gäne'], 'of the stored session')
+  assert.equal(sent.match(/x{200}/g)?.length, 2)
+  assert.equal(sent.match(/(kept|käpt)[123]/g)?.length, 6)
+  assert.equal(outgoing.waitingBytes, 0)
+  assert.deepEqual(counted, [], 'that is not losing')
+})
+
+test('a consumer of whom all that waited was withdrawn is not given up', async () => {
+  const { counted, outgoing } = opened(30)
+  for (let n = 0; n <= MOST_IN_FLIGHT; n += 1) outgoing.sendAcknowledged(acknowledged('gone'), false)
+  outgoing.withdraw(() => false)
+  await new Promise(resolve => setTimeout(resolve, 60))
+  assert.deepEqual([counted, outgoing.waitingBytes], [[], 0])
 })
 
 test('what waits and may be lost is bounded, what may not be lost is too, and then the consumer is given up', async () => {
