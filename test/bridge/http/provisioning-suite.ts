@@ -338,6 +338,21 @@ export function provisioningSuite(databaseUrl?: string): void {
       assert.equal(again.status, 404)
     })
 
+    it('who may see the groups of an adopted device sees it once that is answered', async ({ call }, org) => {
+      const ben = { id: 'ben', role: 'user', groups: ['vans'] }
+      assert.equal((await call('POST', '/api/v1/users', { caller: admin(org), body: ben })).status, 201)
+      const seen = async () => {
+        const { body } = await call('GET', '/api/v1/devices', { caller: { role: 'user', sub: 'ben', org } })
+        return body.items.map(({ id }: { id: string }) => id)
+      }
+      assert.deepEqual(await seen(), [])
+      for (const [id, group] of Object.entries({ stray: 'vans', other: 'north' })) {
+        await send(org, id, T0)
+        await call('POST', `/api/v1/devices/inbox/${id}/adopt`, { caller: admin(org), body: { groups: [group] } })
+      }
+      assert.deepEqual(await seen(), ['stray'])
+    })
+
     it('registering it in any other way takes in what was heard, too', async ({ call }, org) => {
       await send(org, 'a', T0)
       await send(org, 'b', T0)
