@@ -9,7 +9,6 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import mqtt from 'mqtt'
 import {
   buildFilter,
@@ -24,6 +23,7 @@ import { openScope, type TestScope } from '../test/support/scope.ts'
 import { randomOf } from '../test/support/seeded-random.ts'
 import { figuresOf } from './load/process-figures.ts'
 import { openRawConnection, type RawConnection } from './load/raw-connection.ts'
+import { readOptions } from './load/read-options.ts'
 import { answer } from './load/run-traffic.ts'
 
 const ORG = 'demo'
@@ -40,15 +40,17 @@ const SPACING_DEGREES = 0.004
 const METERS_PER_FIX = 14
 const METERS_PER_DEGREE = 111_320
 
-const { values } = parseArgs({
-  options: {
+const values = readOptions(
+  'bench:alerts',
+  {
     rate: { type: 'string', default: '5000' },
     fences: { type: 'string', default: '10000' },
     devices: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
   },
-})
+  ['DATABASE_URL has the platform store in a PostgreSQL server.'],
+)
 const rate = Number(values.rate)
 const seconds = Number(values.seconds)
 const random = randomOf(Number(values.seed))

@@ -12,7 +12,6 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import mqtt, { type MqttClient } from 'mqtt'
 import { mostOpenFiles } from '../cli/open-files.ts'
 import { buildTopic } from '../contract/index.ts'
@@ -21,9 +20,11 @@ import { openScope } from '../test/support/scope.ts'
 import { FIXES_PER_SIDE, SQUARE, walkFix } from '../test/support/square-walk.ts'
 import type { FleetOptions, FleetOrder, FleetReport } from './connection-fleet.ts'
 import { figuresOf } from './load/process-figures.ts'
+import { readOptions } from './load/read-options.ts'
 
-const { values } = parseArgs({
-  options: {
+const values = readOptions(
+  'bench:connections',
+  {
     connections: { type: 'string', default: '50000' },
     seconds: { type: 'string', default: '60' },
     qos: { type: 'string', default: '0' },
@@ -31,7 +32,8 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '2' },
     json: { type: 'string', default: 'bench-connections.json' },
   },
-})
+  ['DATABASE_URL has the platform store in a PostgreSQL server.'],
+)
 const connections = within('connections', 100, 200_000)
 const seconds = within('seconds', 5, 600)
 const everySeconds = within('every', 1, 300)

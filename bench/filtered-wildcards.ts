@@ -10,7 +10,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { Registry } from 'prom-client'
 import { ParsedTopics, Reader } from '../broker/auth/reader.ts'
 import { type Broker, type Rights, startBroker } from '../broker/index.ts'
@@ -18,18 +17,17 @@ import { type AclRule, buildTopic, type Claims, principalOf } from '../contract/
 import { fix, RecordingHandlers, silent } from '../test/support/broker.ts'
 import { openScope, temporaryFolder } from '../test/support/scope.ts'
 import type { SubscribersOrder } from './filtered-wildcards-subscribers.ts'
+import { readOptions } from './load/read-options.ts'
 
 const ORG = 'demo'
 /** Those that are published: the first of every granted set. */
 const PUBLISHED_DEVICES = 10
 const EXPIRES_SECONDS = 4_102_444_800
 
-const { values } = parseArgs({
-  options: {
-    subscribers: { type: 'string', default: '100' },
-    messages: { type: 'string', default: '500' },
-    rounds: { type: 'string', default: '3' },
-  },
+const values = readOptions('bench:wildcards', {
+  subscribers: { type: 'string', default: '100' },
+  messages: { type: 'string', default: '500' },
+  rounds: { type: 'string', default: '3' },
 })
 const [subscribers, messages, rounds] = [Number(values.subscribers), Number(values.messages), Number(values.rounds)]
 

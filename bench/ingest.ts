@@ -7,13 +7,13 @@
  * waiting for its acknowledgement. The event-loop delay is that of this thread, where the broker runs; it includes the load generator.
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { parseArgs } from 'node:util'
 import { Registry } from 'prom-client'
 import { type Database, type Ingest, startIngest } from '../bridge/index.ts'
 import type { FenceFeature, LocationUpdate } from '../contract/index.ts'
 import { silent, withPglite, withPostgres } from '../test/support/databases.ts'
 import { openScope } from '../test/support/scope.ts'
 import { randomOf } from '../test/support/seeded-random.ts'
+import { readOptions } from './load/read-options.ts'
 
 const ORG = 'bench'
 const FENCES = 200
@@ -22,14 +22,12 @@ const TICK_MS = 10
 const METERS_PER_DEGREE = 111_320
 const CENTRE = { lat: 52.52, lng: 13.405 }
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '10' },
-    rate: { type: 'string', default: '2000' },
-    devices: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: '1' },
-    database: { type: 'string', default: 'both' },
-  },
+const values = readOptions('bench:ingest', {
+  seconds: { type: 'string', default: '10' },
+  rate: { type: 'string', default: '2000' },
+  devices: { type: 'string', default: '2000' },
+  seed: { type: 'string', default: '1' },
+  database: { type: 'string', default: 'both' },
 })
 const seconds = Number(values.seconds)
 const rate = Number(values.rate)

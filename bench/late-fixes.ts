@@ -3,7 +3,6 @@
  *
  *   node dist/bench/late-fixes.js [--fixes 5000] [--seed 1] [--database pglite|postgres|both]
  */
-import { parseArgs } from 'node:util'
 import { Registry } from 'prom-client'
 import { type Database, startIngest } from '../bridge/index.ts'
 import type { FenceFeature, LocationUpdate } from '../contract/index.ts'
@@ -11,16 +10,15 @@ import { silent, withPglite, withPostgres } from '../test/support/databases.ts'
 import { openScope } from '../test/support/scope.ts'
 import { randomOf } from '../test/support/seeded-random.ts'
 import { standingEvents } from '../test/support/standing.ts'
+import { readOptions } from './load/read-options.ts'
 
 const FENCES = 50
 const DEGREE_METERS = 111_320
 
-const { values } = parseArgs({
-  options: {
-    fixes: { type: 'string', default: '5000' },
-    seed: { type: 'string', default: '1' },
-    database: { type: 'string', default: 'both' },
-  },
+const values = readOptions('bench:late', {
+  fixes: { type: 'string', default: '5000' },
+  seed: { type: 'string', default: '1' },
+  database: { type: 'string', default: 'both' },
 })
 const random = randomOf(Number(values.seed))
 

@@ -5,18 +5,19 @@
  *
  *   node dist/bench/map.js [--movers 10000] [--seconds 20]
  */
-import { parseArgs } from 'node:util'
 import { type CDPSession, chromium, type Page } from 'playwright-core'
 import { findChromium } from '../test/support/chromium.ts'
 import { startTestPlatform } from '../test/support/platform.ts'
 import { openScope } from '../test/support/scope.ts'
+import { readOptions } from './load/read-options.ts'
 import { startMapLoad } from './map-load.ts'
 
 const WARM_UP_MS = 5_000
 const VIEWPORT = { width: 1_440, height: 900 }
 
-const { values } = parseArgs({
-  options: { movers: { type: 'string', default: '10000' }, seconds: { type: 'string', default: '20' } },
+const values = readOptions('bench:map', {
+  movers: { type: 'string', default: '10000' },
+  seconds: { type: 'string', default: '20' },
 })
 const movers = Number(values.movers)
 const seconds = Number(values.seconds)

@@ -6,25 +6,27 @@
  *
  * DATABASE_URL measures on a PostgreSQL server, otherwise the embedded database is measured.
  */
-import { parseArgs } from 'node:util'
 import type { MqttClient } from 'mqtt'
 import { buildTopic } from '../contract/index.ts'
 import { type RunningPlatform, startTestPlatform } from '../test/support/platform.ts'
 import { openScope } from '../test/support/scope.ts'
 import { SQUARE, walkFix } from '../test/support/square-walk.ts'
+import { readOptions } from './load/read-options.ts'
 
 const TICK_MS = 10
 const WARM_UP_SECONDS = 5
 /** The limit it is held against, in milliseconds. */
 const LIMIT_P99_MS = 20
 
-const { values } = parseArgs({
-  options: {
+const values = readOptions(
+  'bench:platform',
+  {
     rate: { type: 'string', default: '2000' },
     devices: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '20' },
   },
-})
+  ['DATABASE_URL has the platform store in a PostgreSQL server.'],
+)
 const rate = Number(values.rate)
 const seconds = Number(values.seconds)
 

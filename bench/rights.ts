@@ -3,22 +3,20 @@
  *
  *   node --expose-gc dist/bench/rights.js [--accounts 20000] [--devices 20000] [--revocations 20000]
  */
-import { parseArgs } from 'node:util'
 import { Rights } from '../bridge/index.ts'
 import { type Principal, principalOf } from '../contract/index.ts'
 import { silent, withPglite } from '../test/support/databases.ts'
 import { openScope } from '../test/support/scope.ts'
+import { readOptions } from './load/read-options.ts'
 
 const ORG = 'bench'
 const GROUPS = 20
 const CALLS = 2_000_000
 
-const { values } = parseArgs({
-  options: {
-    accounts: { type: 'string', default: '20000' },
-    devices: { type: 'string', default: '20000' },
-    revocations: { type: 'string', default: '20000' },
-  },
+const values = readOptions('bench:rights', {
+  accounts: { type: 'string', default: '20000' },
+  devices: { type: 'string', default: '20000' },
+  revocations: { type: 'string', default: '20000' },
 })
 const [accounts, devices, revocations] = [values.accounts, values.devices, values.revocations].map(Number)
 

@@ -7,7 +7,6 @@
  * Half of the triggers are sent over MQTT, half over HTTP, at seeded moments.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { buildFilter, buildTopic, type SosEvent } from '../contract/index.ts'
 import { withPostgresUrl } from '../test/support/databases.ts'
@@ -15,6 +14,7 @@ import { type RunningPlatform, startTestPlatform } from '../test/support/platfor
 import { openScope } from '../test/support/scope.ts'
 import { randomOf } from '../test/support/seeded-random.ts'
 import { SQUARE } from '../test/support/square-walk.ts'
+import { readOptions } from './load/read-options.ts'
 import type { LoadOrder, LoadReport } from './sos-load.ts'
 
 const ORG = 'demo'
@@ -24,14 +24,12 @@ const PATIENCE_MS = 30_000
 /** The limit it is held against, in milliseconds. */
 const LIMIT_P99_MS = 100
 
-const { values } = parseArgs({
-  options: {
-    rate: { type: 'string', default: '5000' },
-    connections: { type: 'string', default: '200' },
-    triggers: { type: 'string', default: '200' },
-    database: { type: 'string', default: 'both' },
-    seed: { type: 'string', default: '1' },
-  },
+const values = readOptions('bench:sos', {
+  rate: { type: 'string', default: '5000' },
+  connections: { type: 'string', default: '200' },
+  triggers: { type: 'string', default: '200' },
+  database: { type: 'string', default: 'both' },
+  seed: { type: 'string', default: '1' },
 })
 const triggers = Number(values.triggers)
 const random = randomOf(Number(values.seed))
