@@ -64,13 +64,14 @@ export class Announcer {
 
   /**
    * Announces what is not in the outbox, in the same order as what is: `message` is asked when its turn has come, null = nothing to say.
+   * @param order what {@link orderOf} would say, where that is known
    * @returns whether the broker took it
    */
-  async live(topic: string, message: () => OutgoingMessage | null): Promise<boolean> {
+  async live(topic: string, message: () => OutgoingMessage | null, order = orderOf(topic)): Promise<boolean> {
     const publish = this.#publish
     if (publish === undefined) return false
     return new Promise(resolve => {
-      this.#lane(topic).add(orderKey(topic), async () => {
+      this.#lanes[order.lane].add(order.key, async () => {
         const outgoing = message()
         try {
           if (outgoing !== null) await publish(outgoing)
@@ -164,7 +165,8 @@ export class Announcer {
     for (const row of rows) {
       if (this.#inHand.has(row.id) || this.#goneMeanwhile.has(row.id)) continue
       this.#inHand.add(row.id)
-      this.#lane(row.topic).add(orderKey(row.topic), () => this.#announce(row))
+      const { lane, key } = orderOf(row.topic)
+      this.#lanes[lane].add(key, () => this.#announce(row))
     }
   }
 
@@ -217,11 +219,6 @@ export class Announcer {
       return false
     }
   }
-
-  #lane(topic: string): OrderedLanes {
-    const channel = parseTopic(topic)?.channel
-    return channel !== undefined && SOS_CHANNELS.has(channel) ? this.#lanes.sos : this.#lanes.other
-  }
 }
 
 /** For the timeline of an alert: the broker took its event. */
@@ -233,8 +230,17 @@ function receiptOf({ topic, payload }: OutboxRow, nowMs: number): SosReceipt[] {
   return [{ org, eventId, channel: 'mqtt', target: topic, status: 'announced', receivedAt: nowMs }]
 }
 
-/** Whose order a message keeps: its device's, or its fence's. */
-function orderKey(topic: string): string {
-  const params = parseTopic(topic)?.params ?? {}
-  return `${params.org}/${params.deviceId ?? params.fenceId ?? topic}`
+/** Whose order a message keeps, its device's or its fence's, among which others. */
+interface Order {
+  readonly lane: 'sos' | 'other'
+  readonly key: string
+}
+
+function orderOf(topic: string): Order {
+  const parsed = parseTopic(topic)
+  const params = parsed?.params ?? {}
+  return {
+    lane: parsed !== null && SOS_CHANNELS.has(parsed.channel) ? 'sos' : 'other',
+    key: `${params.org}/${params.deviceId ?? params.fenceId ?? topic}`,
+  }
 }

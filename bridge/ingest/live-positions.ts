@@ -3,15 +3,21 @@ import { sosOpenView } from '../../geofence-engine/index.ts'
 import type { OutgoingMessage } from '../store/outbox.ts'
 import type { Announcer } from './announcer.ts'
 import type { OpenAlerts } from './open-alerts.ts'
+import { Slices } from './slices.ts'
 
 /** A device's `last` (and, while it has an open alert, its alert's position) is published once in so long at the most. */
 const INTERVAL_MS = 1_000
 /** Those that are due within so long go together: with thousands of devices a timer for each would cost more than publishing. */
 const TICK_MS = 20
+/** A group of fixes moves a thousand devices, and those that were met together are due together ever after: nobody's message waits for all. */
+const SLICE_MS = 1
 
 interface Track {
   readonly org: string
   readonly deviceId: string
+  readonly key: string
+  /** Of `last`. */
+  readonly topic: string
   newest: LocationUpdate
   /** There is something newer than what was published. */
   pending: boolean
@@ -30,6 +36,8 @@ export class LivePositions {
   readonly #tracks = new Map<string, Track>()
   /** In the order of dueAt, since all wait equally long. */
   #due: Track[] = []
+  /** Whose turn is next, and what to call with whether the broker took it. */
+  readonly #ready: { readonly track: Track; readonly said: (taken: boolean) => void }[] = []
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -49,7 +57,8 @@ export class LivePositions {
       known.pending = true
       return
     }
-    const track: Track = { org, deviceId, newest, pending: true, publishing: undefined, dueAt: 0 }
+    const topic = buildTopic('last', { org, deviceId })
+    const track: Track = { org, deviceId, key, topic, newest, pending: true, publishing: undefined, dueAt: 0 }
     this.#tracks.set(key, track)
     await this.#publish(track)
   }
@@ -70,20 +79,32 @@ export class LivePositions {
   }
 
   #publish(track: Track): Promise<void> {
-    track.pending = false
     track.dueAt = performance.now() + INTERVAL_MS
     this.#due.push(track)
     this.#schedule()
-    track.publishing = this.#say(track).then(taken => {
+    const taking = new Promise<boolean>(said => this.#ready.push({ track, said }))
+    track.publishing = taking.then(taken => {
       track.publishing = undefined
       if (!taken) track.pending = true
     })
+    if (this.#ready.length === 1) queueMicrotask(() => void this.#sayAll())
     return track.publishing
   }
 
+  async #sayAll(): Promise<void> {
+    const slices = new Slices(SLICE_MS)
+    for (let i = 0; i < this.#ready.length; i += 1) {
+      const { track, said } = this.#ready[i]!
+      track.pending = false
+      void this.#say(track).then(said)
+      if (slices.isOver) await slices.next()
+    }
+    this.#ready.length = 0
+  }
+
   async #say(track: Track): Promise<boolean> {
-    const { org, deviceId } = track
-    const last = this.#announcer.live(buildTopic('last', { org, deviceId }), () => lastMessage(track))
+    const { org, deviceId, key } = track
+    const last = this.#announcer.live(track.topic, () => lastMessage(track), { lane: 'other', key })
     if (this.#alerts.get(track) === undefined) return last
     const topic = buildTopic('sosOpen', { org, deviceId })
     // Asked when its turn has come: after the message that closes the alert there is nothing more to say.
@@ -120,11 +141,11 @@ export class LivePositions {
         track.dueAt = now + INTERVAL_MS
         this.#due.push(track)
       } else if (track.pending) void this.#publish(track)
-      else this.#tracks.delete(`${track.org}/${track.deviceId}`)
+      else this.#tracks.delete(track.key)
     }
   }
 }
 
-function lastMessage({ org, deviceId, newest }: Track): OutgoingMessage {
-  return { topic: buildTopic('last', { org, deviceId }), payload: JSON.stringify(newest), qos: 0, retain: true }
+function lastMessage({ topic, newest }: Track): OutgoingMessage {
+  return { topic, payload: JSON.stringify(newest), qos: 0, retain: true }
 }

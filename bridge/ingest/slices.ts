@@ -5,7 +5,13 @@ const SLICE_MS = 5
 
 /** Work that lets the event loop turn now and then: whoever does it asks between its pieces. */
 export class Slices {
-  #end = performance.now() + SLICE_MS
+  readonly #sliceMs: number
+  #end: number
+
+  constructor(sliceMs = SLICE_MS) {
+    this.#sliceMs = sliceMs
+    this.#end = performance.now() + sliceMs
+  }
 
   get isOver(): boolean {
     return performance.now() >= this.#end
@@ -13,7 +19,7 @@ export class Slices {
 
   async next(): Promise<void> {
     await nextTurn()
-    this.#end = performance.now() + SLICE_MS
+    this.#end = performance.now() + this.#sliceMs
   }
 }
 
