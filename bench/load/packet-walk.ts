@@ -2,9 +2,12 @@
 export interface Heard {
   /** The number at the end of the device id in the topic. */
   onPublish(device: number, qos: number, packetId: number): void
-  onOther(type: number): void
+  /** @param refusal the return code of a CONNACK; 0: it is none, or says yes */
+  onOther(type: number, refusal: number): void
 }
 
+const CONNACK = 2
+const PUBLISH = 3
 /** Where the digits of the device id are: `demo/devices/dev-0001/…`. */
 const DIGITS_AT = 'demo/devices/dev-'.length
 const DIGITS = 4
@@ -36,7 +39,8 @@ export class PacketWalk {
   }
 
   #packet(bytes: Buffer, first: number, body: number): void {
-    if (first >> 4 !== 3) return this.#heard.onOther(first >> 4)
+    const type = first >> 4
+    if (type !== PUBLISH) return this.#heard.onOther(type, type === CONNACK ? bytes[body + 1]! : 0)
     const topicBytes = bytes.readUInt16BE(body)
     let device = 0
     for (let i = 0; i < DIGITS; i += 1) device = device * 10 + bytes[body + 2 + DIGITS_AT + i]! - 48

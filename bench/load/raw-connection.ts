@@ -64,7 +64,7 @@ export function openRawConnection(port: number, over: Over, localAddress = '127.
     }
     const walk = new PacketWalk({
       onPublish: (device, qos, packetId) => connection.heard.onPublish(device, qos, packetId),
-      onOther: type => connection.heard.onOther(type),
+      onOther: (type, refusal) => connection.heard.onOther(type, refusal),
     })
     const answered = (piece: Buffer) => {
       upgrade += piece.toString('latin1')

@@ -192,10 +192,11 @@ export async function answer(connection: RawConnection, type: number, packet: Bu
     connection.socket.once('close', () => reject(new Error('the connection was closed')))
     connection.heard = {
       onPublish: () => {},
-      onOther: got => {
+      onOther: (got, refusal) => {
         if (got !== type) return
         clearTimeout(late)
-        resolve()
+        if (refusal === 0) resolve()
+        else reject(new Error(`the connection was refused with ${refusal}`))
       },
     }
     connection.send(packet)
