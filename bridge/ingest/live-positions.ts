@@ -38,6 +38,7 @@ export class LivePositions {
   #due: Track[] = []
   /** Whose turn is next, and what to call with whether the broker took it. */
   readonly #ready: { readonly track: Track; readonly said: (taken: boolean) => void }[] = []
+  #isSaying = false
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -87,19 +88,23 @@ export class LivePositions {
       track.publishing = undefined
       if (!taken) track.pending = true
     })
-    if (this.#ready.length === 1) queueMicrotask(() => void this.#sayAll())
+    if (!this.#isSaying) {
+      this.#isSaying = true
+      queueMicrotask(() => void this.#sayAll())
+    }
     return track.publishing
   }
 
   async #sayAll(): Promise<void> {
     const slices = new Slices(SLICE_MS)
-    for (let i = 0; i < this.#ready.length; i += 1) {
-      const { track, said } = this.#ready[i]!
-      track.pending = false
-      void this.#say(track).then(said)
-      if (slices.isOver) await slices.next()
+    while (this.#ready.length > 0) {
+      for (const { track, said } of this.#ready.splice(0)) {
+        track.pending = false
+        void this.#say(track).then(said)
+        if (slices.isOver) await slices.next()
+      }
     }
-    this.#ready.length = 0
+    this.#isSaying = false
   }
 
   async #say(track: Track): Promise<boolean> {
