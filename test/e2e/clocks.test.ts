@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildTopic, type ErrorNotice, type LocationUpdate } from '../../contract/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { type RunningPlatform, startTestPlatform } from '../support/platform.ts'
 import { readTrickyUploads, sentFix, type TrickyFix } from '../support/tricky-uploads.ts'
 import { Ear } from '../support/wire.ts'
@@ -72,6 +73,11 @@ for (const qos of [0, 1] as const) {
       assert.equal(errors.heard.length, 1, 'told once, not with each fix')
     }
     for (const [deviceId, times] of truth) {
+      // Subscribers have fixes of QoS 0 before they are stored.
+      await eventually(
+        `all of ${deviceId} are stored`,
+        async () => (await timesOf(first, deviceId)).length >= times.length,
+      )
       assert.deepEqual(await timesOf(first, deviceId), times)
       assert.equal(await lastOf(first, deviceId), times.at(-1))
     }
