@@ -23,7 +23,7 @@ import { openScope, type TestScope } from '../test/support/scope.ts'
 import { randomOf } from '../test/support/seeded-random.ts'
 import { figuresOf } from './load/process-figures.ts'
 import { openRawConnection, type RawConnection } from './load/raw-connection.ts'
-import { readOptions } from './load/read-options.ts'
+import { ON_A_SERVER, readOptions } from './load/read-options.ts'
 import { answer } from './load/run-traffic.ts'
 
 const ORG = 'demo'
@@ -43,13 +43,13 @@ const METERS_PER_DEGREE = 111_320
 const values = readOptions(
   'bench:alerts',
   {
-    rate: { type: 'string', default: '5000' },
-    fences: { type: 'string', default: '10000' },
-    devices: { type: 'string', default: '1000' },
-    seconds: { type: 'string', default: '20' },
-    seed: { type: 'string', default: '1' },
+    rate: '5000',
+    fences: '10000',
+    devices: '1000',
+    seconds: '20',
+    seed: '1',
   },
-  ['DATABASE_URL has the platform store in a PostgreSQL server.'],
+  [ON_A_SERVER],
 )
 const rate = Number(values.rate)
 const seconds = Number(values.seconds)

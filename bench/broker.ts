@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { openScope } from '../test/support/scope.ts'
 import { BROKER_NAMES, type BrokerName, startBrokerProcess, whyNot } from './load/brokers.ts'
 import { printTable, type Run } from './load/print-table.ts'
+import { ON_A_SERVER } from './load/read-options.ts'
 import { runConnect } from './load/run-connect.ts'
 import { runTraffic } from './load/run-traffic.ts'
 import { SCENARIOS } from './load/scenarios.ts'
@@ -35,7 +36,7 @@ if (values.help) {
       '  --seconds 3          measured per run, after a warm-up (1 to 60)',
       '  --repetitions 3      1 to 9',
       '  --json FILE          where all runs are written',
-      'DATABASE_URL has the platform store in a PostgreSQL server.',
+      ON_A_SERVER,
     ].join('\n'),
   )
   process.exit(0)

@@ -20,19 +20,19 @@ import { openScope } from '../test/support/scope.ts'
 import { FIXES_PER_SIDE, SQUARE, walkFix } from '../test/support/square-walk.ts'
 import type { FleetOptions, FleetOrder, FleetReport } from './connection-fleet.ts'
 import { figuresOf } from './load/process-figures.ts'
-import { readOptions } from './load/read-options.ts'
+import { ON_A_SERVER, readOptions } from './load/read-options.ts'
 
 const values = readOptions(
   'bench:connections',
   {
-    connections: { type: 'string', default: '50000' },
-    seconds: { type: 'string', default: '60' },
-    qos: { type: 'string', default: '0' },
-    every: { type: 'string', default: '10' },
-    processes: { type: 'string', default: '2' },
-    json: { type: 'string', default: 'bench-connections.json' },
+    connections: '50000',
+    seconds: '60',
+    qos: '0',
+    every: '10',
+    processes: '2',
+    json: 'bench-connections.json',
   },
-  ['DATABASE_URL has the platform store in a PostgreSQL server.'],
+  [ON_A_SERVER],
 )
 const connections = within('connections', 100, 200_000)
 const seconds = within('seconds', 5, 600)

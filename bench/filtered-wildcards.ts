@@ -25,9 +25,9 @@ const PUBLISHED_DEVICES = 10
 const EXPIRES_SECONDS = 4_102_444_800
 
 const values = readOptions('bench:wildcards', {
-  subscribers: { type: 'string', default: '100' },
-  messages: { type: 'string', default: '500' },
-  rounds: { type: 'string', default: '3' },
+  subscribers: '100',
+  messages: '500',
+  rounds: '3',
 })
 const [subscribers, messages, rounds] = [Number(values.subscribers), Number(values.messages), Number(values.rounds)]
 

@@ -23,11 +23,11 @@ const METERS_PER_DEGREE = 111_320
 const CENTRE = { lat: 52.52, lng: 13.405 }
 
 const values = readOptions('bench:ingest', {
-  seconds: { type: 'string', default: '10' },
-  rate: { type: 'string', default: '2000' },
-  devices: { type: 'string', default: '2000' },
-  seed: { type: 'string', default: '1' },
-  database: { type: 'string', default: 'both' },
+  seconds: '10',
+  rate: '2000',
+  devices: '2000',
+  seed: '1',
+  database: 'both',
 })
 const seconds = Number(values.seconds)
 const rate = Number(values.rate)

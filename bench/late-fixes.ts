@@ -16,9 +16,9 @@ const FENCES = 50
 const DEGREE_METERS = 111_320
 
 const values = readOptions('bench:late', {
-  fixes: { type: 'string', default: '5000' },
-  seed: { type: 'string', default: '1' },
-  database: { type: 'string', default: 'both' },
+  fixes: '5000',
+  seed: '1',
+  database: 'both',
 })
 const random = randomOf(Number(values.seed))
 

@@ -16,8 +16,8 @@ const WARM_UP_MS = 5_000
 const VIEWPORT = { width: 1_440, height: 900 }
 
 const values = readOptions('bench:map', {
-  movers: { type: 'string', default: '10000' },
-  seconds: { type: 'string', default: '20' },
+  movers: '10000',
+  seconds: '20',
 })
 const movers = Number(values.movers)
 const seconds = Number(values.seconds)

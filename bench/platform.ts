@@ -11,7 +11,7 @@ import { buildTopic } from '../contract/index.ts'
 import { type RunningPlatform, startTestPlatform } from '../test/support/platform.ts'
 import { openScope } from '../test/support/scope.ts'
 import { SQUARE, walkFix } from '../test/support/square-walk.ts'
-import { readOptions } from './load/read-options.ts'
+import { ON_A_SERVER, readOptions } from './load/read-options.ts'
 
 const TICK_MS = 10
 const WARM_UP_SECONDS = 5
@@ -21,11 +21,11 @@ const LIMIT_P99_MS = 20
 const values = readOptions(
   'bench:platform',
   {
-    rate: { type: 'string', default: '2000' },
-    devices: { type: 'string', default: '200' },
-    seconds: { type: 'string', default: '20' },
+    rate: '2000',
+    devices: '200',
+    seconds: '20',
   },
-  ['DATABASE_URL has the platform store in a PostgreSQL server.'],
+  [ON_A_SERVER],
 )
 const rate = Number(values.rate)
 const seconds = Number(values.seconds)

@@ -14,9 +14,9 @@ const GROUPS = 20
 const CALLS = 2_000_000
 
 const values = readOptions('bench:rights', {
-  accounts: { type: 'string', default: '20000' },
-  devices: { type: 'string', default: '20000' },
-  revocations: { type: 'string', default: '20000' },
+  accounts: '20000',
+  devices: '20000',
+  revocations: '20000',
 })
 const [accounts, devices, revocations] = [values.accounts, values.devices, values.revocations].map(Number)
 

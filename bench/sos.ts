@@ -25,11 +25,11 @@ const PATIENCE_MS = 30_000
 const LIMIT_P99_MS = 100
 
 const values = readOptions('bench:sos', {
-  rate: { type: 'string', default: '5000' },
-  connections: { type: 'string', default: '200' },
-  triggers: { type: 'string', default: '200' },
-  database: { type: 'string', default: 'both' },
-  seed: { type: 'string', default: '1' },
+  rate: '5000',
+  connections: '200',
+  triggers: '200',
+  database: 'both',
+  seed: '1',
 })
 const triggers = Number(values.triggers)
 const random = randomOf(Number(values.seed))

@@ -1,23 +1,26 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 
-type Option = { readonly type: 'string'; readonly default: string }
+/** For the help of those that start the platform as it is run. */
+export const ON_A_SERVER = 'DATABASE_URL has the platform store in a PostgreSQL server.'
 
 /**
- * The options of a benchmark, each with a default. `--help` tells them, and ends the process.
+ * The options of a benchmark. `--help` tells them, and ends the process.
  * @param script its name in package.json
+ * @param defaults by the name of the option
  * @param about further lines of the help
  */
-export function readOptions<Options extends Readonly<Record<string, Option>>>(
+export function readOptions<Name extends string>(
   script: string,
-  options: Options,
+  defaults: Readonly<Record<Name, string>>,
   about: readonly string[] = [],
-): { readonly [Name in keyof Options]: string } {
-  const known: ParseArgsConfig['options'] = { ...options, help: { type: 'boolean' } }
-  const { help, ...values } = parseArgs({ options: known }).values
+): Readonly<Record<Name, string>> {
+  const options: ParseArgsConfig['options'] = { help: { type: 'boolean' } }
+  for (const name in defaults) options[name] = { type: 'string', default: defaults[name] }
+  const { help, ...values } = parseArgs({ options }).values
   if (help === true) {
-    const defaults = Object.entries(options).map(([name, option]) => `[--${name} ${option.default}]`)
-    console.log([`npm run ${script} -- ${defaults.join(' ')}`, ...about].join('\n'))
+    const usage = Object.entries(defaults).map(([name, value]) => `[--${name} ${value}]`)
+    console.log([`npm run ${script} -- ${usage.join(' ')}`, ...about].join('\n'))
     process.exit(0)
   }
-  return values as { readonly [Name in keyof Options]: string }
+  return values as Readonly<Record<Name, string>>
 }
