@@ -1,3 +1,5 @@
+import { bodyAt } from '../guard/plain-packets.ts'
+
 /** What of a message goes over the wire, beside its packet identifier and DUP. */
 export interface Encodable {
   readonly topic: string
@@ -16,10 +18,8 @@ export function encodePublish(message: Encodable): Buffer {
 
 /** Which topic it was encoded with. */
 export function topicOfEncoded(publish: Buffer): string {
-  let at = 1
-  while ((publish[at]! & 0x80) !== 0) at += 1
-  const begin = at + 3
-  return publish.toString('utf8', begin, begin + publish.readUInt16BE(at + 1))
+  const body = bodyAt(publish, 0)
+  return publish.toString('utf8', body + 2, body + 2 + publish.readUInt16BE(body))
 }
 
 /** A PUBLISH of QoS 1 or 2. */

@@ -94,7 +94,7 @@ function readPuback(chunk: Buffer, at: number, to: PlainPackets): number {
 }
 
 /** Where the remaining length ends; MQTT 3.1.1 §2.2.3. */
-function bodyAt(chunk: Buffer, at: number): number {
+export function bodyAt(chunk: Buffer, at: number): number {
   let body = at + 1
   while (chunk[body]! & 0x80) body += 1
   return body + 1
